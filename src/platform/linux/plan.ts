@@ -1,0 +1,113 @@
+/** What the launcher is told to do: plain data, one field per message of the wire format in `plan-codec.ts`. */
+
+/** Bits of `Plan.namespaces`; values of CLONE_NEW* in linux/sched.h. */
+export const NAMESPACE = {
+  mount: 0x00020000,
+  cgroup: 0x02000000,
+  uts: 0x04000000,
+  ipc: 0x08000000,
+  user: 0x10000000,
+  pid: 0x20000000,
+  net: 0x40000000,
+} as const;
+
+/**
+ * One step of building the new root, carried out in order. `target` and `path` are absolute inside the new root; every
+ * missing directory above a target is made (mode 0755) if it lies on a file system that the plan itself mounted, else
+ * the step fails. `source` is absolute on the host and holds no symbolic link (ELOOP otherwise, so that a link swapped in
+ * after planning is refused). Sources are opened before anything is mounted.
+ */
+export type MountStep =
+  | { readonly op: 'tmpfs'; readonly target: string; readonly mode: number; readonly sizeBytes?: number; readonly noexec?: boolean }
+  /** Recursive bind; the target is made as a file or directory like the source. Always nosuid; nodev unless `devices`. */
+  | { readonly op: 'bind'; readonly source: string; readonly target: string; readonly writable: boolean; readonly devices?: boolean; readonly noexec?: boolean; readonly optional?: boolean }
+  /** Covers an existing file or directory with an empty one that nobody may open (mode 0): EACCES. */
+  | { readonly op: 'mask'; readonly target: string }
+  | { readonly op: 'directory'; readonly path: string; readonly mode: number }
+  | { readonly op: 'symlink'; readonly path: string; readonly to: string }
+  | { readonly op: 'file'; readonly path: string; readonly mode: number; readonly content: string }
+  | { readonly op: 'proc'; readonly target: string }
+  | { readonly op: 'devpts'; readonly target: string }
+  /** Binds the terminal that is on the target's stdin, stdout or stderr, if one is, so that `tty` finds a name. */
+  | { readonly op: 'console'; readonly target: string }
+  /** Makes the mount at `target` read-only, it alone. */
+  | { readonly op: 'seal'; readonly target: string };
+
+/** A path beneath which `access` (LANDLOCK_ACCESS_FS_* bits) is allowed; a path inside the new root. */
+export interface LandlockRule {
+  readonly path: string;
+  readonly access: bigint;
+}
+
+/**
+ * Names that may not come into being inside writable trees: the supervisor refuses open(O_CREAT), mkdir, mknod, rename,
+ * link and symlink whose last components match. It is the first of three nets (with the watch and the sweep), since a
+ * refusal decided outside the kernel can be raced.
+ */
+export interface GuardedName {
+  /**
+   * Trailing path components, compared without regard to case, each an fnmatch(3) pattern without `/`: `['.git','hooks']`,
+   * `['.vscode']`. Names that begin with `/` components are anchored through `root`.
+   */
+  readonly components: readonly string[];
+  /** The rule applies only beneath this directory (inside path). */
+  readonly root: string;
+  /** Not beneath a directory of one of these names. */
+  readonly except: readonly string[];
+  /** `file`: only a non-directory of this name is refused (a `.git` pointer file; mkdir `.git` is not). */
+  readonly kind: 'any' | 'file';
+  /** Index into `Policy.rules`, echoed in the `guarded` record so that the refusal can be explained. */
+  readonly rule: number;
+}
+
+export interface Plan {
+  readonly namespaces: number;
+  /** Lines for uid_map and gid_map; `setgroups` is denied first when `denySetgroups`. */
+  readonly uidMap: string;
+  readonly gidMap: string;
+  readonly denySetgroups: boolean;
+  readonly hostname: string;
+  readonly mounts: readonly MountStep[];
+  readonly landlock?: {
+    readonly handledFs: bigint;
+    readonly handledNet: bigint;
+    readonly scoped: bigint;
+    readonly rules: readonly LandlockRule[];
+  };
+  readonly seccomp?: {
+    /** struct sock_filter[], native byte order. */
+    readonly program: Uint8Array;
+    /** The program answers RET_USER_NOTIF somewhere, so a listener is installed and `guarded` is applied. */
+    readonly notify: boolean;
+  };
+  readonly guarded: readonly GuardedName[];
+  readonly rlimits: readonly { readonly resource: number; readonly soft: bigint; readonly hard: bigint }[];
+  readonly environment: readonly string[];
+  readonly argv: readonly string[];
+  /** Absolute, inside. */
+  readonly cwd: string;
+}
+
+/** Why and where a step failed; `step` is a stable word the launcher uses (`namespaces`, `mount`, `landlock` …). */
+export interface FailureRecord {
+  readonly kind: 'failure';
+  readonly step: string;
+  readonly errno: number;
+  readonly detail: string;
+}
+
+/** What the launcher reports, one union for all records. */
+export type LauncherRecord =
+  | { readonly kind: 'hello'; readonly version: number; readonly landlockAbi: number }
+  | { readonly kind: 'scan-hit'; readonly path: Uint8Array; readonly directory: boolean }
+  | { readonly kind: 'scan-done'; readonly entries: number; readonly complete: boolean }
+  /** A mechanism is in force; one per mechanism, before the target is started. */
+  | { readonly kind: 'applied'; readonly step: string }
+  | { readonly kind: 'started'; readonly pid: number }
+  /** The supervisor refused the making of a guarded name. `path` is the inside path. */
+  | { readonly kind: 'guarded'; readonly pid: number; readonly rule: number; readonly syscall: number; readonly path: Uint8Array; readonly exe: Uint8Array }
+  /** execve of the target failed: 126 (EACCES …) or 127 (ENOENT). */
+  | { readonly kind: 'exec-failed'; readonly errno: number }
+  | { readonly kind: 'exited'; readonly code: number }
+  | { readonly kind: 'killed'; readonly signal: number }
+  | FailureRecord;

@@ -1,0 +1,31 @@
+/** What the policy core needs to know of the host, gathered by `src/host/` and handed in as data. */
+
+/** A directory or file that programs need, shown read-only. `path` is real (no symbolic links). */
+export interface RuntimePath {
+  readonly path: string;
+  readonly why: string;
+}
+
+/** A tool chain found on PATH under the home directory. */
+export interface Toolchain {
+  /** `nvm`, `pyenv`, `cargo`, `rustup`, `go`, `volta`, `local-bin`, …: shown as the rule's name. */
+  readonly name: string;
+  readonly paths: readonly string[];
+  /** Files beneath `paths` that stay unreadable (`~/.cargo/credentials.toml`). */
+  readonly credentials: readonly string[];
+  /** Variables the tool chain needs because $HOME is private inside (RUSTUP_HOME, PYENV_ROOT). */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface HostFacts {
+  readonly homeDir: string;
+  readonly projectDir: string;
+  /** The private home of this project (exists; made by the host side). */
+  readonly privateHome: string;
+  readonly runtime: readonly RuntimePath[];
+  readonly toolchains: readonly Toolchain[];
+  /** `~/.gitconfig` and its kin that exist: readable in every mode. */
+  readonly gitConfig: readonly string[];
+  /** Pinfold's own directories; never writable inside, state never readable. */
+  readonly pinfold: { readonly configDir: string; readonly stateDir: string; readonly dataDir: string; readonly installDir: string };
+}

@@ -1,0 +1,141 @@
+/** The words of a policy: what a person wants, before any mechanism. Pure data. */
+
+export type Mode = 'strict' | 'standard' | 'permissive';
+export type NetworkAccess = 'none' | 'local' | 'filtered';
+
+/** `none` hides or denies; `read` includes execute; `write` includes read, create, rename and remove. */
+export type Access = 'none' | 'read' | 'write';
+
+/** Weakest first. `flag` covers the command line, `--settings` and the library's options. */
+export type Scope = 'builtin' | 'user' | 'claude' | 'project' | 'local' | 'flag' | 'managed';
+
+/** Where a rule came from, for messages. Lines and columns count from 1. */
+export interface Origin {
+  readonly scope: Scope;
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
+  /** The rule as it was written (`"secrets"`, `--allow ../lib:ro`), or for a built-in one its name. */
+  readonly text: string;
+  /** Name of the profile the entry stands in, if it does. */
+  readonly profile?: string;
+}
+
+/** A value and where it was said. */
+export interface Sourced<T> {
+  readonly value: T;
+  readonly origin: Origin;
+}
+
+// ---- what the settings files say, after validation, before merging ------------------------------------------
+
+export interface AllowedPath {
+  /** As written. */
+  readonly path: string;
+  /** Default `write` (which includes reading), as for an entry that is a plain string. */
+  readonly mode: 'read' | 'write';
+  /** ISO date or date-time; the entry is ignored (and reported) from then on. */
+  readonly expires?: string;
+  readonly reason?: string;
+}
+
+/** One file's (or the flags') `sandbox` object. Absent keys say nothing. */
+export interface SettingsLayer {
+  readonly scope: Exclude<Scope, 'builtin'>;
+  /** Directory that relative paths are relative to: the project directory for every layer. */
+  readonly file?: string;
+  /** Whether grants of this layer count. False for a project's files until `pinfold trust`. */
+  readonly trusted: boolean;
+  readonly enabled?: Sourced<boolean>;
+  readonly mode?: Sourced<Mode>;
+  readonly allowedPaths?: readonly Sourced<AllowedPath>[];
+  readonly deniedPaths?: readonly Sourced<string>[];
+  readonly networkAccess?: Sourced<NetworkAccess>;
+  readonly allowedDomains?: readonly Sourced<string>[];
+  readonly deniedDomains?: readonly Sourced<string>[];
+  readonly environment?: {
+    readonly pass?: readonly Sourced<string>[];
+    readonly set?: Readonly<Record<string, Sourced<string>>>;
+    readonly drop?: readonly Sourced<string>[];
+  };
+  readonly limits?: Readonly<Partial<Record<LimitName, Sourced<number>>>>;
+  readonly profiles?: Readonly<Record<string, SettingsLayer>>;
+}
+
+/** memory, fileSize in bytes; wallTime, cpuTime in seconds; processes and openFiles are counts. */
+export type LimitName = 'memory' | 'processes' | 'openFiles' | 'wallTime' | 'cpuTime' | 'fileSize';
+
+// ---- the merged policy --------------------------------------------------------------------------------------
+
+/** Why a built-in rule exists; `setting` for what a person wrote. Shown by explain and used for risk. */
+export type RuleCategory =
+  | 'project'
+  | 'private'
+  | 'home'
+  | 'runtime'
+  | 'toolchain'
+  | 'credential'
+  | 'host-run'
+  | 'pinfold'
+  | 'setting';
+
+export interface PathRule {
+  /**
+   * Absolute, normalised (no `.`, `..`, double or trailing slash). With `glob`, an absolute glob: `*` and `?` within
+   * one component, `[…]`, `{a,b}`, `**` for any number of components. A rule covers what it matches and all beneath.
+   */
+  readonly pattern: string;
+  readonly glob: boolean;
+  readonly access: Access;
+  readonly category: RuleCategory;
+  /** One clause for people: "git runs hooks on the host", "holds cloud credentials". */
+  readonly why: string;
+  readonly origin: Origin;
+  /** A glob rule does not apply beneath a directory of one of these names (`node_modules`). */
+  readonly except?: readonly string[];
+  /** Where literal `pattern` leads once symbolic links are followed; equal to it when there are none. */
+  readonly resolved?: string;
+}
+
+export interface DomainRule {
+  readonly pattern: string;
+  readonly access: 'allow' | 'deny';
+  readonly origin: Origin;
+}
+
+/** A person's entry that did not take effect, and why: reported, never silent. */
+export interface Notice {
+  readonly kind: 'untrusted' | 'expired' | 'ceiling' | 'missing' | 'unmatched' | 'not-taken-over' | 'network';
+  readonly message: string;
+  readonly origin: Origin;
+}
+
+export interface Policy {
+  readonly mode: Sourced<Mode>;
+  readonly enabled: Sourced<boolean>;
+  readonly projectDir: string;
+  /** The real home directory of the person. */
+  readonly homeDir: string;
+  /** `$HOME` inside. Equals `homeDir` in `permissive`; else a private directory kept per project. */
+  readonly sandboxHome: string;
+  readonly rules: readonly PathRule[];
+  readonly network: {
+    readonly access: Sourced<NetworkAccess>;
+    readonly domains: readonly DomainRule[];
+  };
+  readonly environment: {
+    readonly pass: readonly Sourced<string>[];
+    readonly set: Readonly<Record<string, Sourced<string>>>;
+    readonly drop: readonly Sourced<string>[];
+  };
+  readonly limits: Readonly<Partial<Record<LimitName, Sourced<number>>>>;
+  readonly profile?: string;
+  readonly notices: readonly Notice[];
+}
+
+/** The answer to "may this be read / written, and who says so". `rule` absent: nothing mentions it, so hidden. */
+export interface Decision {
+  readonly allowed: boolean;
+  readonly access: Access;
+  readonly rule?: PathRule;
+}
