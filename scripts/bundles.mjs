@@ -1,0 +1,115 @@
+/** Bundles `src/` into `dist/`: two CommonJS files for the command line, and the library in both module formats. */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, renameSync, writeFileSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
+
+/**
+ * CommonJS starts faster than ESM, but esbuild splits only ESM. So the rarely used commands are a bundle of their own,
+ * and `import('./commands/index.ts')` of the hot path becomes a `require` of it that runs when such a command is given.
+ */
+function lazyCommands(root) {
+  const commands = resolve(root, 'src/cli/commands/index.ts');
+  return {
+    name: 'lazy-commands',
+    setup(build) {
+      build.onResolve({ filter: /^\.{1,2}\/.*index\.ts$/ }, ({ path, resolveDir, kind }) =>
+        kind === 'dynamic-import' && resolve(resolveDir, path) === commands
+          ? { path: './commands.cjs', external: true }
+          : undefined,
+      );
+    },
+  };
+}
+
+/** `import.meta` does not exist in CommonJS; the banner and `define` below give it back. */
+const CJS_META = "const __pinfoldUrl = require('node:url').pathToFileURL(__filename).href;";
+
+function outputs(root) {
+  const commandLine = { format: 'cjs', plugins: [lazyCommands(root)] };
+  return [
+    { entry: 'src/cli/main.ts', file: 'dist/pinfold.cjs', shebang: true, ...commandLine },
+    { entry: 'src/cli/commands/index.ts', file: 'dist/commands.cjs', ...commandLine },
+    { entry: 'src/index.ts', file: 'dist/index.cjs', format: 'cjs' },
+    { entry: 'src/index.ts', file: 'dist/index.js', format: 'esm' },
+  ].filter(({ entry }) => existsSync(`${root}/${entry}`));
+}
+
+async function loadBundler() {
+  try {
+    return await import('esbuild');
+  } catch (error) {
+    if (error?.code === 'ERR_MODULE_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+function settings(root, { entry, file, format, shebang, plugins }) {
+  const cjs = format === 'cjs';
+  const banner = [shebang ? '#!/usr/bin/env node' : '', cjs ? CJS_META : '']
+    .filter((line) => line !== '')
+    .join('\n');
+  return {
+    absWorkingDir: root,
+    entryPoints: [entry],
+    outfile: file,
+    bundle: true,
+    write: false,
+    platform: 'node',
+    target: 'node20',
+    format,
+    plugins: plugins ?? [],
+    // jsonc-parser's "main" is a UMD file that no bundler can follow.
+    mainFields: ['module', 'main'],
+    minifyWhitespace: true,
+    legalComments: 'inline',
+    // import() of a CommonJS file goes through the ESM loader, which costs milliseconds; require does not.
+    supported: cjs ? { 'dynamic-import': false } : {},
+    define: cjs
+      ? {
+          'import.meta.url': '__pinfoldUrl',
+          'import.meta.dirname': '__dirname',
+          'import.meta.filename': '__filename',
+        }
+      : {},
+    banner: banner === '' ? {} : { js: banner },
+    logLevel: 'warning',
+  };
+}
+
+function replaceFile(path, contents, mode) {
+  const aside = `${dirname(path)}/.${basename(path)}.${process.pid}`;
+  writeFileSync(aside, contents);
+  chmodSync(aside, mode);
+  renameSync(aside, path);
+}
+
+export async function buildBundles(root) {
+  const wanted = outputs(root);
+  const bundler = await loadBundler();
+  if (bundler === undefined) {
+    const missing = wanted.filter(({ file }) => !existsSync(`${root}/${file}`));
+    if (missing.length === 0) return;
+    throw new Error(
+      `esbuild is not installed and ${missing[0].file} was never built; run "npm ci" without --omit=dev once`,
+    );
+  }
+  await Promise.all(
+    wanted.map(async (output) => {
+      const { outputFiles } = await bundler.build(settings(root, output));
+      replaceFile(`${root}/${output.file}`, outputFiles[0].contents, output.shebang ? 0o755 : 0o644);
+    }),
+  );
+}
+
+/** The declarations of the library, one file per source file. */
+export function buildTypes(root) {
+  const compiler = resolve(root, 'node_modules/typescript/bin/tsc');
+  const { status } = spawnSync(
+    process.execPath,
+    [compiler, '-p', resolve(root, 'scripts/types.tsconfig.json')],
+    {
+      stdio: 'inherit',
+    },
+  );
+  if (status !== 0) throw new Error('the declarations of the library could not be written');
+}
