@@ -1,10 +1,21 @@
 import { defineConfig } from 'vitest/config';
 
+const timeouts = { testTimeout: 30_000, hookTimeout: 60_000 };
+
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
-    globalSetup: ['test/global-setup.ts'],
+    projects: [
+      // Beside the source; needs neither a compiler nor a build.
+      { test: { name: 'unit', include: ['src/**/*.test.ts'], ...timeouts } },
+      // Whole-program tests; the global set-up builds and finds the users to run as.
+      {
+        test: {
+          name: 'system',
+          include: ['test/**/*.test.ts'],
+          globalSetup: ['test/global-setup.ts'],
+          ...timeouts,
+        },
+      },
+    ],
   },
 });
