@@ -1,0 +1,120 @@
+/* What the files of the launcher share: the wire format, small helpers, and one prototype per step. */
+#ifndef PINFOLD_LAUNCHER_H
+#define PINFOLD_LAUNCHER_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "spec.h"
+
+#define PROTOCOL_VERSION 1
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define MAX_FRAME (64u << 20)
+
+/* Node's ends of these are the descriptors 3 and 4 of child_process.spawn's stdio array. */
+enum { CONTROL_FD = 3, RECORD_FD = 4 };
+
+/* Frames are u32 type, u32 length, payload; native byte order. */
+enum control_frame { CONTROL_SCAN = 1, CONTROL_PLAN = 2, CONTROL_SIGNAL = 3 };
+
+enum record_frame {
+	RECORD_HELLO = 1,
+	RECORD_SCAN_HIT = 2,
+	RECORD_SCAN_DONE = 3,
+	RECORD_APPLIED = 4,
+	RECORD_STARTED = 5,
+	RECORD_GUARDED = 6,
+	RECORD_EXEC_FAILED = 7,
+	RECORD_EXITED = 8,
+	RECORD_KILLED = 9,
+	RECORD_FAILURE = 10,
+	RECORD_ENDED = 11,
+};
+
+static inline void close_cleanup(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+#define CLEANUP_FD __attribute__((cleanup(close_cleanup)))
+
+/* record.c */
+struct record {
+	uint8_t bytes[12288];
+	size_t length;
+};
+void record_begin(struct record *record, uint32_t type);
+void record_u32(struct record *record, uint32_t value);
+void record_bytes(struct record *record, const void *bytes, size_t length);
+int record_send(struct record *record);
+int read_exactly(int fd, void *buffer, size_t length);
+int write_exactly(int fd, const void *buffer, size_t length);
+int report_failure(const char *step, int error, const char *detail);
+int report_applied(const char *step);
+int report_number(uint32_t type, uint32_t value);
+
+/* scan.c */
+int scan_trees(const uint8_t *payload, size_t length);
+
+/* Detail of what a step was at when it failed, for the failure record. */
+struct trouble {
+	char detail[4200];
+};
+void note(struct trouble *trouble, const char *what, const char *path);
+
+/* mounts.c */
+int build_root(const struct spec *spec, struct trouble *trouble);
+
+/* landlock.c */
+int landlock_abi(void);
+int restrict_paths(const struct spec *spec, struct trouble *trouble);
+
+/* privileges.c */
+int bring_loopback_up(void);
+int drop_capabilities(void);
+
+/* terminal.c */
+enum terminal_mode {
+	TERMINAL_NONE,	     /* no controlling terminal: own process group, every signal forwarded */
+	TERMINAL_BACKGROUND, /* a terminal, but another job has it */
+	TERMINAL_SHARED,     /* part of a pipeline in the foreground: stay in the job's process group */
+	TERMINAL_FOREGROUND, /* alone on the terminal: own process group, given the terminal */
+};
+enum terminal_mode terminal_mode(void);
+int terminal_fd(void);
+int terminal_give(int fd, pid_t group);
+
+/* init.c: messages on the socket between launcher and init, one struct each. */
+enum sync_kind { SYNC_GO = 1, SYNC_LISTENER = 2, SYNC_STOPPED = 3, SYNC_CONTINUE = 4, SYNC_SIGNAL = 5 };
+struct sync {
+	uint32_t kind;
+	int32_t value;
+};
+int init_main(const struct spec *spec, int sync_fd, enum terminal_mode mode);
+
+/* supervisor.c */
+struct supervisor;
+struct supervisor *supervisor_open(const struct spec *spec, int listener, pid_t init);
+int supervisor_answer(struct supervisor *supervisor);
+int supervisor_fd(const struct supervisor *supervisor);
+void supervisor_close(struct supervisor *supervisor);
+
+/* resolve.c */
+struct place {
+	int parent; /* O_PATH descriptor of the directory, or -1 */
+	char name[256];
+	bool exists;
+};
+int resolve_place(int root, pid_t pid, int base, const char *path, bool follow, struct place *place);
+
+/* session.c */
+int session_run(const struct spec *spec);
+
+#endif

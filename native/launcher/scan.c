@@ -1,0 +1,206 @@
+/* Walks trees on the host for names that rules mention: 100,000 files in tens of milliseconds, which Node cannot. */
+#include "launcher.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#define TABLE 1024u
+#define MAX_DEPTH 128
+#define MAX_ENTRIES 5000000u
+
+struct linux_dirent64 {
+	uint64_t inode;
+	int64_t offset;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
+
+struct scan {
+	const char *exact[TABLE]; /* open addressing, by folded hash */
+	const char *globs[256];
+	size_t glob_count;
+	uint32_t entries;
+	bool complete;
+	int error;
+	char path[PATH_MAX];
+	char buffers[MAX_DEPTH][8192];
+};
+
+static uint32_t hash_name(const char *name)
+{
+	uint32_t hash = 2166136261u;
+
+	for (; *name; name++)
+		hash = (hash ^ (uint32_t)tolower((unsigned char)*name)) * 16777619u;
+	return hash;
+}
+
+static int add_pattern(struct scan *scan, const char *pattern)
+{
+	uint32_t slot = hash_name(pattern) % TABLE;
+
+	if (strpbrk(pattern, "*?[")) {
+		if (scan->glob_count == ARRAY_SIZE(scan->globs))
+			return -E2BIG;
+		scan->globs[scan->glob_count++] = pattern;
+		return 0;
+	}
+	for (uint32_t tries = 0; tries < TABLE; tries++, slot = (slot + 1) % TABLE) {
+		if (scan->exact[slot] && strcasecmp(scan->exact[slot], pattern))
+			continue;
+		scan->exact[slot] = pattern;
+		return 0;
+	}
+	return -E2BIG;
+}
+
+static bool wanted(const struct scan *scan, const char *name)
+{
+	for (uint32_t slot = hash_name(name) % TABLE; scan->exact[slot]; slot = (slot + 1) % TABLE)
+		if (!strcasecmp(scan->exact[slot], name))
+			return true;
+	for (size_t i = 0; i < scan->glob_count; i++)
+		if (!fnmatch(scan->globs[i], name, FNM_CASEFOLD | FNM_NOESCAPE))
+			return true;
+	return false;
+}
+
+static int tell_hit(const char *path, bool directory)
+{
+	struct record record;
+
+	record_begin(&record, RECORD_SCAN_HIT);
+	record_u32(&record, directory);
+	record_bytes(&record, path, strlen(path));
+	return record_send(&record);
+}
+
+/* git's own stores hold many files and no name that a rule could mean. */
+static bool is_store(const char *parent, const char *name)
+{
+	const char *base = strrchr(parent, '/');
+
+	return base && !strcmp(base + 1, ".git") && (!strcmp(name, "objects") || !strcmp(name, "lfs") || !strcmp(name, "logs"));
+}
+
+static void walk(struct scan *scan, int directory, size_t length, unsigned int depth);
+
+static void visit(struct scan *scan, int directory, const struct linux_dirent64 *entry, size_t length, unsigned int depth)
+{
+	size_t size = strlen(entry->name);
+	uint8_t type = entry->type;
+	bool store;
+	int child;
+
+	if (type == DT_UNKNOWN) {
+		struct stat st;
+
+		if (fstatat(directory, entry->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+			type = DT_DIR;
+	}
+	if (length + size + 2 > sizeof(scan->path)) {
+		scan->complete = false;
+		return;
+	}
+	store = type == DT_DIR && is_store(scan->path, entry->name);
+	scan->path[length] = '/';
+	memcpy(scan->path + length + 1, entry->name, size + 1);
+	if (wanted(scan, entry->name))
+		scan->error = tell_hit(scan->path, type == DT_DIR);
+	if (type == DT_DIR && !store && !scan->error) {
+		child = openat(directory, entry->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (child >= 0) {
+			walk(scan, child, length + 1 + size, depth + 1);
+			close(child);
+		} else if (errno != ENOENT && errno != EACCES) {
+			/* What its owner cannot read the sandbox, which has no more rights, cannot either. */
+			scan->complete = false;
+		}
+	}
+	scan->path[length] = 0;
+}
+
+static void walk(struct scan *scan, int directory, size_t length, unsigned int depth)
+{
+	long got;
+
+	if (depth >= MAX_DEPTH) {
+		scan->complete = false;
+		return;
+	}
+	while (!scan->error && (got = syscall(SYS_getdents64, directory, scan->buffers[depth], sizeof(scan->buffers[depth]))) > 0) {
+		for (long at = 0; at < got && !scan->error;) {
+			const struct linux_dirent64 *entry = (const void *)(scan->buffers[depth] + at);
+
+			at += entry->length;
+			if (!strcmp(entry->name, ".") || !strcmp(entry->name, ".."))
+				continue;
+			if (++scan->entries > MAX_ENTRIES) {
+				scan->complete = false;
+				return;
+			}
+			visit(scan, directory, entry, length, depth);
+		}
+	}
+}
+
+static const char *next_string(const uint8_t **at, const uint8_t *end)
+{
+	const uint8_t *start = *at;
+	const uint8_t *nul = memchr(start, 0, (size_t)(end - start));
+
+	if (!nul)
+		return NULL;
+	*at = nul + 1;
+	return (const char *)start;
+}
+
+/* Payload: u32 number of roots, u32 number of patterns, then that many NUL-terminated strings each. */
+int scan_trees(const uint8_t *payload, size_t length)
+{
+	struct scan *scan = calloc(1, sizeof(*scan));
+	const uint8_t *at = payload + 8, *end = payload + length, *roots = at;
+	uint32_t counts[2];
+	struct record record;
+	int error;
+
+	if (!scan)
+		return -ENOMEM;
+	scan->complete = true;
+	scan->error = length < 8 ? -EPROTO : 0;
+	if (!scan->error)
+		memcpy(counts, payload, sizeof(counts));
+	for (uint32_t i = 0; !scan->error && i < counts[0]; i++)
+		scan->error = next_string(&at, end) ? 0 : -EPROTO;
+	for (uint32_t i = 0; !scan->error && i < counts[1]; i++) {
+		const char *pattern = next_string(&at, end);
+
+		scan->error = pattern ? add_pattern(scan, pattern) : -EPROTO;
+	}
+	for (uint32_t i = 0; !scan->error && i < counts[0]; i++) {
+		const char *root = next_string(&roots, end);
+		CLEANUP_FD int directory = open(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		if (directory < 0 || strlen(root) >= sizeof(scan->path)) {
+			scan->complete = false;
+			continue;
+		}
+		strcpy(scan->path, root);
+		walk(scan, directory, strlen(root), 0);
+	}
+	record_begin(&record, RECORD_SCAN_DONE);
+	record_u32(&record, scan->entries);
+	record_u32(&record, scan->complete);
+	error = scan->error ? scan->error : record_send(&record);
+	free(scan);
+	return error;
+}

@@ -1,0 +1,250 @@
+/* The launcher's side of a run: makes init in its namespaces, supervises it, and keeps the terminal in order. */
+#include "launcher.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+
+struct session {
+	const struct spec *spec;
+	enum terminal_mode mode;
+	int tty;
+	struct termios modes;
+	bool modes_known;
+	pid_t init;
+	int init_fd;
+	int sync;
+	int signals;
+	struct supervisor *supervisor;
+};
+
+static int write_file(pid_t pid, const char *name, const char *text)
+{
+	char path[64];
+	CLEANUP_FD int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
+static int map_ids(struct session *session)
+{
+	const struct spec *spec = session->spec;
+	int error = 0;
+
+	if (spec->deny_setgroups)
+		error = write_file(session->init, "setgroups", "deny");
+	if (!error)
+		error = write_file(session->init, "uid_map", spec->uid_map);
+	if (!error)
+		error = write_file(session->init, "gid_map", spec->gid_map);
+	return error;
+}
+
+static int send_sync(struct session *session, uint32_t kind, int32_t value)
+{
+	struct sync message = { kind, value };
+
+	return write_exactly(session->sync, &message, sizeof(message));
+}
+
+static int spawn_init(struct session *session)
+{
+	int pair[2];
+	long pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	/* The raw call with no stack is fork() with namespaces; the C library's wrapper has no such form. */
+#if defined(__aarch64__) || defined(__x86_64__)
+	pid = syscall(SYS_clone, (unsigned long)session->spec->namespaces | SIGCHLD | CLONE_PIDFD, NULL, &session->init_fd, NULL, 0);
+#endif
+	if (pid < 0) {
+		close(pair[0]);
+		close(pair[1]);
+		return -errno;
+	}
+	if (pid == 0) {
+		close(pair[0]);
+		close(CONTROL_FD);
+		_exit(init_main(session->spec, pair[1], session->mode));
+	}
+	close(pair[1]);
+	session->init = (pid_t)pid;
+	session->sync = pair[0];
+	return 0;
+}
+
+static int take_listener(struct session *session, int number)
+{
+	int listener = (int)syscall(SYS_pidfd_getfd, session->init_fd, number, 0);
+
+	if (listener < 0)
+		return -errno;
+	session->supervisor = supervisor_open(session->spec, listener, session->init);
+	if (!session->supervisor) {
+		close(listener);
+		return -EIO;
+	}
+	return send_sync(session, SYNC_GO, 0);
+}
+
+/* The target was stopped. So that the person's shell sees the job stop, the whole job stops; this process with it. */
+static void stop_job(struct session *session)
+{
+	if (session->mode != TERMINAL_FOREGROUND && session->mode != TERMINAL_BACKGROUND)
+		return;
+	if (session->tty >= 0)
+		terminal_give(session->tty, getpgrp());
+	kill(0, SIGSTOP);
+}
+
+static void continue_job(struct session *session)
+{
+	bool foreground = session->tty >= 0 && tcgetpgrp(session->tty) == getpgrp();
+
+	send_sync(session, SYNC_CONTINUE, foreground);
+}
+
+static int hear_init(struct session *session)
+{
+	struct sync message;
+	int got = read_exactly(session->sync, &message, sizeof(message));
+
+	if (got != 1)
+		return 0; /* Init has ended; its pidfd tells. */
+	if (message.kind == SYNC_LISTENER)
+		return take_listener(session, message.value);
+	if (message.kind == SYNC_STOPPED)
+		stop_job(session);
+	return 0;
+}
+
+static int obey_control(struct session *session)
+{
+	uint32_t frame[3];
+
+	/* Node is gone or speaks nonsense: the session ends with it. */
+	if (read_exactly(CONTROL_FD, frame, sizeof(frame)) != 1 || frame[0] != CONTROL_SIGNAL || frame[1] != 4)
+		return -EPIPE;
+	send_sync(session, SYNC_SIGNAL, (int32_t)frame[2]);
+	return 0;
+}
+
+static void hear_signal(struct session *session)
+{
+	struct signalfd_siginfo info;
+
+	if (read(session->signals, &info, sizeof(info)) == (ssize_t)sizeof(info) && info.ssi_signo == SIGCONT)
+		continue_job(session);
+}
+
+static int supervise(struct session *session)
+{
+	for (;;) {
+		struct pollfd wait[] = {
+			{ .fd = session->init_fd, .events = POLLIN },
+			{ .fd = session->sync, .events = POLLIN },
+			{ .fd = CONTROL_FD, .events = POLLIN },
+			{ .fd = session->signals, .events = POLLIN },
+			{ .fd = session->supervisor ? supervisor_fd(session->supervisor) : -1, .events = POLLIN },
+		};
+		int error = 0;
+
+		if (poll(wait, ARRAY_SIZE(wait), -1) < 0 && errno != EINTR)
+			return -errno;
+		if (wait[0].revents)
+			return 0;
+		if (wait[4].revents & POLLIN)
+			error = supervisor_answer(session->supervisor);
+		if (!error && wait[1].revents & POLLIN)
+			error = hear_init(session);
+		if (!error && wait[2].revents)
+			error = obey_control(session);
+		if (wait[3].revents)
+			hear_signal(session);
+		if (error < 0)
+			return error;
+	}
+}
+
+static void watch_signals(struct session *session)
+{
+	sigset_t all;
+
+	/* Node forwards what is meant for the target; what the terminal or a group kill sends here is not for us. */
+	sigfillset(&all);
+	sigdelset(&all, SIGTSTP);
+	sigdelset(&all, SIGTTIN);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	sigemptyset(&all);
+	sigaddset(&all, SIGCONT);
+	session->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void restore_terminal(struct session *session)
+{
+	if (session->tty < 0 || session->mode == TERMINAL_NONE || session->mode == TERMINAL_BACKGROUND)
+		return;
+	if (session->mode == TERMINAL_FOREGROUND)
+		terminal_give(session->tty, getpgrp());
+	/* A target killed in raw mode must not leave the person's shell in it. */
+	if (session->modes_known && tcgetpgrp(session->tty) == getpgrp())
+		tcsetattr(session->tty, TCSADRAIN, &session->modes);
+}
+
+static void end(struct session *session, int error)
+{
+	int status = 0;
+
+	if (error < 0)
+		kill(session->init, SIGKILL);
+	while (waitpid(session->init, &status, 0) < 0 && errno == EINTR)
+		;
+	restore_terminal(session);
+	if (error < 0 && error != -EPIPE)
+		report_failure("supervisor", -error, "the session was ended");
+	if (WIFSIGNALED(status))
+		report_number(RECORD_KILLED, (uint32_t)WTERMSIG(status));
+	report_number(RECORD_ENDED, 0);
+	supervisor_close(session->supervisor);
+	close(session->init_fd);
+	close(session->sync);
+	close(session->signals);
+}
+
+int session_run(const struct spec *spec)
+{
+	struct session session = { .spec = spec, .mode = terminal_mode(), .tty = terminal_fd(), .init_fd = -1, .sync = -1 };
+	int error;
+
+	session.modes_known = session.tty >= 0 && tcgetattr(session.tty, &session.modes) == 0;
+	watch_signals(&session);
+	error = spawn_init(&session);
+	if (error < 0) {
+		report_failure("namespaces", -error, "create namespaces");
+		report_number(RECORD_ENDED, 0);
+		return error;
+	}
+	error = map_ids(&session);
+	if (error < 0)
+		report_failure("namespaces", -error, "map user and group");
+	else
+		error = send_sync(&session, SYNC_GO, 0);
+	if (!error)
+		error = supervise(&session);
+	end(&session, error);
+	return error;
+}

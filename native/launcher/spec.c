@@ -1,0 +1,239 @@
+/* Parses the plan: a fixed sequence of fields, every length checked against what is left. */
+#include "spec.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Lists are counted before they are allocated; no honest plan comes near this. */
+#define MAX_ITEMS 65536u
+
+struct reader {
+	uint8_t *at;
+	size_t left;
+	int error;
+};
+
+static void fail(struct reader *reader, int error)
+{
+	if (!reader->error)
+		reader->error = error;
+	reader->left = 0;
+}
+
+static void take(struct reader *reader, void *out, size_t length)
+{
+	memset(out, 0, length);
+	if (reader->left < length) {
+		fail(reader, -EPROTO);
+		return;
+	}
+	memcpy(out, reader->at, length);
+	reader->at += length;
+	reader->left -= length;
+}
+
+static uint32_t take_u32(struct reader *reader)
+{
+	uint32_t value;
+
+	take(reader, &value, sizeof(value));
+	return value;
+}
+
+static uint64_t take_u64(struct reader *reader)
+{
+	uint64_t value;
+
+	take(reader, &value, sizeof(value));
+	return value;
+}
+
+static bool take_bool(struct reader *reader)
+{
+	uint32_t value = take_u32(reader);
+
+	if (value > 1)
+		fail(reader, -EPROTO);
+	return value == 1;
+}
+
+static const uint8_t *take_blob(struct reader *reader, size_t *length)
+{
+	uint32_t size = take_u32(reader);
+	const uint8_t *start = reader->at;
+
+	*length = 0;
+	if (reader->error || reader->left < size) {
+		fail(reader, -EPROTO);
+		return start;
+	}
+	reader->at += size;
+	reader->left -= size;
+	*length = size;
+	return start;
+}
+
+/* A string ends in its only NUL, inside its length: one with a NUL in the middle would be cut short in silence. */
+static char *take_string(struct reader *reader)
+{
+	static char empty[1]; /* only ever read */
+	size_t length;
+	char *start = (char *)(uintptr_t)take_blob(reader, &length);
+
+	if (reader->error || length == 0 || memchr(start, 0, length) != start + length - 1) {
+		fail(reader, -EPROTO);
+		return empty;
+	}
+	return start;
+}
+
+static void *take_array(struct reader *reader, size_t *count, size_t size)
+{
+	uint32_t items = take_u32(reader);
+	void *array;
+
+	*count = 0;
+	/* Each item takes at least four bytes of the plan, so a huge count is a lie and never allocated. */
+	if (reader->error || items > MAX_ITEMS || items > reader->left / 4) {
+		fail(reader, -EPROTO);
+		items = 0;
+	}
+	array = calloc((size_t)items + 1, size);
+	if (!array)
+		fail(reader, -ENOMEM);
+	else
+		*count = items;
+	return array;
+}
+
+static struct string_list take_list(struct reader *reader)
+{
+	struct string_list list = { 0 };
+
+	list.items = take_array(reader, &list.count, sizeof(char *));
+	for (size_t i = 0; i < list.count; i++)
+		list.items[i] = take_string(reader);
+	return list;
+}
+
+static const char *take_absolute(struct reader *reader)
+{
+	const char *path = take_string(reader);
+
+	if (!reader->error && path[0] != '/')
+		fail(reader, -EPROTO);
+	return path;
+}
+
+static void take_mounts(struct reader *reader, struct spec *spec)
+{
+	spec->mounts = take_array(reader, &spec->mount_count, sizeof(*spec->mounts));
+	for (size_t i = 0; i < spec->mount_count; i++) {
+		struct mount_step *step = &spec->mounts[i];
+
+		step->op = take_u32(reader);
+		step->flags = take_u32(reader);
+		step->mode = take_u32(reader);
+		step->size = take_u64(reader);
+		step->target = take_absolute(reader);
+		step->source = take_string(reader);
+		if (step->op < MOUNT_TMPFS || step->op > MOUNT_SEAL || (step->op == MOUNT_BIND && step->source[0] != '/'))
+			fail(reader, -EPROTO);
+	}
+}
+
+static void take_landlock(struct reader *reader, struct spec *spec)
+{
+	spec->landlock = take_bool(reader);
+	spec->handled_fs = take_u64(reader);
+	spec->handled_net = take_u64(reader);
+	spec->scoped = take_u64(reader);
+	spec->rules = take_array(reader, &spec->rule_count, sizeof(*spec->rules));
+	for (size_t i = 0; i < spec->rule_count; i++) {
+		spec->rules[i].path = take_absolute(reader);
+		spec->rules[i].access = take_u64(reader);
+	}
+}
+
+static void take_guarded(struct reader *reader, struct spec *spec)
+{
+	spec->guarded = take_array(reader, &spec->guarded_count, sizeof(*spec->guarded));
+	for (size_t i = 0; i < spec->guarded_count; i++) {
+		struct guarded_name *name = &spec->guarded[i];
+
+		name->components = take_list(reader);
+		name->except = take_list(reader);
+		name->root = take_absolute(reader);
+		name->files_only = take_bool(reader);
+		name->rule = take_u32(reader);
+		if (name->components.count == 0)
+			fail(reader, -EPROTO);
+	}
+}
+
+static void take_limits(struct reader *reader, struct spec *spec)
+{
+	spec->limits = take_array(reader, &spec->limit_count, sizeof(*spec->limits));
+	for (size_t i = 0; i < spec->limit_count; i++) {
+		spec->limits[i].resource = take_u32(reader);
+		spec->limits[i].soft = take_u64(reader);
+		spec->limits[i].hard = take_u64(reader);
+	}
+}
+
+int spec_parse(const uint8_t *bytes, size_t length, struct spec *spec)
+{
+	struct reader reader = { 0 };
+	size_t filter_bytes;
+
+	memset(spec, 0, sizeof(*spec));
+	spec->buffer = malloc(length + 1);
+	if (!spec->buffer)
+		return -ENOMEM;
+	if (length)
+		memcpy(spec->buffer, bytes, length);
+	reader.at = spec->buffer;
+	reader.left = length;
+
+	if (take_u32(&reader) != SPEC_VERSION)
+		fail(&reader, reader.error ? reader.error : -EPROTONOSUPPORT);
+	spec->namespaces = take_u32(&reader);
+	spec->uid_map = take_string(&reader);
+	spec->gid_map = take_string(&reader);
+	spec->deny_setgroups = take_bool(&reader);
+	spec->hostname = take_string(&reader);
+	take_mounts(&reader, spec);
+	take_landlock(&reader, spec);
+	spec->filter = take_blob(&reader, &filter_bytes);
+	spec->filter_length = filter_bytes / 8;
+	if (filter_bytes % 8 || spec->filter_length > 4096)
+		fail(&reader, -EPROTO);
+	spec->notify = take_bool(&reader);
+	take_guarded(&reader, spec);
+	take_limits(&reader, spec);
+	spec->environment = take_list(&reader);
+	spec->argv = take_list(&reader);
+	spec->cwd = take_absolute(&reader);
+	if (reader.left || spec->argv.count == 0 || spec->mount_count == 0 || spec->mounts[0].op != MOUNT_TMPFS)
+		fail(&reader, -EPROTO);
+	if (reader.error)
+		spec_free(spec);
+	return reader.error;
+}
+
+void spec_free(struct spec *spec)
+{
+	for (size_t i = 0; i < spec->guarded_count; i++) {
+		free(spec->guarded[i].components.items);
+		free(spec->guarded[i].except.items);
+	}
+	free(spec->mounts);
+	free(spec->rules);
+	free(spec->guarded);
+	free(spec->limits);
+	free(spec->environment.items);
+	free(spec->argv.items);
+	free(spec->buffer);
+	memset(spec, 0, sizeof(*spec));
+}

@@ -1,0 +1,90 @@
+/* The plan as the launcher sees it, and its parser. Everything points into the buffer that was parsed. */
+#ifndef PINFOLD_SPEC_H
+#define PINFOLD_SPEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SPEC_VERSION 1
+
+enum mount_op {
+	MOUNT_TMPFS = 1,
+	MOUNT_BIND = 2,
+	MOUNT_MASK = 3,
+	MOUNT_DIRECTORY = 4,
+	MOUNT_SYMLINK = 5,
+	MOUNT_FILE = 6,
+	MOUNT_PROC = 7,
+	MOUNT_DEVPTS = 8,
+	MOUNT_CONSOLE = 9,
+	MOUNT_SEAL = 10,
+};
+
+enum mount_flag { FLAG_WRITABLE = 1, FLAG_DEVICES = 2, FLAG_NOEXEC = 4, FLAG_OPTIONAL = 8 };
+
+struct mount_step {
+	uint32_t op;
+	uint32_t flags;
+	uint32_t mode;
+	uint64_t size;
+	const char *target;
+	const char *source; /* bind: host path; symlink: where it leads; file: its content */
+};
+
+struct landlock_rule {
+	const char *path;
+	uint64_t access;
+};
+
+struct string_list {
+	char **items; /* followed by a NULL */
+	size_t count;
+};
+
+struct guarded_name {
+	struct string_list components;
+	struct string_list except;
+	const char *root;
+	bool files_only;
+	uint32_t rule;
+};
+
+struct limit {
+	uint32_t resource;
+	uint64_t soft;
+	uint64_t hard;
+};
+
+struct spec {
+	uint8_t *buffer;
+	uint32_t namespaces;
+	const char *uid_map;
+	const char *gid_map;
+	bool deny_setgroups;
+	const char *hostname;
+	struct mount_step *mounts;
+	size_t mount_count;
+	bool landlock;
+	uint64_t handled_fs;
+	uint64_t handled_net;
+	uint64_t scoped;
+	struct landlock_rule *rules;
+	size_t rule_count;
+	const uint8_t *filter; /* struct sock_filter[] */
+	size_t filter_length;  /* instructions; 0: none */
+	bool notify;
+	struct guarded_name *guarded;
+	size_t guarded_count;
+	struct limit *limits;
+	size_t limit_count;
+	struct string_list environment;
+	struct string_list argv;
+	const char *cwd;
+};
+
+/* Parses a plan. 0, -EPROTO for a malformed one, -EPROTONOSUPPORT for another version, -ENOMEM. */
+int spec_parse(const uint8_t *bytes, size_t length, struct spec *spec);
+void spec_free(struct spec *spec);
+
+#endif

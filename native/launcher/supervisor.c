@@ -1,0 +1,315 @@
+/*
+ * Answers seccomp notifications. No guarantee rests on an answer of CONTINUE (the memory can change under it): what exists
+ * is protected by mounts; this is the first of three nets for names that do not exist yet (the watch and the sweep on the
+ * host side are the others).
+ */
+#include "launcher.h"
+
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
+#endif
+#ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#endif
+#define RENAME_EXCHANGE_FLAG 2u
+/* A flood of refused attempts is refused all the same, but no longer told one by one. */
+#define MAX_RECORDS 1000u
+
+struct supervisor {
+	const struct spec *spec;
+	int listener;
+	int root;
+	unsigned int records;
+};
+
+/* One name that a call would make. */
+struct making {
+	int base;
+	uint64_t path;
+	bool follow; /* open() follows a dangling link and makes what it leads to */
+	bool directory;
+	bool arrives; /* rename, link, symlink: what arrives may bring any content with it */
+};
+
+static int makings(const struct seccomp_data *data, struct making *out)
+{
+	const __u64 *a = data->args;
+	const int cwd = AT_FDCWD;
+
+	switch (data->nr) {
+#ifdef SYS_open
+	case SYS_open:
+		out[0] = (struct making){ cwd, a[0], !(a[1] & (O_EXCL | O_NOFOLLOW)), false, false };
+		return 1;
+	case SYS_creat:
+		out[0] = (struct making){ cwd, a[0], true, false, false };
+		return 1;
+	case SYS_mkdir:
+		out[0] = (struct making){ cwd, a[0], false, true, false };
+		return 1;
+	case SYS_mknod:
+		out[0] = (struct making){ cwd, a[0], false, false, false };
+		return 1;
+	case SYS_rename:
+	case SYS_link:
+	case SYS_symlink:
+		out[0] = (struct making){ cwd, a[1], false, false, true };
+		return 1;
+#endif
+	case SYS_openat:
+		out[0] = (struct making){ (int)a[0], a[1], !(a[2] & (O_EXCL | O_NOFOLLOW)), false, false };
+		return 1;
+	case SYS_mkdirat:
+		out[0] = (struct making){ (int)a[0], a[1], false, true, false };
+		return 1;
+	case SYS_mknodat:
+		out[0] = (struct making){ (int)a[0], a[1], false, false, false };
+		return 1;
+	case SYS_symlinkat:
+		out[0] = (struct making){ (int)a[1], a[2], false, false, true };
+		return 1;
+	case SYS_linkat:
+#ifdef SYS_renameat
+	case SYS_renameat:
+#endif
+		out[0] = (struct making){ (int)a[2], a[3], false, false, true };
+		return 1;
+	case SYS_renameat2:
+		out[0] = (struct making){ (int)a[2], a[3], false, false, true };
+		if (!((uint32_t)a[4] & RENAME_EXCHANGE_FLAG))
+			return 1;
+		out[1] = (struct making){ (int)a[0], a[1], false, false, true };
+		return 2;
+	default:
+		return 0;
+	}
+}
+
+/* Copies the path out of the caller's memory, page by page: the string may end just before an unmapped one. */
+static int copy_path(pid_t pid, uint64_t address, char *path)
+{
+	size_t length = 0;
+
+	while (length < PATH_MAX) {
+		size_t chunk = 4096 - (size_t)((address + length) & 4095);
+		struct iovec local, remote;
+		ssize_t got;
+
+		if (chunk > PATH_MAX - length)
+			chunk = PATH_MAX - length;
+		local = (struct iovec){ path + length, chunk };
+		remote = (struct iovec){ (void *)(uintptr_t)(address + length), chunk };
+		got = process_vm_readv(pid, &local, 1, &remote, 1, 0);
+		if (got <= 0)
+			return got < 0 ? -errno : -EFAULT;
+		if (memchr(path + length, 0, (size_t)got))
+			return 0;
+		length += (size_t)got;
+	}
+	return -ENAMETOOLONG;
+}
+
+static bool same_name(const char *pattern, const char *name)
+{
+	return fnmatch(pattern, name, FNM_CASEFOLD | FNM_NOESCAPE) == 0;
+}
+
+/* Whether the last `count` components of directory `path` match patterns[0 … count-1]. */
+static bool ends_with(const char *path, char *const *patterns, size_t count)
+{
+	char copy[PATH_MAX];
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	while (count) {
+		char *slash = strrchr(copy, '/');
+
+		if (!slash || !same_name(patterns[--count], slash + 1))
+			return false;
+		*slash = 0;
+	}
+	return true;
+}
+
+static bool beneath(const char *path, const char *root)
+{
+	size_t length = strlen(root);
+
+	if (length == 1)
+		return true;
+	return !strncmp(path, root, length) && (path[length] == '/' || path[length] == 0);
+}
+
+static bool excepted(const struct guarded_name *guard, const char *directory)
+{
+	const char *rest = directory + strlen(guard->root);
+	char copy[PATH_MAX];
+	char *save, *part;
+
+	snprintf(copy, sizeof(copy), "%s", rest);
+	for (part = strtok_r(copy, "/", &save); part; part = strtok_r(NULL, "/", &save))
+		for (size_t i = 0; i < guard->except.count; i++)
+			if (!strcmp(part, guard->except.items[i]))
+				return true;
+	return false;
+}
+
+/* The name alone decides almost always; only then is the directory's path looked up. */
+static bool name_concerns(const struct guarded_name *guard, const struct making *making, const char *name)
+{
+	size_t count = guard->components.count;
+
+	if (same_name(guard->components.items[count - 1], name))
+		return !(guard->files_only && making->directory);
+	/* Something complete that arrives under the name of a guarded entry's parent brings the entry with it. */
+	for (size_t i = 0; making->arrives && i + 1 < count; i++)
+		if (same_name(guard->components.items[i], name))
+			return true;
+	return false;
+}
+
+static bool guards(const struct guarded_name *guard, const struct making *making, const char *directory, const char *name)
+{
+	size_t count = guard->components.count;
+
+	if (!beneath(directory, guard->root) || excepted(guard, directory))
+		return false;
+	if (same_name(guard->components.items[count - 1], name) && ends_with(directory, guard->components.items, count - 1))
+		return true;
+	for (size_t i = 0; making->arrives && i + 1 < count; i++)
+		if (same_name(guard->components.items[i], name) && ends_with(directory, guard->components.items, i))
+			return true;
+	return false;
+}
+
+static void tell(struct supervisor *supervisor, const struct seccomp_notif *request, uint32_t rule, const char *directory,
+		 const char *name)
+{
+	struct record record;
+	char path[PATH_MAX + NAME_MAX + 2], link[64], exe[PATH_MAX];
+	ssize_t length;
+
+	if (supervisor->records++ >= MAX_RECORDS)
+		return;
+	snprintf(path, sizeof(path), "%s/%s", directory[1] ? directory : "", name);
+	snprintf(link, sizeof(link), "/proc/%u/exe", request->pid);
+	length = readlink(link, exe, sizeof(exe));
+	record_begin(&record, RECORD_GUARDED);
+	record_u32(&record, request->pid);
+	record_u32(&record, rule);
+	record_u32(&record, (uint32_t)request->data.nr);
+	record_u32(&record, (uint32_t)strlen(path));
+	record_bytes(&record, path, strlen(path));
+	record_bytes(&record, exe, length > 0 ? (size_t)length : 0);
+	record_send(&record);
+}
+
+/* 0 to let the kernel go on, -errno to refuse. */
+static int judge(struct supervisor *supervisor, const struct seccomp_notif *request, const struct making *making)
+{
+	char path[PATH_MAX], link[64], directory[PATH_MAX];
+	struct place place;
+	bool concerns = false;
+	int error = copy_path((pid_t)request->pid, making->path, path);
+	ssize_t length;
+
+	if (error < 0)
+		return error;
+	error = resolve_place(supervisor->root, (pid_t)request->pid, making->base, path, making->follow, &place);
+	if (error == -ENOENT || error == -ENOTDIR)
+		return 0; /* No such directory: nothing can be made, and the kernel gives the true errno. */
+	if (error < 0)
+		return error;
+	for (size_t i = 0; !concerns && i < supervisor->spec->guarded_count; i++)
+		concerns = name_concerns(&supervisor->spec->guarded[i], making, place.name);
+	/* An existing name is not made by open() or mkdir(); rename() and link() may still replace it. */
+	if (!concerns || (place.exists && !making->arrives)) {
+		close(place.parent);
+		return 0;
+	}
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", place.parent);
+	length = readlink(link, directory, sizeof(directory) - 1);
+	close(place.parent);
+	if (length <= 0)
+		return -EACCES;
+	directory[length] = 0;
+	for (size_t i = 0; i < supervisor->spec->guarded_count; i++) {
+		const struct guarded_name *guard = &supervisor->spec->guarded[i];
+
+		if (name_concerns(guard, making, place.name) && guards(guard, making, directory, place.name)) {
+			tell(supervisor, request, guard->rule, directory, place.name);
+			return -EACCES;
+		}
+	}
+	return 0;
+}
+
+int supervisor_answer(struct supervisor *supervisor)
+{
+	struct seccomp_notif request;
+	struct seccomp_notif_resp response;
+	struct making makes[2];
+	int count, error = 0;
+
+	memset(&request, 0, sizeof(request));
+	if (ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0)
+		return errno == ENOENT || errno == EINTR ? 0 : -errno;
+	count = makings(&request.data, makes);
+	for (int i = 0; !error && i < count; i++)
+		error = judge(supervisor, &request, &makes[i]);
+	memset(&response, 0, sizeof(response));
+	response.id = request.id;
+	if (error < 0)
+		response.error = error;
+	else
+		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	/* The pid may have been reused while we looked; then there is nobody left to answer (seccomp_unotify(2)). */
+	if (ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 && errno != ENOENT && errno != EINTR)
+		return -errno;
+	return 0;
+}
+
+struct supervisor *supervisor_open(const struct spec *spec, int listener, pid_t init)
+{
+	struct supervisor *supervisor = calloc(1, sizeof(*supervisor));
+	char path[64];
+
+	if (!supervisor)
+		return NULL;
+	snprintf(path, sizeof(path), "/proc/%d/root", init);
+	supervisor->spec = spec;
+	supervisor->listener = listener;
+	supervisor->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (supervisor->root < 0) {
+		free(supervisor);
+		return NULL;
+	}
+	/* Without it a notification costs ten times as much; kernels before 6.6 lack it and only that is lost. */
+	ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+	return supervisor;
+}
+
+void supervisor_close(struct supervisor *supervisor)
+{
+	if (!supervisor)
+		return;
+	close(supervisor->listener);
+	close(supervisor->root);
+	free(supervisor);
+}
+
+int supervisor_fd(const struct supervisor *supervisor)
+{
+	return supervisor->listener;
+}

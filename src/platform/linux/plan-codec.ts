@@ -1,0 +1,219 @@
+/** The wire format between Node and the launcher: plan and requests out, records in. `native/launcher/spec.c` mirrors it. */
+import { SandboxError } from '../../errors.ts';
+import type { GuardedName, LauncherRecord, MountStep, Plan } from './plan.ts';
+
+/** Bumped whenever either side of the format changes; the launcher refuses a plan of another version. */
+export const SPEC_VERSION = 1;
+export const PROTOCOL_VERSION = 1;
+
+const CONTROL = { scan: 1, plan: 2, signal: 3 } as const;
+const MOUNT_OPS = {
+  tmpfs: 1,
+  bind: 2,
+  mask: 3,
+  directory: 4,
+  symlink: 5,
+  file: 6,
+  proc: 7,
+  devpts: 8,
+  console: 9,
+  seal: 10,
+} as const satisfies Record<MountStep['op'], number>;
+const FLAG = { writable: 1, devices: 2, noexec: 4, optional: 8 } as const;
+
+/** Grows a buffer field by field; native (little-endian: x86-64, arm64) byte order. */
+class Writer {
+  readonly #parts: Uint8Array[] = [];
+
+  u32(value: number): void {
+    const bytes = Buffer.allocUnsafe(4);
+    bytes.writeUInt32LE(value >>> 0);
+    this.#parts.push(bytes);
+  }
+
+  u64(value: bigint): void {
+    const bytes = Buffer.allocUnsafe(8);
+    bytes.writeBigUInt64LE(value);
+    this.#parts.push(bytes);
+  }
+
+  blob(bytes: Uint8Array): void {
+    this.u32(bytes.length);
+    this.#parts.push(bytes);
+  }
+
+  /** NUL-terminated inside its length. A NUL within would cut the string short in C, so it is refused here. */
+  string(text: string): void {
+    if (text.includes('\0')) {
+      throw new SandboxError('ERR_PATH_INVALID', {
+        what: `Cannot use ${JSON.stringify(text)}`,
+        why: 'it holds a NUL character',
+        fix: 'Remove the NUL character',
+      });
+    }
+    this.blob(Buffer.from(`${text}\0`));
+  }
+
+  list(items: readonly string[]): void {
+    this.u32(items.length);
+    for (const item of items) this.string(item);
+  }
+
+  bytes(): Buffer {
+    return Buffer.concat(this.#parts);
+  }
+}
+
+function writeMount(out: Writer, step: MountStep): void {
+  const flag = (name: keyof typeof FLAG) => (name in step && step[name as keyof MountStep] ? FLAG[name] : 0);
+  out.u32(MOUNT_OPS[step.op]);
+  out.u32(flag('writable') | flag('devices') | flag('noexec') | flag('optional'));
+  out.u32('mode' in step ? step.mode : 0);
+  out.u64(BigInt('sizeBytes' in step && step.sizeBytes ? step.sizeBytes : 0));
+  out.string('target' in step ? step.target : step.path);
+  out.string('source' in step ? step.source : 'to' in step ? step.to : 'content' in step ? step.content : '');
+}
+
+function writeGuarded(out: Writer, name: GuardedName): void {
+  out.list(name.components);
+  out.list(name.except);
+  out.string(name.root);
+  out.u32(name.kind === 'file' ? 1 : 0);
+  out.u32(name.rule);
+}
+
+/** The bytes of a plan, without frame. Throws SandboxError ERR_PATH_INVALID when a string holds NUL. */
+export function encodePlan(plan: Plan): Buffer {
+  const out = new Writer();
+  out.u32(SPEC_VERSION);
+  out.u32(plan.namespaces);
+  out.string(plan.uidMap);
+  out.string(plan.gidMap);
+  out.u32(plan.denySetgroups ? 1 : 0);
+  out.string(plan.hostname);
+  out.u32(plan.mounts.length);
+  for (const step of plan.mounts) writeMount(out, step);
+  out.u32(plan.landlock ? 1 : 0);
+  out.u64(plan.landlock?.handledFs ?? 0n);
+  out.u64(plan.landlock?.handledNet ?? 0n);
+  out.u64(plan.landlock?.scoped ?? 0n);
+  out.u32(plan.landlock?.rules.length ?? 0);
+  for (const rule of plan.landlock?.rules ?? []) {
+    out.string(rule.path);
+    out.u64(rule.access);
+  }
+  out.blob(plan.seccomp?.program ?? new Uint8Array());
+  out.u32(plan.seccomp?.notify ? 1 : 0);
+  out.u32(plan.guarded.length);
+  for (const name of plan.guarded) writeGuarded(out, name);
+  out.u32(plan.rlimits.length);
+  for (const limit of plan.rlimits) {
+    out.u32(limit.resource);
+    out.u64(limit.soft);
+    out.u64(limit.hard);
+  }
+  out.list(plan.environment);
+  out.list(plan.argv);
+  out.string(plan.cwd);
+  return out.bytes();
+}
+
+function frame(type: number, payload: Uint8Array): Buffer {
+  const head = Buffer.allocUnsafe(8);
+  head.writeUInt32LE(type, 0);
+  head.writeUInt32LE(payload.length, 4);
+  return Buffer.concat([head, payload]);
+}
+
+export function planFrame(plan: Plan): Buffer {
+  return frame(CONTROL.plan, encodePlan(plan));
+}
+
+export function signalFrame(signal: number): Buffer {
+  const payload = Buffer.allocUnsafe(4);
+  payload.writeUInt32LE(signal);
+  return frame(CONTROL.signal, payload);
+}
+
+/** Asks for every entry beneath `roots` whose name one of `patterns` (fnmatch(3), case ignored) matches. */
+export function scanFrame(roots: readonly string[], patterns: readonly string[]): Buffer {
+  const counts = Buffer.allocUnsafe(8);
+  counts.writeUInt32LE(roots.length, 0);
+  counts.writeUInt32LE(patterns.length, 4);
+  return frame(CONTROL.scan, Buffer.concat([counts, ...[...roots, ...patterns].map((text) => Buffer.from(`${text}\0`))]));
+}
+
+/** A record of the launcher's own, besides those of the run: everything inside has ended. */
+export type WireRecord = LauncherRecord | { readonly kind: 'ended' };
+
+function malformed(why: string): SandboxError {
+  return new SandboxError('ERR_RECORD_MALFORMED', { what: 'Cannot read what the launcher said', why });
+}
+
+function decodeFailure(payload: Buffer): WireRecord {
+  const end = payload.indexOf(0, 4);
+  if (end < 0) throw malformed('a failure without a step');
+  return {
+    kind: 'failure',
+    errno: payload.readUInt32LE(0),
+    step: payload.toString('utf8', 4, end),
+    detail: payload.toString('utf8', end + 1),
+  };
+}
+
+function decodeGuarded(payload: Buffer): WireRecord {
+  const length = payload.readUInt32LE(12);
+  if (payload.length < 16 + length) throw malformed('a guarded record that is cut short');
+  return {
+    kind: 'guarded',
+    pid: payload.readUInt32LE(0),
+    rule: payload.readUInt32LE(4),
+    syscall: payload.readUInt32LE(8),
+    path: payload.subarray(16, 16 + length),
+    exe: payload.subarray(16 + length),
+  };
+}
+
+type Decoder = { readonly least: number; readonly decode: (payload: Buffer) => WireRecord };
+
+/** By record type; `least` is the shortest payload that is well-formed. */
+const DECODERS: Readonly<Record<number, Decoder>> = {
+  1: { least: 8, decode: (p) => ({ kind: 'hello', version: p.readUInt32LE(0), landlockAbi: p.readUInt32LE(4) }) },
+  2: { least: 5, decode: (p) => ({ kind: 'scan-hit', directory: p.readUInt32LE(0) === 1, path: p.subarray(4) }) },
+  3: { least: 8, decode: (p) => ({ kind: 'scan-done', entries: p.readUInt32LE(0), complete: p.readUInt32LE(4) === 1 }) },
+  4: { least: 1, decode: (p) => ({ kind: 'applied', step: p.toString('utf8') }) },
+  5: { least: 4, decode: (p) => ({ kind: 'started', pid: p.readUInt32LE(0) }) },
+  6: { least: 16, decode: decodeGuarded },
+  7: { least: 4, decode: (p) => ({ kind: 'exec-failed', errno: p.readUInt32LE(0) }) },
+  8: { least: 4, decode: (p) => ({ kind: 'exited', code: p.readUInt32LE(0) }) },
+  9: { least: 4, decode: (p) => ({ kind: 'killed', signal: p.readUInt32LE(0) }) },
+  10: { least: 5, decode: decodeFailure },
+  11: { least: 0, decode: () => ({ kind: 'ended' }) },
+};
+
+/** Longest record the launcher sends (`struct record`); more is not believed. */
+const MAX_RECORD = 12288;
+
+/** Cuts the stream of bytes into records. Throws SandboxError ERR_RECORD_MALFORMED. */
+export class RecordReader {
+  #pending: Buffer = Buffer.alloc(0);
+
+  push(chunk: Buffer): WireRecord[] {
+    this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    const records: WireRecord[] = [];
+    let at = 0;
+    while (this.#pending.length - at >= 8) {
+      const type = this.#pending.readUInt32LE(at);
+      const length = this.#pending.readUInt32LE(at + 4);
+      const decoder = DECODERS[type];
+      if (!decoder || length > MAX_RECORD || length < decoder.least) {
+        throw malformed(`record type ${type} of ${length} bytes`);
+      }
+      if (this.#pending.length - at - 8 < length) break;
+      records.push(decoder.decode(this.#pending.subarray(at + 8, at + 8 + length)));
+      at += 8 + length;
+    }
+    this.#pending = this.#pending.subarray(at);
+    return records;
+  }
+}
