@@ -140,7 +140,10 @@ export function scanFrame(roots: readonly string[], patterns: readonly string[])
   const counts = Buffer.allocUnsafe(8);
   counts.writeUInt32LE(roots.length, 0);
   counts.writeUInt32LE(patterns.length, 4);
-  return frame(CONTROL.scan, Buffer.concat([counts, ...[...roots, ...patterns].map((text) => Buffer.from(`${text}\0`))]));
+  return frame(
+    CONTROL.scan,
+    Buffer.concat([counts, ...[...roots, ...patterns].map((text) => Buffer.from(`${text}\0`))]),
+  );
 }
 
 /** A record of the launcher's own, besides those of the run: everything inside has ended. */
@@ -178,9 +181,18 @@ type Decoder = { readonly least: number; readonly decode: (payload: Buffer) => W
 
 /** By record type; `least` is the shortest payload that is well-formed. */
 const DECODERS: Readonly<Record<number, Decoder>> = {
-  1: { least: 8, decode: (p) => ({ kind: 'hello', version: p.readUInt32LE(0), landlockAbi: p.readUInt32LE(4) }) },
-  2: { least: 5, decode: (p) => ({ kind: 'scan-hit', directory: p.readUInt32LE(0) === 1, path: p.subarray(4) }) },
-  3: { least: 8, decode: (p) => ({ kind: 'scan-done', entries: p.readUInt32LE(0), complete: p.readUInt32LE(4) === 1 }) },
+  1: {
+    least: 8,
+    decode: (p) => ({ kind: 'hello', version: p.readUInt32LE(0), landlockAbi: p.readUInt32LE(4) }),
+  },
+  2: {
+    least: 5,
+    decode: (p) => ({ kind: 'scan-hit', directory: p.readUInt32LE(0) === 1, path: p.subarray(4) }),
+  },
+  3: {
+    least: 8,
+    decode: (p) => ({ kind: 'scan-done', entries: p.readUInt32LE(0), complete: p.readUInt32LE(4) === 1 }),
+  },
   4: { least: 1, decode: (p) => ({ kind: 'applied', step: p.toString('utf8') }) },
   5: { least: 4, decode: (p) => ({ kind: 'started', pid: p.readUInt32LE(0) }) },
   6: { least: 16, decode: decodeGuarded },

@@ -1,0 +1,121 @@
+/** What is in force, from the steps that the launcher confirmed; and what a failed step means to a person. */
+import { readFileSync } from 'node:fs';
+import { getSystemErrorName } from 'node:util';
+import { SandboxError } from '../../errors.ts';
+import type { Enforcement, Mechanism } from '../backend.ts';
+import type { FailureRecord, Plan } from './plan.ts';
+
+/** Newest Landlock ABI whose rights the plan knows (linux/landlock.h of Linux 6.15). */
+const FULL_LANDLOCK_ABI = 6;
+const LANDLOCK_MISSING: readonly (readonly [number, string])[] = [
+  [2, 'moving files between directories (ABI 2)'],
+  [3, 'truncating files (ABI 3)'],
+  [5, 'device ioctls (ABI 5)'],
+  [6, 'signals and abstract sockets (ABI 6)'],
+];
+
+const NAMESPACES: readonly Mechanism[] = [
+  'user-namespace',
+  'mount-namespace',
+  'pid-namespace',
+  'network-namespace',
+  'ipc-namespace',
+  'uts-namespace',
+  'cgroup-namespace',
+];
+
+function full(mechanism: Mechanism): Enforcement {
+  return { mechanism, state: 'full' };
+}
+
+function landlock(plan: Plan, abi: number): Enforcement {
+  if (!plan.landlock) return { mechanism: 'landlock', state: 'none', reason: 'the kernel has no Landlock' };
+  const missing = LANDLOCK_MISSING.filter(([needs]) => abi < needs).map(([, what]) => what);
+  if (abi < FULL_LANDLOCK_ABI) return { mechanism: 'landlock', state: 'partial', missing };
+  return {
+    mechanism: 'landlock',
+    state: 'full',
+    note: 'denials inside a granted directory are held by mounts alone: Landlock cannot take back',
+  };
+}
+
+/** The status of each mechanism after the steps named in `applied` were confirmed. */
+export function enforcementOf(plan: Plan, applied: ReadonlySet<string>, abi: number): Enforcement[] {
+  const pending = (mechanism: Mechanism): Enforcement => ({
+    mechanism,
+    state: 'none',
+    reason: 'it was not reached',
+  });
+  const after = (step: string, status: Enforcement) =>
+    applied.has(step) ? status : pending(status.mechanism);
+  return [
+    ...NAMESPACES.map((mechanism) =>
+      after(mechanism === 'mount-namespace' ? 'mounts' : 'namespaces', full(mechanism)),
+    ),
+    after('capabilities', full('capabilities')),
+    after('no-new-privileges', full('no-new-privileges')),
+    after('landlock', landlock(plan, abi)),
+    after(
+      'seccomp',
+      plan.seccomp
+        ? full('seccomp')
+        : { mechanism: 'seccomp', state: 'none', reason: 'no filter for this processor' },
+    ),
+    after('seccomp', {
+      mechanism: 'name-guard',
+      state: 'partial',
+      missing: ['a name that wins a race is caught after it was made: moved away, and the session is ended'],
+    }),
+  ];
+}
+
+function readKernelSetting(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    // Absent on kernels without the feature: then it is not the cause.
+    return undefined;
+  }
+}
+
+function namespacesFix(): string {
+  if (readKernelSetting('/proc/sys/kernel/apparmor_restrict_unprivileged_userns') === '1') {
+    return 'Allow user namespaces: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0';
+  }
+  if (readKernelSetting('/proc/sys/kernel/unprivileged_userns_clone') === '0') {
+    return 'Allow user namespaces: sudo sysctl -w kernel.unprivileged_userns_clone=1';
+  }
+  if (readKernelSetting('/proc/sys/user/max_user_namespaces') === '0') {
+    return 'Allow user namespaces: sudo sysctl -w user.max_user_namespaces=10000';
+  }
+  return 'In a container, start it with user namespaces allowed (a seccomp profile that permits unshare and mount)';
+}
+
+/** The error a person sees when the launcher could not carry out a step. The command was not started. */
+export function setupError(failure: FailureRecord): SandboxError {
+  const name = getSystemErrorName(-failure.errno);
+  const why = `${failure.detail}: ${name}`;
+  if (failure.step === 'namespaces') {
+    return new SandboxError('ERR_NAMESPACES_UNAVAILABLE', {
+      what: 'Cannot create the namespaces that make up the boundary',
+      why,
+      fix: failure.detail.startsWith('std')
+        ? 'Give the command a file, a pipe or a terminal there'
+        : namespacesFix(),
+    });
+  }
+  if (failure.step === 'directory') {
+    return new SandboxError('ERR_PATH_INVALID', {
+      what: `Cannot start in ${failure.detail}`,
+      why: name === 'ENOENT' ? 'it is not visible inside the sandbox' : name,
+      fix: 'Start in the project directory, or allow this one with --allow',
+    });
+  }
+  const code =
+    failure.step === 'landlock'
+      ? 'ERR_LANDLOCK_UNAVAILABLE'
+      : failure.step === 'seccomp'
+        ? 'ERR_SECCOMP_UNAVAILABLE'
+        : 'ERR_SETUP_FAILED';
+  return new SandboxError(code, { what: `Cannot set up the sandbox (${failure.step})`, why });
+}

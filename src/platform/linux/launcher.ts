@@ -1,0 +1,181 @@
+/** Starts the launcher and speaks with it; the only place that knows how it is spawned. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { constants as osConstants } from 'node:os';
+import type { Duplex, Readable } from 'node:stream';
+import { SandboxError } from '../../errors.ts';
+import type { Plan } from './plan.ts';
+import {
+  PROTOCOL_VERSION,
+  planFrame,
+  RecordReader,
+  scanFrame,
+  signalFrame,
+  type WireRecord,
+} from './plan-codec.ts';
+
+/** A path that a rule's name matched. Bytes that are not UTF-8 are kept in `bytes`. */
+export interface ScanHit {
+  readonly path: string;
+  readonly directory: boolean;
+}
+
+export interface ScanResult {
+  readonly hits: readonly ScanHit[];
+  readonly entries: number;
+  /** False when something could not be looked at; what was not seen is then only held by the name guard. */
+  readonly complete: boolean;
+  /** Hits whose path is not valid UTF-8, as bytes: Node cannot name them in a plan, so they are reported. */
+  readonly unnameable: readonly Uint8Array[];
+}
+
+type Listener = (record: WireRecord) => void;
+
+/** A running launcher. One scan at a time, at most one plan, then scans again; `close` ends it. */
+export class Launcher {
+  readonly #child: ChildProcess;
+  readonly #control: Duplex;
+  readonly #listeners = new Set<Listener>();
+  readonly #hello: Promise<{ landlockAbi: number }>;
+  #ended: SandboxError | undefined;
+  readonly #onEnd = new Set<(error: SandboxError) => void>();
+
+  constructor(path: string, cwd: string) {
+    // Extra pipes are socket pairs in libuv. The environment stays empty: the target's comes with the plan.
+    this.#child = spawn(path, [], {
+      cwd,
+      env: {},
+      argv0: 'pinfold-launcher',
+      stdio: ['inherit', 'inherit', 'inherit', 'pipe', 'pipe'],
+    });
+    this.#control = this.#child.stdio[3] as Duplex;
+    // EPIPE after the launcher has gone: its end is reported by `exit`, with more to say.
+    this.#control.on('error', () => {});
+    this.#hello = this.#greet();
+    // Awaited later, by whoever needs it first; a failure before that must not count as unhandled.
+    this.#hello.catch(() => {});
+    this.#read(this.#child.stdio[4] as Readable);
+    this.#child.on('error', (cause) => this.#finish(startFailure(path, cause)));
+    this.#child.on('close', (code, signal) => this.#finish(died(code, signal)));
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** What the launcher found when it started. Throws ERR_LAUNCHER_VERSION, ERR_LAUNCHER_MISSING, ERR_LAUNCHER_DIED. */
+  hello(): Promise<{ landlockAbi: number }> {
+    return this.#hello;
+  }
+
+  async scan(roots: readonly string[], patterns: readonly string[]): Promise<ScanResult> {
+    const hits: ScanHit[] = [];
+    const unnameable: Uint8Array[] = [];
+    const done = this.#until((record) => {
+      if (record.kind === 'scan-hit') {
+        const path = Buffer.from(record.path).toString('utf8');
+        if (Buffer.from(path).equals(record.path)) hits.push({ path, directory: record.directory });
+        else unnameable.push(Uint8Array.from(record.path));
+      }
+      return record.kind === 'scan-done' ? record : undefined;
+    });
+    this.#control.write(scanFrame(roots, patterns));
+    const { entries, complete } = await done;
+    return { hits, entries, complete, unnameable };
+  }
+
+  /** Carries the plan out; `onRecord` sees every record of the run. Resolves when everything inside has ended. */
+  async run(plan: Plan, onRecord: Listener): Promise<void> {
+    const done = this.#until((record) => {
+      onRecord(record);
+      return record.kind === 'ended' ? record : undefined;
+    });
+    this.#control.write(planFrame(plan));
+    await done;
+  }
+
+  /** Sends a signal (`SIGTERM`) to the target. */
+  signal(name: NodeJS.Signals): void {
+    this.#control.write(signalFrame(osConstants.signals[name]));
+  }
+
+  /** Ends the launcher and all inside; resolves when it has gone. */
+  async close(): Promise<void> {
+    if (this.#ended) return;
+    const gone = new Promise<void>((resolve) => this.#onEnd.add(() => resolve()));
+    this.#control.end();
+    await gone;
+  }
+
+  #read(stream: Readable): void {
+    const reader = new RecordReader();
+    stream.on('error', () => {});
+    stream.on('data', (chunk: Buffer) => {
+      try {
+        for (const record of reader.push(chunk))
+          for (const listener of [...this.#listeners]) listener(record);
+      } catch (error) {
+        this.#child.kill('SIGKILL');
+        this.#finish(error as SandboxError);
+      }
+    });
+  }
+
+  async #greet(): Promise<{ landlockAbi: number }> {
+    const hello = await this.#until((record) => (record.kind === 'hello' ? record : undefined));
+    if (hello.version !== PROTOCOL_VERSION) {
+      throw new SandboxError('ERR_LAUNCHER_VERSION', {
+        what: 'Cannot use the launcher',
+        why: `it speaks version ${hello.version} of the protocol, this package version ${PROTOCOL_VERSION}`,
+        fix: 'Reinstall pinfold, so that both come from one release',
+      });
+    }
+    return { landlockAbi: hello.landlockAbi };
+  }
+
+  #until<T>(pick: (record: WireRecord) => T | undefined): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended) {
+        reject(this.#ended);
+        return;
+      }
+      const settle = () => {
+        this.#listeners.delete(listener);
+        this.#onEnd.delete(onEnd);
+      };
+      const listener = (record: WireRecord) => {
+        const found = pick(record);
+        if (found === undefined) return;
+        settle();
+        resolve(found);
+      };
+      const onEnd = (error: SandboxError) => {
+        settle();
+        reject(error);
+      };
+      this.#listeners.add(listener);
+      this.#onEnd.add(onEnd);
+    });
+  }
+
+  #finish(error: SandboxError): void {
+    if (this.#ended) return;
+    this.#ended = error;
+    for (const onEnd of [...this.#onEnd]) onEnd(error);
+  }
+}
+
+function startFailure(path: string, cause: Error): SandboxError {
+  return new SandboxError('ERR_LAUNCHER_MISSING', {
+    what: 'Cannot start the launcher',
+    why: `${path}: ${cause.message}`,
+    fix: 'Reinstall pinfold; building from source needs a C compiler (`cc`) at install time',
+    cause,
+  });
+}
+
+function died(code: number | null, signal: NodeJS.Signals | null): SandboxError {
+  return new SandboxError('ERR_LAUNCHER_DIED', {
+    what: 'The sandbox ended before its command did',
+    why: signal ? `the launcher was killed by ${signal}` : `the launcher exited with code ${code}`,
+  });
+}

@@ -1,0 +1,115 @@
+/**
+ * The second and third net for names from which the host runs code: a watch while the session runs, a sweep at its end.
+ * The first, the supervisor's refusal, is decided outside the kernel and can be raced; whatever wins that race is moved
+ * into the session's quarantine and ends the session.
+ */
+import { type FSWatcher, lstatSync, mkdirSync, renameSync, watch } from 'node:fs';
+import { cp, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+export interface GuardedEntry {
+  readonly path: string;
+  readonly directory: boolean;
+}
+
+export interface Quarantined {
+  readonly path: string;
+  readonly movedTo: string;
+}
+
+export interface NameGuardOptions {
+  /** Writable trees whose own directory is watched. */
+  readonly roots: readonly string[];
+  /** Guarded entries that were there before the start: the person's own. */
+  readonly before: readonly GuardedEntry[];
+  /** Which of these entries (existing paths) are guarded ones. */
+  readonly guarded: (entries: readonly GuardedEntry[]) => readonly GuardedEntry[];
+  readonly quarantineDir: string;
+  readonly onCaught: (caught: Quarantined) => void;
+}
+
+/** Directories of which one is watched each: more would cost start-up time; the sweep sees the rest. */
+const MAX_WATCHES = 256;
+
+function exists(path: string): GuardedEntry | undefined {
+  try {
+    return { path, directory: lstatSync(path).isDirectory() };
+  } catch {
+    // Gone again before we looked: nothing is left for the host to run.
+    return undefined;
+  }
+}
+
+export class NameGuard {
+  readonly #options: NameGuardOptions;
+  readonly #before: ReadonlySet<string>;
+  readonly #watchers: FSWatcher[] = [];
+  readonly #moves: Promise<void>[] = [];
+  #caught = 0;
+
+  constructor(options: NameGuardOptions) {
+    this.#options = options;
+    this.#before = new Set(options.before.map((entry) => entry.path));
+  }
+
+  /** Number of entries that had slipped past the refusal so far. */
+  get caught(): number {
+    return this.#caught;
+  }
+
+  start(): void {
+    const directories = new Set([
+      ...this.#options.roots,
+      ...this.#options.before.map((entry) => dirname(entry.path)),
+    ]);
+    for (const directory of [...directories].slice(0, MAX_WATCHES)) {
+      try {
+        const watcher = watch(directory, { persistent: false }, (_event, name) => {
+          if (name !== null) this.#look([join(directory, name)]);
+        });
+        watcher.on('error', () => watcher.close());
+        this.#watchers.push(watcher);
+      } catch {
+        // The host is out of inotify watches, or the directory went away: the sweep at the end still sees it.
+      }
+    }
+  }
+
+  /** Looks once more at everything; `entries` come from a fresh scan. Call when nothing inside runs any more. */
+  async sweep(entries: readonly GuardedEntry[]): Promise<void> {
+    for (const watcher of this.#watchers) watcher.close();
+    this.#quarantineNew(entries);
+    await Promise.all(this.#moves);
+  }
+
+  #look(paths: readonly string[]): void {
+    const entries = paths.filter((path) => !this.#before.has(path)).flatMap((path) => exists(path) ?? []);
+    if (entries.length > 0) this.#quarantineNew(entries);
+  }
+
+  #quarantineNew(entries: readonly GuardedEntry[]): void {
+    const fresh = entries.filter((entry) => !this.#before.has(entry.path));
+    for (const entry of this.#options.guarded(fresh)) {
+      if (exists(entry.path)) this.#quarantine(entry);
+    }
+  }
+
+  #quarantine(entry: GuardedEntry): void {
+    this.#caught++;
+    const target = join(this.#options.quarantineDir, `${this.#caught}-${basename(entry.path)}`);
+    mkdirSync(this.#options.quarantineDir, { recursive: true, mode: 0o700 });
+    try {
+      renameSync(entry.path, target);
+    } catch {
+      // Another file system: put it out of reach under a name nobody runs, then copy and remove.
+      const aside = `${entry.path}.pinfold-quarantine-${process.pid}-${this.#caught}`;
+      renameSync(entry.path, aside);
+      this.#moves.push(
+        cp(aside, target, { recursive: true, verbatimSymlinks: true }).then(() =>
+          rm(aside, { recursive: true, force: true }),
+        ),
+      );
+    }
+    this.#options.onCaught({ path: entry.path, movedTo: target });
+  }
+}
