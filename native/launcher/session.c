@@ -139,8 +139,11 @@ static int obey_control(struct session *session)
 	/* Node is gone or speaks nonsense: the session ends with it. */
 	if (read_exactly(CONTROL_FD, frame, sizeof(frame)) != 1 || frame[0] != CONTROL_SIGNAL || frame[1] != 4)
 		return -EPIPE;
+	/* What the terminal sends to a pipeline's whole process group the target has had already. */
+	if (session->mode == TERMINAL_SHARED && (frame[2] == SIGINT || frame[2] == SIGQUIT))
+		return 0;
 	send_sync(session, SYNC_SIGNAL, (int32_t)frame[2]);
-	return 0;
+	return 0; /* Init may have ended a moment ago; its pidfd tells. */
 }
 
 static void hear_signal(struct session *session)

@@ -51,4 +51,6 @@ export interface RunOutcome {
   readonly guarded: readonly GuardReport[];
   /** The session was ended because a guarded name had slipped past the refusal. */
   readonly breached: boolean;
+  /** Ended because `limits.wallTime` was exceeded. */
+  readonly timedOut?: true;
 }

@@ -1,0 +1,226 @@
+/** Runs a command inside: scan, plan, launch, watch, sweep. Joins the pure parts with the launcher. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { SandboxError } from '../errors.ts';
+import { findExisting } from '../host/existing.ts';
+import { type Capabilities, probeCapabilities } from '../platform/linux/capabilities.ts';
+import { enforcementOf, setupError } from '../platform/linux/enforcement.ts';
+import { Launcher } from '../platform/linux/launcher.ts';
+import type { FailureRecord, LauncherRecord, Plan } from '../platform/linux/plan.ts';
+import { buildPlan, scanMatches, scanRequest } from '../platform/linux/plan-builder.ts';
+import { compileSeccomp } from '../platform/linux/seccomp/compile.ts';
+import { type DroppedVariable, scrubEnvironment } from '../policy/environment.ts';
+import { type GuardedEntry, NameGuard } from './name-guard.ts';
+import type { Ending, GuardReport, LoadedPolicy, RunOutcome, Target } from './types.ts';
+
+export interface RunOptions {
+  /** Absolute path of `pinfold-launcher`. */
+  readonly launcherPath: string;
+  /** The person's environment, before scrubbing. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+export interface Planned {
+  readonly plan: Plan;
+  readonly capabilities: Capabilities;
+  readonly dropped: readonly DroppedVariable[];
+  /** Guarded and rule-named entries that exist in writable trees. */
+  readonly matches: readonly GuardedEntry[];
+  /** False when part of a tree could not be scanned. */
+  readonly scanComplete: boolean;
+}
+
+/** What a person may do with a run while it lasts. */
+export interface RunControl {
+  signal(name: NodeJS.Signals): void;
+}
+
+export interface SessionPlace {
+  readonly id: string;
+  /** The session's own directory; the quarantine is made beneath it when needed. */
+  readonly directory: string;
+}
+
+export interface RunEvents {
+  onPlanned?(planned: Planned): SessionPlace;
+  onStarted?(control: RunControl, launcherPid: number | undefined): void;
+  onGuarded?(report: GuardReport): void;
+}
+
+const EACCES = 13;
+const ENOENT = 2;
+
+async function makePlan(
+  launcher: Launcher,
+  loaded: LoadedPolicy,
+  target: Target,
+  options: RunOptions,
+): Promise<Planned> {
+  const { policy, facts } = loaded;
+  const request = scanRequest(policy);
+  const [hello, scan, existing] = await Promise.all([
+    launcher.hello(),
+    launcher.scan(request.roots, request.patterns),
+    findExisting(policy),
+  ]);
+  const capabilities = probeCapabilities(hello.landlockAbi);
+  if (scan.unnameable.length > 0) throw unnameable(scan.unnameable[0]!);
+  const matches = scanMatches(policy, scan.hits);
+  const { environment, dropped } = scrubEnvironment(options.environment, policy, facts.toolchains);
+  const plan = buildPlan({
+    policy,
+    facts,
+    matches,
+    existing,
+    capabilities,
+    target: { argv: target.argv, cwd: target.cwd, environment },
+    seccomp: compileSeccomp({ arch: capabilities.arch, notify: true }),
+  });
+  return { plan, capabilities, dropped, matches, scanComplete: scan.complete };
+}
+
+/** A protected name in a directory whose own name is not UTF-8 cannot be put into a plan; leaving it out would open it. */
+function unnameable(path: Uint8Array): SandboxError {
+  return new SandboxError('ERR_PATH_INVALID', {
+    what: `Cannot protect ${JSON.stringify(Buffer.from(path).toString('latin1'))}`,
+    why: 'its path is not valid UTF-8',
+    fix: 'Rename the directory that holds it',
+  });
+}
+
+/** The plan of a run, without running anything. */
+export async function planFor(loaded: LoadedPolicy, target: Target, options: RunOptions): Promise<Planned> {
+  const launcher = new Launcher(options.launcherPath, '/');
+  try {
+    return await makePlan(launcher, loaded, target, options);
+  } finally {
+    await launcher.close();
+  }
+}
+
+/** Records of a run, folded into what became of it. */
+class Progress {
+  readonly applied = new Set<string>();
+  failure: FailureRecord | undefined;
+  ending: Ending | undefined;
+  readonly #command: string;
+
+  constructor(command: string) {
+    this.#command = command;
+  }
+
+  take(record: LauncherRecord): void {
+    if (record.kind === 'applied') this.applied.add(record.step);
+    if (record.kind === 'failure') this.failure ??= record;
+    if (record.kind === 'exited') this.ending ??= { kind: 'exited', code: record.code };
+    if (record.kind === 'killed') this.ending ??= { kind: 'killed', signal: record.signal };
+    if (record.kind === 'exec-failed') this.ending ??= this.#notStarted(record.errno);
+  }
+
+  #notStarted(errno: number): Ending {
+    return errno === ENOENT
+      ? { kind: 'not-found', command: this.#command }
+      : { kind: 'not-executable', command: this.#command, errno: errno || EACCES };
+  }
+}
+
+function guardReport(loaded: LoadedPolicy, record: LauncherRecord & { kind: 'guarded' }): GuardReport {
+  return {
+    path: Buffer.from(record.path).toString('utf8'),
+    rule: loaded.policy.rules[record.rule],
+    pid: record.pid,
+    program: Buffer.from(record.exe).toString('utf8'),
+    outcome: 'refused',
+  };
+}
+
+/** Ends a run that takes longer than `limits.wallTime`: SIGTERM, and five seconds later all of it. */
+function startWatchdog(launcher: Launcher, seconds: number | undefined, onExceeded: () => void): () => void {
+  if (seconds === undefined) return () => {};
+  let kill: NodeJS.Timeout | undefined;
+  const term = setTimeout(() => {
+    onExceeded();
+    launcher.signal('SIGTERM');
+    kill = setTimeout(() => void launcher.close(), 5000);
+  }, seconds * 1000);
+  return () => {
+    clearTimeout(term);
+    clearTimeout(kill);
+  };
+}
+
+/**
+ * Runs `target` inside and resolves when nothing of it is left. Throws SandboxError when the boundary could not be made
+ * or the launcher died; then the command was not started, or has been ended.
+ */
+export async function runInside(
+  loaded: LoadedPolicy,
+  target: Target,
+  options: RunOptions,
+  events: RunEvents = {},
+): Promise<RunOutcome> {
+  const launcher = new Launcher(options.launcherPath, '/');
+  try {
+    const planned = await makePlan(launcher, loaded, target, options);
+    const place = events.onPlanned?.(planned) ?? {
+      id: '',
+      directory: join(loaded.facts.pinfold.stateDir, 'sessions'),
+    };
+    return await carryOut(launcher, loaded, planned, place, events);
+  } finally {
+    await launcher.close();
+  }
+}
+
+async function carryOut(
+  launcher: Launcher,
+  loaded: LoadedPolicy,
+  planned: Planned,
+  place: SessionPlace,
+  events: RunEvents,
+): Promise<RunOutcome> {
+  const { policy } = loaded;
+  const progress = new Progress(planned.plan.argv[0] ?? '');
+  const reports: GuardReport[] = [];
+  const tell = (report: GuardReport) => {
+    reports.push(report);
+    events.onGuarded?.(report);
+  };
+  const request = scanRequest(policy);
+  const guard = new NameGuard({
+    roots: request.roots,
+    before: planned.matches,
+    guarded: (entries) => scanMatches(policy, entries),
+    quarantineDir: join(place.directory, 'quarantine'),
+    onCaught: ({ path, movedTo }) => {
+      tell({ path, movedTo, rule: undefined, outcome: 'quarantined' });
+      launcher.signal('SIGKILL');
+    },
+  });
+  mkdirSync(place.directory, { recursive: true, mode: 0o700 });
+  guard.start();
+  let timedOut = false as boolean;
+  const stopWatchdog = startWatchdog(launcher, policy.limits.wallTime?.value, () => {
+    timedOut = true;
+  });
+  const run = launcher.run(planned.plan, (record) => {
+    progress.take(record as LauncherRecord);
+    if (record.kind === 'guarded') tell(guardReport(loaded, record));
+  });
+  events.onStarted?.({ signal: (name) => launcher.signal(name) }, launcher.pid);
+  await run.finally(stopWatchdog);
+  const after = await launcher.scan(request.roots, request.patterns);
+  await guard.sweep(scanMatches(policy, after.hits));
+  if (progress.failure) throw setupError(progress.failure);
+  if (!progress.ending) {
+    throw new SandboxError('ERR_LAUNCHER_DIED', { what: 'The sandbox ended', why: 'it did not say how' });
+  }
+  return {
+    sessionId: place.id,
+    ending: progress.ending,
+    enforcement: enforcementOf(planned.plan, progress.applied, planned.capabilities.landlockAbi),
+    guarded: reports,
+    breached: guard.caught > 0,
+    ...(timedOut ? { timedOut: true as const } : {}),
+  };
+}
