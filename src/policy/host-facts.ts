@@ -1,9 +1,19 @@
 /** What the policy core needs to know of the host, gathered by `src/host/` and handed in as data. */
 
-/** A directory or file that programs need, shown read-only. `path` is real (no symbolic links). */
+/** A directory or file that programs need, shown read-only. `path` is real unless `symlinkTo` says otherwise. */
 export interface RuntimePath {
   readonly path: string;
   readonly why: string;
+  /** `path` is a symbolic link with this text (`usr/bin`): made again inside, since a link cannot be bound. */
+  readonly symlinkTo?: string;
+}
+
+/** A file of the real home that is shown, read-only, at the same place of the private home. */
+export interface HomeFile {
+  /** Real path on the host. */
+  readonly source: string;
+  /** Path inside; an empty file of this name exists in the private home as the place to mount on. */
+  readonly target: string;
 }
 
 /** A tool chain found on PATH under the home directory. */
@@ -26,6 +36,13 @@ export interface HostFacts {
   readonly toolchains: readonly Toolchain[];
   /** `~/.gitconfig` and its kin that exist: readable in every mode. */
   readonly gitConfig: readonly string[];
+  /** Where `gitConfig` appears when `$HOME` is private. */
+  readonly homeFiles?: readonly HomeFile[];
   /** Pinfold's own directories; never writable inside, state never readable. */
-  readonly pinfold: { readonly configDir: string; readonly stateDir: string; readonly dataDir: string; readonly installDir: string };
+  readonly pinfold: {
+    readonly configDir: string;
+    readonly stateDir: string;
+    readonly dataDir: string;
+    readonly installDir: string;
+  };
 }

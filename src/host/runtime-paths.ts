@@ -1,0 +1,160 @@
+/** Finds what every program needs of the host: the system directories, the harmless parts of /etc, PATH outside home. */
+import { lstat, readdir, readlink } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { RuntimePath } from '../policy/host-facts.ts';
+import { isBeneath } from './containment.ts';
+import { followLinks } from './symlinks.ts';
+
+const SYSTEM_DIRECTORIES = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
+
+/** How many CPUs and memory nodes there are: thread pools size themselves by it. Nothing else of /sys is shown. */
+const SYSFS = ['/sys/devices/system/cpu', '/sys/devices/system/node'];
+
+/**
+ * Never whole directories that may hold keys: root inside is root's uid, so mode 0600 alone hides nothing from it.
+ * `/etc/ssl/private`, `/etc/pki/tls/private` and `/etc/pki/entitlement` are what this list steps around.
+ */
+const ETC: readonly (readonly [RegExp, string])[] = [
+  [/^ld\.so\.(cache|conf|conf\.d|preload)$/, 'the dynamic linker reads it'],
+  [/^(ca-certificates|ca-certificates\.conf|crypto-policies)$/, 'certificates of public authorities'],
+  [/^(passwd|group|nsswitch\.conf|login\.defs|shells)$/, 'names of users and groups'],
+  [/^(localtime|timezone|locale\.alias|locale\.conf)$/, 'time zone and language'],
+  [/^(host\.conf|services|protocols|gai\.conf|rpc|networks)$/, 'names of services and protocols'],
+  [
+    /^(os-release|debian_version|lsb-release|redhat-release|alpine-release|arch-release)$/,
+    'which system this is',
+  ],
+  [
+    /^(bash\.bashrc|bashrc|profile|profile\.d|inputrc|zsh|zshrc|zshenv|zprofile)$/,
+    'shells read it when they start',
+  ],
+  [
+    /^(terminfo|mime\.types|magic|magic\.mime|fonts|papersize|vim|vimrc|nanorc|less|lesskey)$/,
+    'data files of programs',
+  ],
+  [
+    /^(alternatives|java.*|python3.*|perl|maven|gradle|php|ruby|nodejs|gitconfig|gitattributes)$/,
+    'settings of tool chains',
+  ],
+];
+const ETC_NESTED: readonly (readonly [string, string])[] = [
+  ['/etc/default/locale', 'language'],
+  ['/etc/ssh/ssh_config', 'settings of the ssh client'],
+  ['/etc/ssh/ssh_config.d', 'settings of the ssh client'],
+  ['/etc/ssh/ssh_known_hosts', 'host keys known to everyone'],
+  ['/etc/pki/ca-trust', 'certificates of public authorities'],
+  ['/etc/pki/java', 'certificates of public authorities'],
+  ['/etc/pki/tls/certs', 'certificates of public authorities'],
+  ['/etc/pki/tls/cert.pem', 'certificates of public authorities'],
+  ['/etc/pki/tls/openssl.cnf', 'settings of OpenSSL'],
+  ['/etc/pki/tls/openssl.d', 'settings of OpenSSL'],
+];
+
+/**
+ * Roots from which a PATH entry is never taken: private places of the session, other people's homes, and drives
+ * (SECURITY: on WSL /mnt/c/Windows holds programs that the host would run outside the boundary).
+ */
+const NEVER_FROM_PATH = [
+  '/tmp',
+  '/var',
+  '/dev',
+  '/proc',
+  '/sys',
+  '/run',
+  '/mnt',
+  '/media',
+  '/root',
+  '/etc',
+  '/boot',
+];
+
+export interface RuntimeRequest {
+  readonly searchPath?: string;
+  readonly homeDir?: string;
+  readonly projectDir?: string;
+}
+
+export async function findRuntime(request: RuntimeRequest = {}): Promise<RuntimePath[]> {
+  const found = new Map<string, RuntimePath>();
+  const add = async (path: string, why: string) => {
+    for (const each of await describe(path, why)) if (!found.has(each.path)) found.set(each.path, each);
+  };
+  for (const path of SYSTEM_DIRECTORIES) await add(path, 'programs and libraries of the system');
+  for (const [path, why] of await findEtc()) await add(path, why);
+  for (const path of await findOnPath(request)) await add(path, 'on PATH, outside the home directory');
+  for (const path of SYSFS) await add(path, 'number of processors and memory nodes');
+  return dropCovered([...found.values()]);
+}
+
+async function findEtc(): Promise<(readonly [string, string])[]> {
+  const entries: (readonly [string, string])[] = [];
+  for (const name of await namesIn('/etc')) {
+    const known = ETC.find(([pattern]) => pattern.test(name));
+    if (known) entries.push([join('/etc', name), known[1]]);
+  }
+  for (const name of await namesIn('/etc/ssl')) {
+    if (name !== 'private') entries.push([join('/etc/ssl', name), 'certificates of public authorities']);
+  }
+  return [...entries, ...ETC_NESTED];
+}
+
+async function findOnPath({ searchPath = '', homeDir, projectDir }: RuntimeRequest): Promise<string[]> {
+  const places: string[] = [];
+  for (const entry of searchPath.split(':').filter((each) => each.startsWith('/'))) {
+    const trail = await followLinks(resolve(entry));
+    if (trail.kind !== 'found') continue;
+    const place = widen(trail.path);
+    if (place === undefined) continue;
+    // A PATH entry that holds the home or the project would show either by the back door.
+    if (homeDir !== undefined && (isBeneath(place, homeDir) || isBeneath(homeDir, place))) continue;
+    if (projectDir !== undefined && (isBeneath(place, projectDir) || isBeneath(projectDir, place))) continue;
+    places.push(place);
+  }
+  return places;
+}
+
+/** `/opt/x/bin` needs `/opt/x` (its libraries lie beside `bin`); a Nix or Homebrew tree is needed whole. */
+function widen(path: string): string | undefined {
+  const [first, second] = path.split('/').slice(1);
+  if (!first || SYSTEM_DIRECTORIES.includes(`/${first}`)) return undefined;
+  if (first === 'opt') return second ? `/opt/${second}` : undefined;
+  if (first === 'nix') return '/nix/store';
+  if (first === 'home') return second === 'linuxbrew' ? '/home/linuxbrew' : undefined;
+  if (NEVER_FROM_PATH.includes(`/${first}`)) return undefined;
+  return second ? path : undefined;
+}
+
+/** A link is described twice: as the link to make again, and as the place it leads to, so that it leads somewhere. */
+async function describe(path: string, why: string): Promise<RuntimePath[]> {
+  try {
+    if (!(await lstat(path)).isSymbolicLink()) {
+      const trail = await followLinks(path);
+      return trail.kind === 'found' ? [{ path: trail.path, why }] : [];
+    }
+    const trail = await followLinks(path);
+    if (trail.kind !== 'found') return [];
+    return [
+      { path, why, symlinkTo: await readlink(path) },
+      { path: trail.path, why },
+    ];
+  } catch {
+    return []; // Absent on this system: nothing to show.
+  }
+}
+
+/** Drops what a shown directory holds already. Links stay: their own directory may be one that the plan makes. */
+function dropCovered(all: RuntimePath[]): RuntimePath[] {
+  const directories = new Set(all.filter((each) => each.symlinkTo === undefined).map((each) => each.path));
+  return all.filter((each) => {
+    for (let up = dirname(each.path); up !== '/'; up = dirname(up)) if (directories.has(up)) return false;
+    return true;
+  });
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return (await readdir(directory)).sort();
+  } catch {
+    return []; // Absent or not readable to this person, hence not to the programs inside either.
+  }
+}
