@@ -115,6 +115,8 @@ async function findOnPath({ searchPath = '', homeDir, projectDir }: RuntimeReque
 
 /** `/opt/x/bin` needs `/opt/x` (its libraries lie beside `bin`); a Nix or Homebrew tree is needed whole. */
 function widen(path: string): string | undefined {
+  // Links into a project that is not shown: npm and npx put the bin directories of every ancestor on PATH.
+  if (path.endsWith('/node_modules/.bin')) return undefined;
   const [first, second] = path.split('/').slice(1);
   if (!first || SYSTEM_DIRECTORIES.includes(`/${first}`)) return undefined;
   if (first === 'opt') return second ? `/opt/${second}` : undefined;

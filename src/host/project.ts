@@ -1,0 +1,66 @@
+/** Finds the project directory of a run; fixed before the command starts. */
+import { access, constants, lstat, realpath, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { SandboxError } from '../errors.ts';
+
+const MARKERS = ['.pinfold', '.claude', '.git'];
+
+export interface ProjectRequest {
+  /** Working directory of the person, absolute. */
+  readonly cwd: string;
+  /** `--project`: taken as it is, even the home directory or `/`. Relative to `cwd`. */
+  readonly projectDir?: string;
+  readonly homeDir: string;
+}
+
+/** The project, as a real path: what was named, else the nearest ancestor of `cwd` with a marker, else `cwd`. */
+export async function resolveProject({ cwd, projectDir, homeDir }: ProjectRequest): Promise<string> {
+  if (projectDir !== undefined) return await realDirectory(resolve(cwd, projectDir), projectDir);
+  const start = await realDirectory(cwd, cwd);
+  const home = await realpath(homeDir).catch(() => homeDir);
+  // The walk ends below home and `/`: `~/.claude` exists for everyone who uses Claude Code.
+  for (let directory = start; directory !== '/' && directory !== home; directory = dirname(directory)) {
+    if (await hasMarker(directory)) return directory;
+  }
+  if (start !== '/' && start !== home) return start;
+  throw new SandboxError('ERR_PROJECT_INVALID', {
+    what: `Cannot take ${start} as the project`,
+    why: start === '/' ? 'it is the whole system' : 'it is the whole home directory',
+    fix: 'Change to a project, or name the directory with --project',
+  });
+}
+
+async function realDirectory(path: string, written: string): Promise<string> {
+  const invalid = (why: string, cause?: unknown) =>
+    new SandboxError('ERR_PROJECT_INVALID', {
+      what: `Cannot take ${JSON.stringify(written)} as the project`,
+      why,
+      fix: 'Name an existing directory with --project',
+      cause,
+    });
+  if (path.includes('\0')) throw invalid('it holds a NUL byte');
+  try {
+    const real = await realpath(path);
+    if (!(await stat(real)).isDirectory()) throw invalid('it is not a directory');
+    await access(real, constants.R_OK | constants.X_OK);
+    return real;
+  } catch (cause) {
+    if (cause instanceof SandboxError) throw cause;
+    const { code } = cause as NodeJS.ErrnoException;
+    const why =
+      code === 'ENOENT' ? 'it does not exist' : code === 'ELOOP' ? 'its symbolic links loop' : `${code}`;
+    throw invalid(why, cause);
+  }
+}
+
+async function hasMarker(directory: string): Promise<boolean> {
+  const found = await Promise.all(
+    MARKERS.map((name) =>
+      lstat(join(directory, name)).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return found.includes(true);
+}
