@@ -1,0 +1,90 @@
+/** Owns where settings live: the files of each scope, weakest first, and which directory is the project. */
+import { stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { SettingsLayer } from '../policy/types.ts';
+
+export type FileScope = SettingsLayer['scope'];
+
+/** Scopes whose files lie in the project and come from whoever wrote it. */
+export type ProjectScope = 'claude' | 'project' | 'local';
+
+export interface SettingsLocation {
+  readonly scope: FileScope;
+  readonly path: string;
+}
+
+export interface LocationQuery {
+  readonly projectDir: string;
+  /** `…/pinfold` */
+  readonly configDir: string;
+  /** `--settings` */
+  readonly settingsFile?: string | undefined;
+  readonly managedFile?: string | undefined;
+}
+
+export const MANAGED_FILE = '/etc/pinfold/settings.json';
+
+export function isProjectScope(scope: FileScope): scope is ProjectScope {
+  return scope === 'claude' || scope === 'project' || scope === 'local';
+}
+
+/** Weakest first. */
+export function locateSettings(query: LocationQuery): SettingsLocation[] {
+  const { projectDir, configDir, settingsFile } = query;
+  return [
+    { scope: 'user', path: join(configDir, 'settings.json') },
+    { scope: 'claude', path: join(projectDir, '.claude', 'settings.json') },
+    { scope: 'project', path: join(projectDir, '.pinfold', 'settings.json') },
+    { scope: 'local', path: join(projectDir, '.pinfold', 'settings.local.json') },
+    ...(settingsFile === undefined ? [] : [{ scope: 'flag' as const, path: resolve(settingsFile) }]),
+    { scope: 'managed', path: query.managedFile ?? MANAGED_FILE },
+  ];
+}
+
+/** XDG base directories; the specification says that a relative value is to be ignored. */
+export function configDirOf(
+  homeDir: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): string {
+  return xdgDir(homeDir, environment.XDG_CONFIG_HOME, '.config');
+}
+
+export function stateDirOf(
+  homeDir: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): string {
+  return xdgDir(homeDir, environment.XDG_STATE_HOME, '.local/state');
+}
+
+function xdgDir(homeDir: string, value: string | undefined, fallback: string): string {
+  return join(value?.startsWith('/') ? value : join(homeDir, fallback), 'pinfold');
+}
+
+const PROJECT_MARKS = ['.pinfold', '.claude', '.git'];
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch {
+    // A mark that cannot be looked at marks nothing for this person: the walk goes on upwards.
+    return false;
+  }
+}
+
+/**
+ * The nearest ancestor of `cwd` that holds a mark; else `cwd`. Never the root or the home directory, which hold marks of
+ * their own (`~/.claude`): to enclose those, the person names them.
+ */
+export async function findProjectDir(cwd: string, homeDir: string): Promise<string> {
+  for (let directory = cwd; ; directory = dirname(directory)) {
+    if (directory === homeDir || directory === dirname(directory)) {
+      return cwd;
+    }
+    for (const mark of PROJECT_MARKS) {
+      if (await exists(join(directory, mark))) {
+        return directory;
+      }
+    }
+  }
+}

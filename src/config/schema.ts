@@ -1,0 +1,189 @@
+/** Owns the one description of the `sandbox` object: validator, JSON Schema, reference and key listing come from it. */
+import type { LimitName } from '../policy/types.ts';
+import type { LIMITS } from './quantities.ts';
+
+export type TextFormat =
+  | 'allowed-path'
+  | 'denied-path'
+  | 'allowed-host'
+  | 'denied-host'
+  | 'variable'
+  | 'variable-value'
+  | 'date'
+  | 'prose'
+  | 'profile-name';
+
+export type Shape =
+  | { readonly kind: 'boolean' }
+  | { readonly kind: 'choice'; readonly of: readonly string[] }
+  | { readonly kind: 'text'; readonly format: TextFormat }
+  | { readonly kind: 'limit'; readonly name: LimitName }
+  | { readonly kind: 'list'; readonly items: Shape }
+  | { readonly kind: 'record'; readonly keys: TextFormat; readonly values: Shape }
+  | ObjectShape
+  /** Another product's value, which Pinfold does not read. */
+  | { readonly kind: 'foreign' }
+  /** A string, or an object that says more. */
+  | { readonly kind: 'entry'; readonly text: Shape & { kind: 'text' }; readonly object: ObjectShape };
+
+export interface ObjectShape {
+  readonly kind: 'object';
+  readonly fields: Readonly<Record<string, Field>>;
+  readonly required?: readonly string[];
+}
+
+export interface Field {
+  readonly shape: Shape;
+  /** One or two sentences for the reference and for editors. */
+  readonly summary: string;
+  /** What holds when no file says anything, as words; absent: nothing. */
+  readonly fallback?: string;
+  /** As JSON. */
+  readonly example: string;
+}
+
+const text = (format: TextFormat) => ({ kind: 'text', format }) as const;
+const listOf = (items: Shape) => ({ kind: 'list', items }) as const;
+const limit = (name: LimitName, example: string, summary: string): Field => ({
+  shape: { kind: 'limit', name },
+  summary,
+  example,
+});
+
+const allowedPath: Shape = {
+  kind: 'entry',
+  text: text('allowed-path'),
+  object: {
+    kind: 'object',
+    required: ['path'],
+    fields: {
+      path: {
+        shape: text('allowed-path'),
+        summary: 'The directory or file; everything beneath it is covered.',
+        example: '"~/data"',
+      },
+      mode: {
+        shape: { kind: 'choice', of: ['read', 'write'] },
+        summary: '`read` shows it read-only; `write` includes reading, creating and removing.',
+        fallback: 'write',
+        example: '"read"',
+      },
+      expires: {
+        shape: text('date'),
+        summary: 'From this date or date-time on the entry is ignored, and reported.',
+        example: '"2026-12-01"',
+      },
+      reason: {
+        shape: text('prose'),
+        summary: 'Why it is needed; shown by `explain` and `audit`.',
+        example: '"import task"',
+      },
+    },
+  },
+};
+
+const environment: ObjectShape = {
+  kind: 'object',
+  fields: {
+    pass: {
+      shape: listOf(text('variable')),
+      summary: 'Variables handed in although they would be scrubbed as secrets.',
+      example: '["EDITOR"]',
+    },
+    set: {
+      shape: { kind: 'record', keys: 'variable', values: text('variable-value') },
+      summary: 'Variables set to a value inside.',
+      example: '{ "CI": "1" }',
+    },
+    drop: { shape: listOf(text('variable')), summary: 'Variables kept outside.', example: '["FOO"]' },
+  },
+};
+
+const limits: ObjectShape = {
+  kind: 'object',
+  fields: {
+    memory: limit('memory', '"4GiB"', 'Memory that may be used.'),
+    processes: limit('processes', '512', 'Number of processes and threads.'),
+    openFiles: limit('openFiles', '4096', 'Files open at one time in a process.'),
+    wallTime: limit('wallTime', '"2h"', 'Time until the session is ended.'),
+    cpuTime: limit('cpuTime', '"30m"', 'Processor time that may be used.'),
+    fileSize: limit('fileSize', '"10GiB"', 'Size of any one file that is written.'),
+  } satisfies Record<keyof typeof LIMITS, Field>,
+};
+
+/** What a profile may hold too. */
+const profileFields: Readonly<Record<string, Field>> = {
+  enabled: {
+    shape: { kind: 'boolean' },
+    summary:
+      'With `false`, `pinfold run` refuses to start unless `--sandbox` is given. It never means: run unconfined.',
+    fallback: 'true',
+    example: 'true',
+  },
+  mode: {
+    shape: { kind: 'choice', of: ['strict', 'standard', 'permissive'] },
+    summary: 'What the boundary is before anything else is said.',
+    fallback: 'standard',
+    example: '"strict"',
+  },
+  allowedPaths: {
+    shape: listOf(allowedPath),
+    summary:
+      'Paths opened on top of the mode. A string is read and write; relative ones are relative to the project.',
+    example: '["~/data"]',
+  },
+  deniedPaths: {
+    shape: listOf(text('denied-path')),
+    summary:
+      'Paths that stay shut; `*`, `?`, `[…]`, `{a,b}` and `**` are patterns. The most specific rule wins, and at equal depth deny beats allow.',
+    example: '["**/.env", "./secrets"]',
+  },
+  networkAccess: {
+    shape: { kind: 'choice', of: ['none', 'local', 'filtered'] },
+    summary:
+      '`none`: no network. `local`: loopback services of the host. `filtered`: only the domains allowed.',
+    fallback: 'none in strict, local in standard, filtered in permissive',
+    example: '"none"',
+  },
+  allowedDomains: {
+    shape: listOf(text('allowed-host')),
+    summary:
+      'Hosts that may be reached, each with an optional `:port`. `*.example.com` means subdomains and not the apex.',
+    example: '["api.example.com", "*.github.com:443"]',
+  },
+  deniedDomains: {
+    shape: listOf(text('denied-host')),
+    summary: 'Hosts that may not be reached, whatever is allowed.',
+    example: '["gist.github.com"]',
+  },
+  environment: {
+    shape: environment,
+    summary: 'Environment variables inside.',
+    example: '{ "pass": ["EDITOR"] }',
+  },
+  limits: {
+    shape: limits,
+    summary: 'Ceilings on what the session may use.',
+    example: '{ "memory": "4GiB" }',
+  },
+};
+
+export const PROFILE_SHAPE: ObjectShape = { kind: 'object', fields: profileFields };
+
+/** The `sandbox` object. */
+export const SANDBOX_SHAPE: ObjectShape = {
+  kind: 'object',
+  fields: {
+    ...profileFields,
+    profiles: {
+      shape: { kind: 'record', keys: 'profile-name', values: PROFILE_SHAPE },
+      summary: 'Named variants, chosen with `--profile`: the same keys, without `profiles`.',
+      example: '{ "research": { "mode": "permissive" } }',
+    },
+  },
+};
+
+/** Own keys only: `constructor` and `__proto__` name nothing here. */
+export function fieldOf(shape: ObjectShape, key: string): Field | undefined {
+  return Object.hasOwn(shape.fields, key) ? shape.fields[key] : undefined;
+}
