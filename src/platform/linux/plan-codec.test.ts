@@ -1,0 +1,118 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Plan } from './plan.ts';
+import {
+  encodePlan,
+  planFrame,
+  RecordReader,
+  scanFrame,
+  signalFrame,
+  type WireRecord,
+} from './plan-codec.ts';
+
+const plan: Plan = {
+  namespaces: 0x7e020000,
+  uidMap: '1000 1000 1',
+  gidMap: '1000 1000 1',
+  denySetgroups: true,
+  hostname: 'pinfold',
+  mounts: [
+    { op: 'tmpfs', target: '/', mode: 0o755 },
+    { op: 'bind', source: '/usr', target: '/usr', writable: false },
+    { op: 'symlink', path: '/bin', to: 'usr/bin' },
+    { op: 'seal', target: '/' },
+  ],
+  guarded: [],
+  rlimits: [],
+  environment: ['A=1'],
+  argv: ['true'],
+  cwd: '/',
+};
+
+function record(type: number, payload: Buffer): Buffer {
+  const head = Buffer.alloc(8);
+  head.writeUInt32LE(type, 0);
+  head.writeUInt32LE(payload.length, 4);
+  return Buffer.concat([head, payload]);
+}
+
+function u32(...values: number[]): Buffer {
+  const bytes = Buffer.alloc(values.length * 4);
+  for (const [index, value] of values.entries()) bytes.writeUInt32LE(value, index * 4);
+  return bytes;
+}
+
+const stream: readonly (readonly [Buffer, WireRecord])[] = [
+  [record(1, u32(1, 7)), { kind: 'hello', version: 1, landlockAbi: 7 }],
+  [record(4, Buffer.from('mounts')), { kind: 'applied', step: 'mounts' }],
+  [record(8, u32(3)), { kind: 'exited', code: 3 }],
+  [
+    record(10, Buffer.concat([u32(13), Buffer.from('mounts\0bind /x')])),
+    { kind: 'failure', errno: 13, step: 'mounts', detail: 'bind /x' },
+  ],
+  [record(11, Buffer.alloc(0)), { kind: 'ended' }],
+];
+
+describe('records', () => {
+  test('come out whole however the stream is cut', () => {
+    const bytes = Buffer.concat(stream.map(([raw]) => raw));
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: bytes.length }), { maxLength: 20 }), (sizes) => {
+        const reader = new RecordReader();
+        const seen: WireRecord[] = [];
+        let at = 0;
+        for (const size of [...sizes, bytes.length]) {
+          seen.push(...reader.push(bytes.subarray(at, at + size)));
+          at += size;
+          if (at >= bytes.length) break;
+        }
+        expect(seen).toEqual(stream.map(([, decoded]) => decoded));
+      }),
+    );
+  });
+
+  test.each([
+    ['an unknown type', record(99, Buffer.alloc(4))],
+    ['a length beyond what the launcher sends', u32(8, 0x7fffffff)],
+    ['a payload shorter than its fields', record(1, u32(1))],
+    ['a guarded record whose path is cut short', record(6, u32(1, 2, 3, 400))],
+    ['a failure without a step', record(10, u32(1, 0x41414141))],
+  ])('refuses %s', (_name, bytes) => {
+    expect(() => new RecordReader().push(bytes)).toThrow(
+      expect.objectContaining({ code: 'ERR_RECORD_MALFORMED' }),
+    );
+  });
+
+  test('never throws anything but its own error on random bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        try {
+          new RecordReader().push(Buffer.from(bytes));
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'ERR_RECORD_MALFORMED' });
+        }
+      }),
+    );
+  });
+});
+
+describe('plans', () => {
+  test('are the same bytes for the same plan', () => {
+    expect(encodePlan(plan).toString('hex')).toBe(encodePlan(structuredClone(plan)).toString('hex'));
+  });
+
+  test('refuse a string with NUL, which C would cut short', () => {
+    expect(() => encodePlan({ ...plan, cwd: '/a\0b' })).toThrow(
+      expect.objectContaining({ code: 'ERR_PATH_INVALID' }),
+    );
+  });
+
+  test('are framed with type and length', () => {
+    const framed = planFrame(plan);
+    expect([framed.readUInt32LE(0), framed.readUInt32LE(4)]).toEqual([2, framed.length - 8]);
+    expect(signalFrame(15)).toEqual(record(3, u32(15)));
+    expect(scanFrame(['/a'], ['b', 'c'])).toEqual(
+      record(1, Buffer.concat([u32(1, 2), Buffer.from('/a\0b\0c\0')])),
+    );
+  });
+});
