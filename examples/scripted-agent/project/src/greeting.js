@@ -1,0 +1,4 @@
+/** One line of greeting for a person. */
+export function greet(name) {
+  return `Hello, ${name.trim()}!`;
+}

@@ -1,0 +1,186 @@
+/** git inside: commits work, what the host would execute stays as it was, and no entry appears that nobody made. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { treeOf } from '../fixtures/host-tree.ts';
+import { type Act, gitRepository, makeWorld, people, type World } from '../fixtures/world.ts';
+
+describe.each(people)('as $label', (person) => {
+  let world: World;
+  beforeEach(async () => {
+    world = await makeWorld(person);
+  });
+  afterEach(() => world.dispose());
+
+  const status = async (): Promise<string> => (await world.run(['git', 'status', '--porcelain'])).stdout;
+
+  test('status, add, commit, checkout, stash and log do what they do outside', async () => {
+    const script = [
+      'git status --porcelain',
+      'echo change >> README && git add -A && git commit -q -m Change',
+      'echo new > untracked && git stash -q -u && git stash pop -q && rm untracked',
+      'git checkout -q -b topic && git checkout -q main && git branch -q -d topic',
+      'git log --format=%s',
+    ].join(' && ');
+    const ran = await world.shell(script);
+    expect(ran).toMatchObject({ code: 0, stdout: 'Change\nBegin\n' });
+    expect(await status()).toBe('');
+    expect((await world.run(['git', 'fsck', '--strict'])).code).toBe(0);
+  });
+
+  test('a run that does nothing changes no entry of the project, before, during or after', async () => {
+    const before = treeOf(world.project);
+    const names = readdirSync(world.project);
+    const during = await world.shell('ls -A');
+    expect(during.stdout.trim().split('\n').sort()).toEqual(names.sort());
+    expect(treeOf(world.project)).toEqual(before);
+    expect(await status()).toBe('');
+    expect((await world.shell('git status --porcelain')).stdout).toBe('');
+  });
+
+  test('git config is refused with an error that says so, and the file is unchanged', async () => {
+    const before = readFileSync(`${world.project}/.git/config`, 'utf8');
+    const ran = await world.inside(['git', 'config', 'core.fsmonitor', 'touch /tmp/x']);
+    expect(ran.code).not.toBe(0);
+    expect(ran.stderr).toMatch(/could not (write|lock) config file/);
+    expect(readFileSync(`${world.project}/.git/config`, 'utf8')).toBe(before);
+    expect(readdirSync(`${world.project}/.git`)).not.toContain('config.lock');
+    expect((await world.run(['git', 'config', 'user.nick', 'x'])).code).toBe(0);
+  });
+
+  test('existing hooks and configuration are read-only and cannot be replaced', async () => {
+    const git = `${world.project}/.git`;
+    world.put(`${world.project}/prepared/pre-commit`, '#!/bin/sh\n', 0o755);
+    const acts: Act[] = [
+      ['write', `${git}/config`],
+      ['create', `${git}/hooks/pre-commit`],
+      ['mkdir', `${git}/hooks/x`],
+      ['rename', `${git}/hooks`, `${git}/hooks2`],
+      ['unlink', `${git}/config`],
+      ['chmod', `${git}/config`],
+      ['exchange', `${git}/hooks`, `${world.project}/prepared`],
+    ];
+    expect(await world.probeInside(acts)).toEqual([
+      'EROFS',
+      'EROFS',
+      'EROFS',
+      'EBUSY',
+      'EBUSY',
+      'EROFS',
+      'EBUSY',
+    ]);
+    const refused = await world.probeInside([
+      ['rename', `${world.project}/prepared`, `${git}/hooks`],
+      ['rename', `${world.project}/README`, `${git}/config`],
+      ['rename', git, `${world.project}/git2`],
+    ]);
+    for (const answer of refused) expect(['EBUSY', 'EACCES']).toContain(answer);
+    expect(existsSync(`${git}/hooks/pre-commit`)).toBe(false);
+    expect(
+      await world.probeOutside([
+        ['write', `${git}/config`],
+        ['create', `${git}/hooks/pre-commit`],
+      ]),
+    ).toEqual(['ok', 'ok']);
+  });
+
+  test('absent names that git would obey cannot be made', async () => {
+    const git = `${world.project}/.git`;
+    const names = [
+      'commondir',
+      'config.worktree',
+      'worktrees/w/commondir',
+      'worktrees/w/config.worktree',
+      'modules/m/config',
+    ];
+    for (const directory of ['worktrees/w', 'modules/m'])
+      world.put(`${git}/${directory}/HEAD`, 'ref: refs/heads/main\n');
+    const acts = names.map((name): Act => ['create', `${git}/${name}`]);
+    expect(await world.probeInside(acts)).toEqual(names.map(() => 'EACCES'));
+    for (const name of names) expect(existsSync(`${git}/${name}`)).toBe(false);
+    expect(await world.probeOutside(acts)).toEqual(names.map(() => 'ok'));
+  });
+
+  test('a nested repository six levels deep is protected as the outer one is', async () => {
+    const nested = `${world.project}/a/b/c/d/e/f`;
+    world.put(`${nested}/file`, 'x\n');
+    await gitRepository(world, nested);
+    const acts: Act[] = [
+      ['write', `${nested}/.git/config`],
+      ['create', `${nested}/.git/hooks/post-checkout`],
+      ['create', `${nested}/.git/commondir`],
+      ['create', `${nested}/made`],
+    ];
+    expect(await world.probeInside(acts)).toEqual(['EROFS', 'EROFS', 'EACCES', 'ok']);
+    expect(await world.probeOutside(acts.slice(0, 3))).toEqual(['ok', 'ok', 'ok']);
+  });
+
+  test('a repository under a second writable root is protected too', async () => {
+    const second = `${world.root}/second`;
+    world.put(`${second}/file`, 'x\n');
+    await gitRepository(world, second);
+    const acts: Act[] = [
+      ['write', `${second}/.git/config`],
+      ['create', `${second}/.git/hooks/pre-push`],
+      ['create', `${second}/made`],
+    ];
+    expect(await world.probeInside(acts, ['--allow', second])).toEqual(['EROFS', 'EROFS', 'ok']);
+  });
+
+  test('a repository made during the run gets no hook that the host would run', async () => {
+    const ran = await world.shell(
+      'git init -q fresh 2>err; mkdir -p fresh/.git/hooks; echo x > fresh/.git/hooks/pre-commit; cat err',
+    );
+    expect(existsSync(`${world.project}/fresh/.git/hooks/pre-commit`)).toBe(false);
+    expect(ran.stdout + ran.stderr).not.toBe('');
+    const control = await world.run([
+      'sh',
+      '-c',
+      'git init -q other && echo x > other/.git/hooks/pre-commit',
+    ]);
+    expect(control.code).toBe(0);
+  });
+
+  test('a worktree that exists commits', async () => {
+    const tree = `${world.project}/tree`;
+    expect((await world.run(['git', 'worktree', 'add', '-q', '-b', 'topic', tree])).code).toBe(0);
+    const ran = await world.shell(
+      'cd tree && echo x > file && git add file && git commit -q -m Topic && git log --format=%s -1',
+    );
+    expect(ran).toMatchObject({ code: 0, stdout: 'Topic\n' });
+    expect(
+      await world.probeInside([
+        ['write', `${tree}/.git`],
+        ['unlink', `${tree}/.git`],
+      ]),
+    ).toEqual(['EROFS', 'EBUSY']);
+  });
+
+  test('a submodule commits, its hooks stay closed', async () => {
+    const library = `${world.root}/library`;
+    world.put(`${library}/file`, 'x\n');
+    await gitRepository(world, library);
+    const add = [
+      'git',
+      '-c',
+      'protocol.file.allow=always',
+      'submodule',
+      '--quiet',
+      'add',
+      library,
+      'library',
+    ];
+    expect((await world.run(add)).code).toBe(0);
+    expect((await world.run(['git', 'commit', '-q', '-m', 'Submodule'])).code).toBe(0);
+    const ran = await world.shell(
+      'cd library && echo y > file && git commit -q -a -m Inner && git log --format=%s -1',
+    );
+    expect(ran).toMatchObject({ code: 0, stdout: 'Inner\n' });
+    const module = `${world.project}/.git/modules/library`;
+    const acts: Act[] = [
+      ['write', `${module}/config`],
+      ['create', `${module}/hooks/post-checkout`],
+      ['write', `${world.project}/library/.git`],
+    ];
+    expect(await world.probeInside(acts)).toEqual(['EROFS', 'EROFS', 'EROFS']);
+  });
+});

@@ -1,0 +1,177 @@
+/** Settings that cannot be understood stop the run before the command starts; those that can are obeyed. */
+import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { CANARY, makeWorld, people, type World } from '../fixtures/world.ts';
+
+describe.each(people)('as $label', (person) => {
+  let world: World;
+  let settings: string;
+  beforeEach(async () => {
+    world = await makeWorld(person);
+    settings = `${world.project}/.pinfold/settings.json`;
+  });
+  afterEach(() => world.dispose());
+
+  const started = async (flags: readonly string[] = []): Promise<{ code: number; stderr: string }> => {
+    const ran = await world.pinfold(['run', ...flags, '--', 'touch', 'it-ran']);
+    return { code: ran.code, stderr: ran.stderr };
+  };
+  const expectRefusal = async (...words: readonly (string | RegExp)[]): Promise<void> => {
+    const { code, stderr } = await started();
+    expect({ code, ran: existsSync(`${world.project}/it-ran`) }, stderr).toEqual({ code: 125, ran: false });
+    for (const word of words) expect(stderr).toMatch(word);
+  };
+
+  test('settings that are right let the command run', async () => {
+    world.put(settings, '{ "sandbox": { "mode": "strict" } }');
+    expect((await started()).code).toBe(0);
+    expect(existsSync(`${world.project}/it-ran`)).toBe(true);
+  });
+
+  test('an unknown key is refused with its place and the nearest key', async () => {
+    world.put(settings, '{\n  "sandbox": {\n    "modee": "strict"\n  }\n}\n');
+    await expectRefusal(/settings\.json:3:5/, /modee/, /mode/);
+  });
+
+  test.each([
+    ['a wrong type', '{ "sandbox": { "enabled": "yes" } }', /settings\.json:1:\d+/],
+    ['an unknown mode', '{ "sandbox": { "mode": "strickt" } }', /strict/],
+    ['JSON that breaks off', '{ "sandbox": {', /settings\.json:1/],
+    ['a path with NUL', '{ "sandbox": { "deniedPaths": ["a\\u0000b"] } }', /settings\.json:1:\d+/],
+    ['the root as writable', '{ "sandbox": { "allowedPaths": ["/"] } }', /settings\.json|\//],
+    ['an empty file', '', /settings\.json/],
+  ])('%s is refused and the file named', async (_what, text, words) => {
+    world.put(settings, text);
+    await expectRefusal(words, /settings\.json/);
+  });
+
+  test('a directory in the place of a settings file is refused', async () => {
+    mkdirSync(settings, { recursive: true });
+    await expectRefusal(/settings\.json/);
+  });
+
+  test('dangling and looping links in the place of settings are refused', async () => {
+    mkdirSync(`${world.project}/.pinfold`);
+    for (const target of ['/no/such/file', settings]) {
+      symlinkSync(target, settings);
+      await expectRefusal(/settings\.json/);
+      rmSync(settings);
+    }
+  });
+
+  test('a file named by --settings that is missing is refused', async () => {
+    expect((await started(['--settings', `${world.root}/none.json`])).code).toBe(125);
+    expect(existsSync(`${world.project}/it-ran`)).toBe(false);
+  });
+
+  test('an unknown flag is refused', async () => {
+    expect((await started(['--no-such-flag'])).code).toBe(125);
+    expect(existsSync(`${world.project}/it-ran`)).toBe(false);
+  });
+
+  test('enabled: false refuses to run, names the file, and --sandbox overrules it', async () => {
+    world.put(`${world.home}/.config/pinfold/settings.json`, '{ "sandbox": { "enabled": false } }');
+    await expectRefusal(/\.config\/pinfold\/settings\.json/, /--sandbox/);
+    expect((await started(['--sandbox'])).code).toBe(0);
+  });
+
+  test('the example of Claude Code’s file is valid as it stands, comments and all', async () => {
+    world.put(
+      `${world.project}/.claude/settings.json`,
+      `{
+  "permissions": { "allow": [] },
+  "sandbox": {
+    "enabled": true,
+    "mode": "strict",
+    "allowedPaths": [
+      "${world.root}/current",                          // a string: read and write
+      { "path": "${world.root}/legacy", "mode": "read" } // or "write"
+    ],
+    "deniedPaths": ["**/.env", "./secrets"],
+    "networkAccess": "none",
+  }
+}
+`,
+    );
+    world.put(`${world.project}/secrets/key`, 'x\n');
+    expect((await started()).code).toBe(0);
+    const ran = await world.pinfold(['run', '--', 'cat', 'secrets/key']);
+    expect(ran.stderr).toContain('Permission denied');
+  });
+
+  test('a project’s own file may not widen before it is trusted, and may afterwards', async () => {
+    world.put(settings, JSON.stringify({ sandbox: { allowedPaths: [world.outside] } }));
+    const read = ['run', '--', 'cat', `${world.outside}/canary`];
+    const before = await world.pinfold(read);
+    expect(before).toMatchObject({ code: 1, stdout: '' });
+    expect(before.stderr).toMatch(/trust/);
+    expect((await world.pinfold(['trust', '--yes'])).code).toBe(0);
+    expect(await world.pinfold(read)).toMatchObject({ code: 0, stdout: `${CANARY}\n` });
+  });
+
+  test('a project’s own file may tighten without trust', async () => {
+    world.put(settings, '{ "sandbox": { "deniedPaths": ["./README"] } }');
+    const ran = await world.pinfold(['run', '--', 'cat', 'README']);
+    expect(ran).toMatchObject({ code: 1, stdout: '' });
+    expect(ran.stderr).toContain('Permission denied');
+    rmSync(settings);
+    expect((await world.pinfold(['run', '--', 'cat', 'README'])).code).toBe(0);
+  });
+
+  test('settings of Pinfold and of agents cannot be written from inside', async () => {
+    world.put(settings, '{ "sandbox": {} }');
+    world.put(`${world.project}/.claude/settings.json`, '{}');
+    expect(
+      await world.probeInside([
+        ['write', settings],
+        ['write', `${world.project}/.claude/settings.json`],
+        ['create', `${world.project}/.pinfold/settings.local.json`],
+        ['create', `${world.project}/.claude/settings.local.json`],
+      ]),
+    ).toEqual(['EROFS', 'EROFS', 'EROFS', 'EROFS']);
+  });
+
+  test('a host without user namespaces is told so and nothing runs', async () => {
+    // A namespace whose limit of further user namespaces is zero stands for such a host.
+    const command = (await import('../fixtures/as-user.ts')).pinfold();
+    const script = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"';
+    const argv = [
+      'unshare',
+      '-Ur',
+      'sh',
+      '-c',
+      script,
+      'sh',
+      ...command,
+      'run',
+      '--mode',
+      'strict',
+      '--',
+      'touch',
+      'it-ran',
+    ];
+    const ran = await world.run(argv);
+    expect({ code: ran.code, ran: existsSync(`${world.project}/it-ran`) }, ran.stderr).toEqual({
+      code: 125,
+      ran: false,
+    });
+    expect(ran.stderr).toMatch(/user namespace/i);
+    expect(
+      (
+        await world.run([
+          'unshare',
+          '-Ur',
+          'sh',
+          '-c',
+          'exec "$@"',
+          'sh',
+          ...command,
+          'run',
+          '--',
+          'touch',
+          'it-ran',
+        ])
+      ).code,
+    ).toBe(0);
+  });
+});
