@@ -1,0 +1,47 @@
+/** The baseline of system calls as data: its shape, and the copy that Pinfold ships (`native/seccomp/baseline.json`). */
+import shipped from '../../../../native/seccomp/baseline.json' with { type: 'json' };
+
+export type Action = 'allow' | 'notify' | ErrnoName;
+
+/** Numbers that x86-64 and arm64 share (asm-generic/errno.h). */
+export const ERRNO = {
+  EPERM: 1,
+  ENOSYS: 38,
+  EPROTONOSUPPORT: 93,
+  EOPNOTSUPP: 95,
+  EAFNOSUPPORT: 97,
+} as const;
+export type ErrnoName = keyof typeof ERRNO;
+
+/** Numbers stand in text, because JSON has no hexadecimal; each beside the name it has in the kernel's headers. */
+type NamedNumbers = Readonly<Record<string, string>>;
+
+/** A test of the low 32 bits of argument `of`: any of these bits is set, or (after `mask`) it is one of these values. */
+export type Condition =
+  | { readonly of: number; readonly anyBit: NamedNumbers }
+  | { readonly of: number; readonly mask?: string; readonly in: NamedNumbers };
+
+export interface CheckedCall {
+  readonly why: string;
+  readonly rules: readonly {
+    readonly when: readonly Condition[];
+    readonly action: Action;
+    readonly why?: string;
+  }[];
+  readonly otherwise: Action;
+}
+
+export interface Baseline {
+  /** The newest system call that somebody looked at; those with higher numbers answer ENOSYS. */
+  readonly highestReviewed: string;
+  readonly groups: readonly {
+    readonly name: string;
+    readonly action: Action;
+    readonly why: string;
+    readonly calls: Readonly<Record<string, string>>;
+  }[];
+  readonly checked: Readonly<Record<string, CheckedCall>>;
+}
+
+// TypeScript widens the strings of a JSON module, so their unions cannot be inferred; `compile.test.ts` checks them.
+export const BASELINE = shipped as unknown as Baseline;
