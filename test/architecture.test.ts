@@ -1,0 +1,69 @@
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { edges, offence, readSources, type Sources, worldly } from './fixtures/import-graph.ts';
+
+function offences(sources: Sources): string[] {
+  return edges(sources).flatMap((edge) => {
+    const why = offence(edge);
+    return why === undefined ? [] : [`${edge.from}:${edge.line} → ${edge.to}: ${why}`];
+  });
+}
+
+const real = readSources(fileURLToPath(new URL('..', import.meta.url)));
+
+describe('the source tree', () => {
+  test('follows the dependency rule', () => {
+    expect(edges(real).length).toBeGreaterThan(50);
+    expect(offences(real)).toEqual([]);
+  });
+
+  test('prints, reads the environment and exits only in src/cli/', () => {
+    expect(worldly(real)).toEqual([]);
+  });
+});
+
+describe('the dependency rule', () => {
+  const cases: readonly (readonly [string, string, string | undefined])[] = [
+    ['src/policy/a.ts', "import type { B } from '../errors.ts';", undefined],
+    ['src/session/a.ts', "import { b } from '../platform/linux/b.ts';", undefined],
+    [
+      'src/platform/linux/a.ts',
+      "import data from '../../../native/seccomp/b.json' with { type: 'json' };",
+      undefined,
+    ],
+    ['src/policy/a.ts', "import fs from 'node:fs';", 'policy imports nothing from outside src/'],
+    ['src/policy/a.ts', "import type { B } from '../config/b.ts';", 'policy must not import config'],
+    ['src/config/a.ts', "export { b } from '../host/b.ts';", 'config must not import host'],
+    ['src/platform/a.ts', "import { b } from '../session/b.ts';", 'platform must not import session'],
+    ['src/session/a.ts', "const b = await import('../cli/b.ts');", 'session must not import cli'],
+    ['src/index.ts', "export { b } from './cli/b.ts';", 'index must not import cli'],
+    ['src/platform/linux/a.ts', "import { b } from '../macos/b.ts';", 'the backends never meet'],
+    [
+      'src/utilities/a.ts',
+      "import { b } from '../errors.ts';",
+      'src/utilities/a.ts is in no layer that the rule knows',
+    ],
+  ];
+
+  test.each(cases)('in %s judges %s', (path, text, why) => {
+    expect(edges(new Map([[path, `\n${text}`]])).map(offence)).toEqual([why]);
+  });
+
+  test('finds every way to the outside world, and only outside src/cli/', () => {
+    const text = [
+      'console.log(1);',
+      'process.exit(1);',
+      'const { env } = process;',
+      'use(process.env.HOME, process.pid);',
+      "import { argv } from 'node:process';",
+    ].join('\n');
+    expect(worldly(new Map([['src/host/a.ts', text]]))).toEqual([
+      'src/host/a.ts:1 uses console.log',
+      'src/host/a.ts:2 uses process.exit',
+      'src/host/a.ts:3 uses process',
+      'src/host/a.ts:4 uses process.env',
+      "src/host/a.ts:5 uses 'node:process'",
+    ]);
+    expect(worldly(new Map([['src/cli/a.ts', text]]))).toEqual([]);
+  });
+});
