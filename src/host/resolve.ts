@@ -1,0 +1,95 @@
+/** Follows the symbolic links of a policy's rules, and refuses links that an earlier run may have planted. */
+import { join } from 'node:path';
+import { SandboxError } from '../errors.ts';
+import { accessOf } from '../policy/decide.ts';
+import { isWithin, parentOf } from '../policy/paths.ts';
+import type { Access, Notice, PathRule, Policy } from '../policy/types.ts';
+import { followLinks, type Trail } from './symlinks.ts';
+
+const RANK: Readonly<Record<Access, number>> = { none: 0, read: 1, write: 2 };
+
+/**
+ * Sets `resolved` (and `links`) of every rule. A missing allowed path becomes a notice and the rule stays. Throws
+ * ERR_PATH_INVALID for a person's rule with a dangling or looping link, and ERR_PATH_SYMLINK_UNTRUSTED for a grant that
+ * is reached through a link which something inside may have put there.
+ */
+export async function resolvePolicy(policy: Policy): Promise<Policy> {
+  const trails = await Promise.all(policy.rules.map((rule) => followLinks(literalPart(rule))));
+  const followed = policy.rules.map((rule, index) => follow(rule, trails[index]!));
+  const resolved: Policy = { ...policy, rules: followed };
+  const rules = followed.map((rule, index) => settle(resolved, rule, index));
+  const missing = policy.rules.flatMap((rule, index) => missingNotice(rule, trails[index]!));
+  return { ...policy, rules, notices: [...policy.notices, ...missing] };
+}
+
+/** The part of a pattern before the first component that holds a glob character; the whole of a literal one. */
+function literalPart(rule: PathRule): string {
+  if (!rule.glob) return rule.pattern;
+  const names = rule.pattern.split('/');
+  const first = names.findIndex((name) => /[*?[\]{}\\]/.test(name));
+  return names.slice(0, first === -1 ? names.length : first).join('/') || '/';
+}
+
+function follow(rule: PathRule, trail: Trail): PathRule {
+  const person = isPersons(rule);
+  if (trail.kind === 'dangling' || trail.kind === 'looping') {
+    if (person) throw invalidLink(rule, trail);
+    // One of our own rules on a broken link of the person's: nothing is there to protect or to show.
+    return { ...rule, resolved: rule.pattern, links: trail.links };
+  }
+  const rest = rule.pattern.slice(literalPart(rule).length);
+  const resolved = rule.glob ? join(trail.path, rest) : trail.path;
+  return { ...rule, resolved, ...(trail.links.length > 0 ? { links: trail.links } : {}) };
+}
+
+/**
+ * SECURITY: a run may leave a link behind (`ln -s ~/.ssh data` where `data` is an allowed path) and wait for the next run
+ * to follow it. A link is believed only if nothing inside could have made it, or if following it grants nothing.
+ */
+function settle(policy: Policy, rule: PathRule, index: number): PathRule {
+  if (!rule.links || rule.access === 'none' || rule.resolved === undefined) return rule;
+  const others: Policy = { ...policy, rules: policy.rules.filter((_, each) => each !== index) };
+  const planted = rule.links.find((link) => accessOf(others, parentOf(link)) === 'write');
+  if (planted === undefined) return rule;
+  const target = rule.glob ? literalPart({ ...rule, pattern: rule.resolved }) : rule.resolved;
+  const widens = RANK[accessOf(others, target)] < RANK[rule.access];
+  if (!widens && !rule.glob) return rule;
+  if (rule.glob && isWithin(target, parentOf(planted))) return rule;
+  if (isPersons(rule)) throw untrusted(rule, planted, target);
+  return { ...rule, resolved: rule.pattern };
+}
+
+function isPersons(rule: PathRule): boolean {
+  return rule.origin.scope !== 'builtin';
+}
+
+function missingNotice(rule: PathRule, trail: Trail): Notice[] {
+  if (trail.kind !== 'missing' || rule.glob || rule.access === 'none' || !isPersons(rule)) return [];
+  const message = `${rule.pattern} does not exist, so it could not be allowed`;
+  return [{ kind: 'missing', message, origin: rule.origin }];
+}
+
+function placeOf({ origin }: PathRule): string {
+  if (origin.file === undefined) return origin.text;
+  const line = origin.line === undefined ? '' : `:${origin.line}`;
+  return `${origin.file}${line}: ${origin.text}`;
+}
+
+function invalidLink(rule: PathRule, trail: Trail): SandboxError {
+  return new SandboxError('ERR_PATH_INVALID', {
+    what: `Cannot follow ${rule.pattern} (${placeOf(rule)})`,
+    why:
+      trail.kind === 'looping'
+        ? `the symbolic link ${trail.path} leads back to itself`
+        : `the symbolic link ${trail.path} leads to nothing`,
+    fix: 'Mend or remove the link, or take the entry out',
+  });
+}
+
+function untrusted(rule: PathRule, link: string, target: string): SandboxError {
+  return new SandboxError('ERR_PATH_SYMLINK_UNTRUSTED', {
+    what: `Cannot allow ${rule.pattern} (${placeOf(rule)})`,
+    why: `it leads to ${target} through the symbolic link ${link}, which a program inside could have made`,
+    fix: `Name ${target} itself if that is what you mean, or remove the link`,
+  });
+}

@@ -1,0 +1,142 @@
+/** Turns the rules that restrict into names which must not come into being, and into what a scan has to look for. */
+import { Decider, ruleMatcher } from '../../policy/decide.ts';
+import { compileGlob } from '../../policy/glob.ts';
+import { baseOf, depthOf, isWithin } from '../../policy/paths.ts';
+import type { PathRule, Policy } from '../../policy/types.ts';
+import { alternativesOf, componentsOf, escapeName, fnmatchOf, hasWildcard } from './glob-names.ts';
+import { isOwnPrivate, isPrivatePlace, nearest, type PathKind, type Place } from './places.ts';
+import type { GuardedName } from './plan.ts';
+
+/** A `**` between named components stands for up to so many; the sweep, which decides by the glob, sees deeper ones. */
+const MIDDLE_DEPTHS = [0, 1, 2, 3, 4];
+
+export interface GuardInput {
+  readonly policy: Policy;
+  readonly places: readonly Place[];
+  readonly existing: ReadonlyMap<string, PathKind>;
+}
+
+export function guardNames({ policy, places, existing }: GuardInput): GuardedName[] {
+  const byPath = new Map(places.map((place) => [place.path, place]));
+  const decider = new Decider(policy);
+  const guarded: GuardedName[] = [];
+  policy.rules.forEach((rule, index) => {
+    if (rule.access === 'write') return;
+    const shared = { except: rule.except ?? [], kind: rule.kind ?? 'any', rule: index } as const;
+    if (rule.glob) {
+      if (isReopened(policy, rule)) return;
+      for (const name of namesOfGlob(rule)) guarded.push({ ...name, ...shared });
+      return;
+    }
+    const path = rule.resolved ?? rule.pattern;
+    const absent = existing.has(path) ? [] : [path];
+    // A symbolic link on the way cannot be mounted on; it may be removed, but nothing may take its place.
+    for (const name of new Set([...absent, ...(rule.links ?? [])])) {
+      const root = nearest(byPath, name, true);
+      if (root?.access !== 'write' || (name === path && decider.accessOf(name) === 'write')) continue;
+      guarded.push({
+        components: componentsOf(name).map(escapeName),
+        root: writableRoot(byPath, root),
+        ...shared,
+      });
+    }
+  });
+  return guarded;
+}
+
+/** The outermost tree around a place that is writable without a break: pins and inner grants are not its edge. */
+function writableRoot(places: ReadonlyMap<string, Place>, place: Place): string {
+  let root = place;
+  for (;;) {
+    const above = nearest(places, root.path, true);
+    if (above?.access !== 'write') return root.path;
+    root = above;
+  }
+}
+
+/** A person's grant of the very same names takes the guard away with the protection. */
+function isReopened(policy: Policy, rule: PathRule): boolean {
+  if (rule.ceiling || rule.origin.scope !== 'builtin') return false;
+  return policy.rules.some(
+    (other) =>
+      other.glob &&
+      other.access === 'write' &&
+      other.pattern === rule.pattern &&
+      other.origin.scope !== 'builtin',
+  );
+}
+
+function namesOfGlob(rule: PathRule): Pick<GuardedName, 'components' | 'root'>[] {
+  return alternativesOf(rule.resolved ?? rule.pattern).flatMap((whole) => {
+    const names = whole.at(-1) === '**' ? [...whole.slice(0, -1), '*'] : whole;
+    const first = names.findIndex(hasWildcard);
+    const root = `/${names.slice(0, first === -1 ? names.length - 1 : first).join('/')}`;
+    const free = names.indexOf('**');
+    // Anchored: all components take part, so that only this one depth is meant.
+    const tail = free === -1 ? names : names.slice(free + 1);
+    return spellMiddle(tail).map((components) => ({ components: components.map(fnmatchOf), root }));
+  });
+}
+
+function spellMiddle(names: readonly string[]): string[][] {
+  const free = names.indexOf('**');
+  if (free === -1) return [[...names]];
+  const rest = spellMiddle(names.slice(free + 1));
+  return MIDDLE_DEPTHS.flatMap((depth) =>
+    rest.map((tail) => [...names.slice(0, free), ...Array<string>(depth).fill('*'), ...tail]),
+  );
+}
+
+// ---- scanning -----------------------------------------------------------------------------------------------
+
+export interface ScanRequest {
+  /** Directories to walk. */
+  readonly roots: string[];
+  /** fnmatch patterns of last components: a first sieve. `scanMatches` decides. */
+  readonly patterns: string[];
+}
+
+/** What the launcher has to look for, and where: the trees that are shown and that a restricting rule reaches into. */
+export function scanRequest(policy: Policy): ScanRequest {
+  const decider = new Decider(policy);
+  const restricting = policy.rules.filter((rule) => rule.access !== 'write');
+  const globs = restricting.filter((rule) => rule.glob);
+  const patterns = new Set(globs.flatMap((rule) => compileGlob(rule.resolved ?? rule.pattern).lastComponent));
+  const trees = new Set<string>();
+  for (const rule of policy.rules) {
+    const path = rule.resolved ?? rule.pattern;
+    if (rule.glob || rule.category === 'runtime' || rule.category === 'toolchain' || isOwnPrivate(rule, path))
+      continue;
+    const access = decider.accessOf(path);
+    if (access !== 'none' && globs.some((glob) => reaches(glob, path, access))) trees.add(path);
+  }
+  const roots = [...trees].filter(
+    (path) => ![...trees].some((other) => other !== path && isWithin(path, other)),
+  );
+  for (const rule of restricting) {
+    const path = rule.resolved ?? rule.pattern;
+    if (!rule.glob && roots.some((root) => path !== root && isWithin(path, root)))
+      patterns.add(escapeName(baseOf(path)));
+  }
+  return { roots: roots.sort(), patterns: [...patterns].sort() };
+}
+
+function reaches(rule: PathRule, tree: string, access: 'read' | 'write'): boolean {
+  if (access === 'read' && rule.access === 'read') return false;
+  const { literalPrefix } = compileGlob(rule.resolved ?? rule.pattern);
+  return isWithin(literalPrefix, tree) || isWithin(tree, literalPrefix);
+}
+
+/** The hits that a restricting rule really means. Everything else about them (existence, kind) is kept. */
+export function scanMatches<T extends { readonly path: string; readonly directory: boolean }>(
+  policy: Policy,
+  hits: readonly T[],
+): T[] {
+  const matchers = policy.rules.filter((rule) => rule.access !== 'write').map((rule) => ruleMatcher(rule));
+  const decider = new Decider(policy);
+  return hits.filter(({ path, directory }) => {
+    if (isPrivatePlace(path) && decider.accessOf(path, { directory }) === 'write') return false;
+    const depth = depthOf(path);
+    return matchers.some((match) => match(path, { directory }) === depth);
+  });
+}

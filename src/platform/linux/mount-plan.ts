@@ -1,0 +1,134 @@
+/** Writes down, step by step, the new root that a policy shows. Pure. */
+
+import { SandboxError } from '../../errors.ts';
+import { accessOf } from '../../policy/decide.ts';
+import type { HostFacts } from '../../policy/host-facts.ts';
+import { depthOf, isWithin, parentOf } from '../../policy/paths.ts';
+import type { Policy } from '../../policy/types.ts';
+import { nearest, type PathKind, type Place } from './places.ts';
+import type { MountStep } from './plan.ts';
+
+export interface MountInput {
+  readonly policy: Policy;
+  readonly facts: HostFacts;
+  readonly places: readonly Place[];
+  readonly existing: ReadonlyMap<string, PathKind>;
+}
+
+/** Steps for one target. Sorted by depth, so that nothing is covered by a mount further up that comes later. */
+interface Layer {
+  readonly path: string;
+  readonly steps: readonly MountStep[];
+  /** Makes an entry (not a mount): only where the directory above is the plan's own, never on the host's. */
+  readonly entry?: boolean;
+}
+
+const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'] as const;
+
+const HOSTS = '127.0.0.1 localhost pinfold\n::1 localhost ip6-localhost ip6-loopback\n';
+const RESOLV = '# Pinfold: there is no resolver inside.\n';
+
+/** The steps; the first is the root itself, the last seals it. */
+export function planMounts(input: MountInput): MountStep[] {
+  const { places } = input;
+  for (const place of places) refuseUnmountable(place);
+  const layers = [...ownLayers(), ...linkLayers(input), ...places.map(placeLayer)];
+  const byPath = new Map(places.map((place) => [place.path, place]));
+  const kept = layers.filter((layer) => !layer.entry || isOwnGround(byPath, parentOf(layer.path)));
+  const ordered = kept
+    .map((layer, index) => ({ layer, index }))
+    .sort((a, b) => depthOf(a.layer.path) - depthOf(b.layer.path) || a.index - b.index)
+    .flatMap(({ layer }) => layer.steps);
+  const hollows = places.filter((place) => place.treatment === 'hollow').map((place) => place.path);
+  const sealed = [...(byPath.has('/dev') ? [] : ['/dev']), ...hollows].sort(
+    (a, b) => depthOf(b) - depthOf(a),
+  );
+  return [
+    { op: 'tmpfs', target: '/', mode: 0o755 },
+    ...ordered,
+    ...[...sealed, '/'].map((target): MountStep => ({ op: 'seal', target })),
+  ];
+}
+
+/** What the plan makes itself in every mode. */
+function ownLayers(): Layer[] {
+  const mounts: MountStep[] = [
+    { op: 'proc', target: '/proc' },
+    { op: 'tmpfs', target: '/dev', mode: 0o755 },
+    { op: 'tmpfs', target: '/tmp', mode: 0o1777 },
+    { op: 'tmpfs', target: '/var/tmp', mode: 0o1777 },
+    { op: 'tmpfs', target: '/run', mode: 0o755 },
+    ...DEVICES.map((name): MountStep => bindDevice(`/dev/${name}`)),
+    { op: 'devpts', target: '/dev/pts' },
+    { op: 'tmpfs', target: '/dev/shm', mode: 0o1777 },
+    { op: 'console', target: '/dev/console' },
+  ];
+  const entries: MountStep[] = [
+    { op: 'symlink', path: '/dev/ptmx', to: 'pts/ptmx' },
+    { op: 'symlink', path: '/dev/fd', to: '/proc/self/fd' },
+    { op: 'symlink', path: '/dev/stdin', to: '/proc/self/fd/0' },
+    { op: 'symlink', path: '/dev/stdout', to: '/proc/self/fd/1' },
+    { op: 'symlink', path: '/dev/stderr', to: '/proc/self/fd/2' },
+    { op: 'file', path: '/etc/hosts', mode: 0o644, content: HOSTS },
+    { op: 'file', path: '/etc/resolv.conf', mode: 0o644, content: RESOLV },
+  ];
+  return [
+    ...mounts.map((step) => ({ path: pathOf(step), steps: [step] })),
+    ...entries.map((step) => ({ path: pathOf(step), steps: [step], entry: true })),
+  ];
+}
+
+function pathOf(step: MountStep): string {
+  return 'target' in step ? step.target : step.path;
+}
+
+/** Device nodes cannot be made in a user namespace (mknod(2), EPERM), so the host's own are bound. */
+function bindDevice(path: string): MountStep {
+  return { op: 'bind', source: path, target: path, writable: true, devices: true };
+}
+
+/** Links of the system (`/bin`), and those by which a person or PATH names a place (`~/data -> /mnt/data`). */
+function linkLayers({ policy, facts, existing }: MountInput): Layer[] {
+  const links = new Map<string, string>();
+  for (const { path, symlinkTo } of facts.runtime) if (symlinkTo !== undefined) links.set(path, symlinkTo);
+  for (const rule of policy.rules) {
+    const to = rule.resolved;
+    if (rule.glob || rule.access === 'none' || to === undefined || to === rule.pattern) continue;
+    if (!existing.has(to) || accessOf(policy, to) === 'none' || links.has(rule.pattern)) continue;
+    links.set(rule.pattern, to);
+  }
+  const paths = [...links.keys()];
+  return [...links]
+    .filter(([path]) => !paths.some((other) => other !== path && isWithin(path, other)))
+    .map(([path, to]) => ({ path, steps: [{ op: 'symlink', path, to }], entry: true }));
+}
+
+function placeLayer(place: Place): Layer {
+  const { path } = place;
+  if (place.treatment === 'mask') return { path, steps: [{ op: 'mask', target: path }] };
+  if (place.treatment === 'hollow') return { path, steps: [{ op: 'tmpfs', target: path, mode: 0o755 }] };
+  const bind: MountStep = {
+    op: 'bind',
+    source: place.source ?? path,
+    target: path,
+    writable: place.access === 'write',
+    ...(isWithin(path, '/dev') ? { devices: true } : {}),
+  };
+  return { path, steps: [bind] };
+}
+
+/** Whether an entry made in `directory` lands in the plan's own memory. */
+function isOwnGround(places: ReadonlyMap<string, Place>, directory: string): boolean {
+  const place = nearest(places, directory);
+  return place === undefined || place.treatment === 'hollow';
+}
+
+function refuseUnmountable(place: Place): void {
+  if (place.treatment === 'mask' || place.treatment === 'inherit') return;
+  if (place.path !== '/' && place.path !== '/dev' && !isWithin(place.path, '/proc')) return;
+  throw new SandboxError('ERR_PATH_TOO_BROAD', {
+    what: `Cannot allow ${place.path}`,
+    why: 'inside the sandbox it is made anew; the one of the host is never shown',
+    fix: 'Allow the directories that are needed by their own paths',
+  });
+}

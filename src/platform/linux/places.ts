@@ -1,0 +1,212 @@
+/** Works out which paths the new root must treat apart, and how: the part of the mount plan that thinks. */
+import { Decider } from '../../policy/decide.ts';
+import type { HostFacts } from '../../policy/host-facts.ts';
+import { depthOf, isWithin, parentOf } from '../../policy/paths.ts';
+import type { Access, PathRule, Policy } from '../../policy/types.ts';
+import { alternativesOf, componentsOf, hasWildcard } from './glob-names.ts';
+
+export type PathKind = 'file' | 'directory';
+
+/** An existing path that a glob rule mentions. */
+export interface Match {
+  readonly path: string;
+  readonly directory: boolean;
+  /** Set when the path is a symbolic link: nothing can be mounted on it, so the place it leads to is treated instead. */
+  readonly leadsTo?: { readonly path: string; readonly directory: boolean } | 'nowhere';
+}
+
+/** Made by the plan itself and private to the session; the host's own is never shown. */
+export const PRIVATE_PLACES = ['/tmp', '/var/tmp', '/run', '/dev', '/dev/shm', '/proc'] as const;
+
+/**
+ * `show`: the host's own, by a bind; `pin`: bound onto itself only so that it can be neither renamed nor replaced (a
+ * mount point answers EBUSY, rename(2)); `mask`: covered by an empty one; `hollow`: covered by an empty directory that
+ * only holds the way to something beneath that is shown; `inherit`: as its surroundings are.
+ */
+export type Treatment = 'show' | 'pin' | 'mask' | 'hollow' | 'inherit';
+
+export interface Place {
+  readonly path: string;
+  readonly kind: PathKind;
+  readonly access: Access;
+  readonly treatment: Treatment;
+  /** Host path, when another file is shown here than the one of this name. */
+  readonly source?: string;
+}
+
+export interface PlacesInput {
+  readonly policy: Policy;
+  readonly facts: HostFacts;
+  readonly matches: readonly Match[];
+  readonly existing: ReadonlyMap<string, PathKind>;
+}
+
+interface Point {
+  readonly path: string;
+  readonly kind: PathKind;
+  readonly access: Access;
+  /** How many directories above are part of what the rule says and must keep their names. */
+  readonly pinned: number;
+  readonly source?: string;
+}
+
+const RANK: Readonly<Record<Access, number>> = { none: 0, read: 1, write: 2 };
+
+export function weaker(a: Access, b: Access): Access {
+  return RANK[a] < RANK[b] ? a : b;
+}
+
+export function covers(a: Access, b: Access): boolean {
+  return RANK[a] >= RANK[b];
+}
+
+/** Whether `path` lies in the session's own /tmp, /run … and not in anything of the host's. */
+export function isPrivatePlace(path: string): boolean {
+  return PRIVATE_PLACES.some((place) => isWithin(path, place));
+}
+
+/** Every place that differs from its surroundings, parents before children. */
+export function findPlaces(input: PlacesInput): Place[] {
+  const points = [...collectPoints(input).values()].sort(byDepth);
+  const first = layOut(points, new Set());
+  return layOut(points, findPins(points, first));
+}
+
+export function byDepth(a: { readonly path: string }, b: { readonly path: string }): number {
+  return depthOf(a.path) - depthOf(b.path) || (a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
+}
+
+/** The deepest of `places` at or above `path`; `above` leaves out `path` itself. */
+export function nearest<T>(places: ReadonlyMap<string, T>, path: string, above = false): T | undefined {
+  for (let at = above ? parentOf(path) : path; ; at = parentOf(at)) {
+    const place = places.get(at);
+    if (place !== undefined || at === '/') return above && path === '/' ? undefined : place;
+  }
+}
+
+function collectPoints({ policy, facts, matches, existing }: PlacesInput): Map<string, Point> {
+  const points = new Map<string, Point>();
+  const add = (point: Point) => {
+    const before = points.get(point.path);
+    if (!before) points.set(point.path, point);
+    else {
+      const pinned = Math.max(before.pinned, point.pinned);
+      points.set(point.path, { ...before, access: weaker(before.access, point.access), pinned });
+    }
+  };
+  const decider = new Decider(policy);
+  for (const rule of policy.rules) {
+    const path = rule.resolved ?? rule.pattern;
+    const kind = existing.get(path);
+    if (rule.glob || kind === undefined || isOwnPrivate(rule, path)) continue;
+    const access = decider.accessOf(path, { directory: kind === 'directory' });
+    add({ path, kind, access, pinned: Number.POSITIVE_INFINITY });
+  }
+  const named = policy.rules.filter((rule) => rule.glob).flatMap(namedParts);
+  for (const match of matches) for (const point of pointsOf(decider, named, match)) add(point);
+  if (policy.sandboxHome !== policy.homeDir) {
+    for (const { source, target } of facts.homeFiles ?? []) {
+      points.set(target, {
+        path: target,
+        kind: 'file',
+        access: 'read',
+        pinned: Number.POSITIVE_INFINITY,
+        source,
+      });
+    }
+  }
+  return points;
+}
+
+/** A built-in rule for /tmp and its kin speaks of the session's own, not of the host's directory of that name. */
+export function isOwnPrivate(rule: PathRule, path: string): boolean {
+  return rule.origin.scope === 'builtin' && (PRIVATE_PLACES as readonly string[]).includes(path);
+}
+
+function pointsOf(decider: Decider, named: readonly NamedPart[], match: Match): Point[] {
+  const { path, directory, leadsTo } = match;
+  const access = decider.accessOf(path, { directory });
+  if (leadsTo === undefined) {
+    return [{ path, kind: directory ? 'directory' : 'file', access, pinned: parentsNamed(named, path) }];
+  }
+  if (leadsTo === 'nowhere') return [];
+  // A link of a protected name must be no way round the protection, nor a way to more than its target's own rule gives.
+  const stricter = weaker(access, decider.accessOf(leadsTo.path, { directory: leadsTo.directory }));
+  return [
+    { path: leadsTo.path, kind: leadsTo.directory ? 'directory' : 'file', access: stricter, pinned: 0 },
+  ];
+}
+
+/** What a glob says of the end of a path: the components after its last `**`, or all of them. */
+interface NamedPart {
+  readonly names: readonly string[];
+  readonly anchored: boolean;
+}
+
+function namedParts(rule: PathRule): NamedPart[] {
+  return alternativesOf(rule.resolved ?? rule.pattern).map((names) => {
+    const free = names.lastIndexOf('**');
+    return { names: names.slice(free + 1), anchored: free === -1 };
+  });
+}
+
+/** How many directories above `path` are named by a glob that may have matched it: for `.git/hooks` the `.git`. */
+function parentsNamed(parts: readonly NamedPart[], path: string): number {
+  const names = componentsOf(path);
+  let most = 0;
+  for (const part of parts) {
+    const end = names.slice(-part.names.length);
+    // A component with a wildcard counts as fitting: to pin a directory too many is harmless.
+    if (!part.names.every((name, index) => hasWildcard(name) || name === end[index])) continue;
+    most = Math.max(most, part.anchored ? Number.POSITIVE_INFINITY : part.names.length - 1);
+  }
+  return most;
+}
+
+function layOut(points: readonly Point[], pins: ReadonlySet<string>): Place[] {
+  const placed = new Map<string, Place>();
+  for (const own of PRIVATE_PLACES) {
+    placed.set(own, { path: own, kind: 'directory', access: 'none', treatment: 'hollow' });
+  }
+  const pinPoints = [...pins].map((path): Point => ({ path, kind: 'directory', access: 'write', pinned: 0 }));
+  const known = new Set(points.map((point) => point.path));
+  const all = [...points, ...pinPoints.filter(({ path }) => !known.has(path))].sort(byDepth);
+  for (const point of all) {
+    const around = nearest(placed, point.path, true)?.access ?? 'none';
+    const treatment = treat(point, around, all, pins.has(point.path));
+    if (treatment === 'inherit') continue;
+    const { path, kind, access, source } = point;
+    placed.set(path, { path, kind, access, treatment, ...(source === undefined ? {} : { source }) });
+  }
+  return [...placed.values()].filter((place) => all.some(({ path }) => path === place.path)).sort(byDepth);
+}
+
+function treat(point: Point, around: Access, all: readonly Point[], pin: boolean): Treatment {
+  if (point.access === around) {
+    if (point.source !== undefined) return 'show';
+    return pin && point.access === 'write' ? 'pin' : 'inherit';
+  }
+  if (point.access !== 'none') return 'show';
+  const inner = all.some(
+    (each) => each.access !== 'none' && each.path !== point.path && isWithin(each.path, point.path),
+  );
+  return inner && point.kind === 'directory' ? 'hollow' : 'mask';
+}
+
+/**
+ * SECURITY: a mount follows its directory when a parent is renamed, but the rule goes by path: after `mv config c` the
+ * next run would find nothing at config/secret and leave c/secret open. So the parents keep their names.
+ */
+function findPins(points: readonly Point[], places: readonly Place[]): Set<string> {
+  const byPath = new Map(places.map((place) => [place.path, place]));
+  const pins = new Set<string>();
+  for (const point of points) {
+    const place = byPath.get(point.path);
+    const around = nearest(byPath, point.path, true);
+    if (!place || around?.access !== 'write' || place.access === 'write') continue;
+    let left = point.pinned;
+    for (let up = parentOf(point.path); up !== around.path && left > 0; up = parentOf(up), left--)
+      pins.add(up);
+  }
+  return pins;
+}

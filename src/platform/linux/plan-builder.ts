@@ -1,0 +1,81 @@
+/** Joins the parts of a plan: what the launcher is told to do for one run. Pure. */
+import type { HostFacts } from '../../policy/host-facts.ts';
+import type { LimitName, Policy } from '../../policy/types.ts';
+import type { Capabilities } from './capabilities.ts';
+import { guardNames } from './guarded-names.ts';
+import { planLandlock } from './landlock-plan.ts';
+import { planMounts } from './mount-plan.ts';
+import { findPlaces, type Match, type PathKind } from './places.ts';
+import { NAMESPACE, type Plan } from './plan.ts';
+
+export { type ScanRequest, scanMatches, scanRequest } from './guarded-names.ts';
+export type { Match, PathKind } from './places.ts';
+
+export interface PlanInput {
+  readonly policy: Policy;
+  readonly facts: HostFacts;
+  /** What the scan found, after `scanMatches` (and `followMatches`, so that links say where they lead). */
+  readonly matches: readonly Match[];
+  /** What is at each literal rule's path. */
+  readonly existing: ReadonlyMap<string, PathKind>;
+  readonly capabilities: Capabilities;
+  readonly target: {
+    readonly argv: readonly string[];
+    /** Absolute, inside. */
+    readonly cwd: string;
+    /** `NAME=value`. */
+    readonly environment: readonly string[];
+  };
+  readonly seccomp?: NonNullable<Plan['seccomp']>;
+  /** Default: those of the policy's limits. */
+  readonly rlimits?: Plan['rlimits'];
+}
+
+/** RLIMIT_* of asm-generic/resource.h, the same on x86-64 and arm64. */
+const RLIMIT = { CPU: 0, FSIZE: 1, CORE: 4, NPROC: 6, NOFILE: 7, AS: 9 } as const;
+
+const LIMITED: Readonly<Partial<Record<LimitName, number>>> = {
+  cpuTime: RLIMIT.CPU,
+  fileSize: RLIMIT.FSIZE,
+  processes: RLIMIT.NPROC,
+  openFiles: RLIMIT.NOFILE,
+  memory: RLIMIT.AS,
+};
+
+export function buildPlan(input: PlanInput): Plan {
+  const { policy, facts, matches, existing, capabilities, target, seccomp } = input;
+  const places = findPlaces({ policy, facts, matches, existing });
+  const landlock = planLandlock(places, capabilities);
+  return {
+    namespaces: Object.values(NAMESPACE).reduce((all, each) => all | each, 0),
+    ...identity(capabilities),
+    hostname: 'pinfold',
+    mounts: planMounts({ policy, facts, places, existing }),
+    ...(landlock ? { landlock } : {}),
+    ...(seccomp ? { seccomp } : {}),
+    guarded: guardNames({ policy, places, existing }),
+    rlimits: input.rlimits ?? limitsOf(policy),
+    environment: target.environment,
+    argv: target.argv,
+    cwd: target.cwd,
+  };
+}
+
+/**
+ * Every id stays what it is, so that files keep their owners. Root maps all ids (user_namespaces(7)), for files of other
+ * users in the project; anyone else may map only themselves, and must give up setgroups first.
+ */
+function identity({ uid, gid }: Capabilities): Pick<Plan, 'uidMap' | 'gidMap' | 'denySetgroups'> {
+  if (uid === 0) return { uidMap: '0 0 4294967295', gidMap: '0 0 4294967295', denySetgroups: false };
+  return { uidMap: `${uid} ${uid} 1`, gidMap: `${gid} ${gid} 1`, denySetgroups: true };
+}
+
+/** The limits that the kernel has an rlimit for; `wallTime` is kept by the session. */
+export function limitsOf(policy: Policy): Plan['rlimits'] {
+  const limits = Object.entries(LIMITED).flatMap(([name, resource]) => {
+    const limit = policy.limits[name as LimitName];
+    return limit === undefined ? [] : [{ resource, soft: BigInt(limit.value), hard: BigInt(limit.value) }];
+  });
+  // A core file would carry the memory of the target, secrets included, into the project.
+  return [...limits, { resource: RLIMIT.CORE, soft: 0n, hard: 0n }];
+}
