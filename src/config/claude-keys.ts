@@ -1,6 +1,7 @@
 /** Owns Claude Code's own keys inside `sandbox`: its denials become Pinfold's, its grants are named and left. */
-import { isAbsolute, join, resolve, sep } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import type { Node } from 'jsonc-parser';
+import { isWithin } from '../policy/paths.ts';
 import type { AllowedPath, Notice, SettingsLayer, Sourced } from '../policy/types.ts';
 import { findProperty } from './document.ts';
 import { type LayerSource, originOf, sourcedText } from './layer.ts';
@@ -159,7 +160,7 @@ export interface Places {
 }
 
 const isBeneath = (path: string, directory: string): boolean =>
-  path.startsWith(directory === sep ? sep : directory + sep);
+  path !== directory && isWithin(path, directory);
 
 interface Taken {
   readonly allowedPaths: Sourced<AllowedPath>[];
@@ -176,7 +177,7 @@ function takeDenyWrite(entry: Sourced<string>, places: Places, taken: Taken): vo
   const home = path === '~' || path.startsWith('~/');
   const full = resolve(places.projectDir, home ? join(places.homeDir, path.slice(1)) : path);
   const glob = /[*?[{]/.test(path);
-  if (!glob && (full === places.projectDir || isBeneath(full, places.projectDir))) {
+  if (!glob && isWithin(full, places.projectDir)) {
     taken.allowedPaths.push({ value: { path, mode: 'read' }, origin: entry.origin });
   } else if (isBeneath(full, places.homeDir) && !isBeneath(places.projectDir, full)) {
     taken.deniedPaths.push(entry);

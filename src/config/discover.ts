@@ -1,6 +1,5 @@
-/** Owns where settings live: the files of each scope, weakest first, and which directory is the project. */
-import { stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+/** Owns where settings live: the files of each scope, weakest first, and the directories they are in. */
+import { join, resolve } from 'node:path';
 import type { SettingsLayer } from '../policy/types.ts';
 
 export type FileScope = SettingsLayer['scope'];
@@ -58,33 +57,4 @@ export function stateDirOf(
 
 function xdgDir(homeDir: string, value: string | undefined, fallback: string): string {
   return join(value?.startsWith('/') ? value : join(homeDir, fallback), 'pinfold');
-}
-
-const PROJECT_MARKS = ['.pinfold', '.claude', '.git'];
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch {
-    // A mark that cannot be looked at marks nothing for this person: the walk goes on upwards.
-    return false;
-  }
-}
-
-/**
- * The nearest ancestor of `cwd` that holds a mark; else `cwd`. Never the root or the home directory, which hold marks of
- * their own (`~/.claude`): to enclose those, the person names them.
- */
-export async function findProjectDir(cwd: string, homeDir: string): Promise<string> {
-  for (let directory = cwd; ; directory = dirname(directory)) {
-    if (directory === homeDir || directory === dirname(directory)) {
-      return cwd;
-    }
-    for (const mark of PROJECT_MARKS) {
-      if (await exists(join(directory, mark))) {
-        return directory;
-      }
-    }
-  }
 }

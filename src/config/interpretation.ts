@@ -5,6 +5,7 @@ import type { Notice, SettingsLayer } from '../policy/types.ts';
 import { CLAUDE_SANDBOX_SHAPE, isClaudeKey, type Places, takeClaudeDenials } from './claude-keys.ts';
 import type { FileScope } from './discover.ts';
 import { findProperty, parseDocument, propertiesOf, type SettingsDocument } from './document.ts';
+import { type Grant, grantsOf } from './grants.ts';
 import { readLayer } from './layer.ts';
 import { SANDBOX_SHAPE } from './schema.ts';
 import {
@@ -29,6 +30,8 @@ export type Interpretation =
       readonly document: SettingsDocument;
       readonly layer: SettingsLayer;
       readonly notices: readonly Notice[];
+      /** What the file can widen once it is trusted; Claude Code's denials are not among it. */
+      readonly grants: readonly Grant[];
     }
   | { readonly kind: 'invalid'; readonly problems: readonly Problem[] };
 
@@ -110,8 +113,14 @@ export function interpretSettings(source: SettingsText): Interpretation {
   }
   const layerSource = { document, scope: source.scope, trusted: source.trusted };
   const layer = readLayer(layerSource, sandbox);
+  const grants = grantsOf(layer);
   if (source.scope !== 'claude' || sandbox === undefined) {
-    return { kind: 'valid', document, layer, notices: [] };
+    return { kind: 'valid', document, layer, notices: [], grants };
   }
-  return { kind: 'valid', document, ...takeClaudeDenials(layerSource, sandbox, layer, source.places) };
+  return {
+    kind: 'valid',
+    document,
+    grants,
+    ...takeClaudeDenials(layerSource, sandbox, layer, source.places),
+  };
 }

@@ -2,6 +2,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { dirname, sep } from 'node:path';
 import { type Problem, SandboxError } from '../errors.ts';
+import { isWithin } from '../policy/paths.ts';
 import type { Notice, SettingsLayer } from '../policy/types.ts';
 import {
   type FileScope,
@@ -11,6 +12,7 @@ import {
   type SettingsLocation,
   stateDirOf,
 } from './discover.ts';
+import type { Grant } from './grants.ts';
 import { interpretSettings } from './interpretation.ts';
 import { describeForeignHands, type FileContent, type OwnerRule, readSettingsFile } from './settings-file.ts';
 import { isTrusted, readTrust, type TrustRecord, trustName } from './trust.ts';
@@ -30,6 +32,9 @@ export interface LoadedFile {
   readonly state: 'loaded' | 'absent';
   /** Of the content that was read. */
   readonly sha256?: string;
+  readonly trusted?: boolean;
+  /** What the file can widen where it is trusted. */
+  readonly grants?: readonly Grant[];
 }
 
 export interface LoadedLayers {
@@ -59,9 +64,6 @@ type Outcome =
       readonly notices: readonly Notice[];
     };
 
-export const isInside = (path: string, directory: string): boolean =>
-  path === directory || path.startsWith(directory === sep ? sep : directory + sep);
-
 function ownerRuleOf(scope: FileScope, managedOwner: number): OwnerRule | undefined {
   if (scope === 'managed') {
     return { uid: managedOwner, gid: undefined };
@@ -76,14 +78,14 @@ function describeMisplacement(
   { request, realProjectDir }: Surroundings,
 ): string | undefined {
   const { path, realPath } = content;
-  const inProject = isInside(realPath, realProjectDir);
+  const inProject = isWithin(realPath, realProjectDir);
   // SECURITY: a link from trusted ground into the project would let the sandboxed command write its own settings
   // (attack F-53). Test: "refuses a user's settings file that is a link into the project".
-  if ((scope === 'user' || scope === 'managed') && inProject && !isInside(path, request.projectDir)) {
+  if ((scope === 'user' || scope === 'managed') && inProject && !isWithin(path, request.projectDir)) {
     return `it is a symbolic link to ${realPath}, inside the project, where a sandboxed command could change it`;
   }
   const ownDirectory = scope === 'project' || scope === 'local';
-  if (ownDirectory && inProject && !isInside(realPath, `${realProjectDir}${sep}.pinfold`)) {
+  if (ownDirectory && inProject && !isWithin(realPath, `${realProjectDir}${sep}.pinfold`)) {
     return `it is a symbolic link to ${realPath}, outside .pinfold, where a sandboxed command could change it`;
   }
   return undefined;
@@ -99,7 +101,7 @@ function decideTrust(
   content: FileContent,
   { request, realProjectDir, trust }: Surroundings,
 ): boolean {
-  if (!isProjectScope(scope) && !(scope === 'flag' && isInside(content.realPath, realProjectDir))) {
+  if (!isProjectScope(scope) && !(scope === 'flag' && isWithin(content.realPath, realProjectDir))) {
     return true;
   }
   return isTrusted(trust, realProjectDir, {
@@ -143,7 +145,14 @@ async function loadFile({ scope, path }: SettingsLocation, around: Surroundings)
   if (meaning.kind === 'invalid') {
     return { kind: 'failed', failure: { code: 'ERR_SETTINGS_INVALID', problems: meaning.problems } };
   }
-  const file: LoadedFile = { scope, path, state: 'loaded', sha256: reading.sha256 };
+  const file: LoadedFile = {
+    scope,
+    path,
+    state: 'loaded',
+    sha256: reading.sha256,
+    trusted,
+    grants: meaning.grants,
+  };
   return { kind: 'read', file, layer: meaning.layer, notices: meaning.notices };
 }
 

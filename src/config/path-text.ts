@@ -1,4 +1,6 @@
 /** Owns how a path may be written in settings. Says what is wrong with the text; what it leads to is not looked at. */
+import { isSandboxError } from '../errors.ts';
+import { compileGlob, expandGlob, isGlob } from '../policy/glob.ts';
 
 export interface PathComplaint {
   readonly message: string;
@@ -56,19 +58,33 @@ function checkExpansion(text: string): PathComplaint | undefined {
   return undefined;
 }
 
-function unclosed(text: string): string | undefined {
-  for (const [open, close] of ['[]', '{}'] as const) {
-    if (text.lastIndexOf(open!) > text.lastIndexOf(close!)) {
-      return open;
+/** Where paths are relative to matters for nothing here; a pattern only has to be one. */
+const ANYWHERE = { projectDir: '/project', homeDir: '/home' };
+
+function checkGlob(text: string): PathComplaint | undefined {
+  const bare = text.replace(/\\./g, '');
+  for (const [open, close] of [
+    ['[', ']'],
+    ['{', '}'],
+  ] as const) {
+    if (bare.lastIndexOf(open) > bare.lastIndexOf(close)) {
+      return { message: `"${open}" is never closed in this pattern` };
     }
   }
-  return undefined;
+  try {
+    compileGlob(expandGlob(text, ANYWHERE));
+    return undefined;
+  } catch (error) {
+    if (isSandboxError(error)) {
+      return { message: `${error.what}: ${error.why}` };
+    }
+    throw error;
+  }
 }
 
 function checkPattern(text: string, use: PathUse): PathComplaint | undefined {
   if (use === 'deny') {
-    const open = unclosed(text);
-    return open === undefined ? undefined : { message: `"${open}" is never closed in this pattern` };
+    return isGlob(text) ? checkGlob(text) : undefined;
   }
   if (/[*?]/.test(text)) {
     const plain = text.replace(/\/\*\*\/?$/, '');

@@ -25,7 +25,7 @@ function checkVariable(name: string): Complaint | undefined {
     : { message: 'a variable name has letters, digits and "_", and does not begin with a digit' };
 }
 
-const PROFILE_NAME = '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$';
+const PROFILE_NAME = '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$';
 
 export const TEXT_FORMATS: Readonly<Record<TextFormat, Format>> = {
   'allowed-path': { check: (text) => checkPath(text, 'allow'), pattern: '^[^\\u0000\\n\\r*?]+$' },
@@ -42,9 +42,7 @@ export const TEXT_FORMATS: Readonly<Record<TextFormat, Format>> = {
   'profile-name': {
     check: (text) =>
       say(
-        new RegExp(PROFILE_NAME).test(text)
-          ? undefined
-          : 'a profile name has letters, digits, ".", "_" and "-"',
+        new RegExp(PROFILE_NAME).test(text) ? undefined : 'a profile name has letters, digits, "_" and "-"',
       ),
     pattern: PROFILE_NAME,
   },

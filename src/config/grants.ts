@@ -1,0 +1,56 @@
+/** Owns the answer to "what could this file widen": entry by entry, for the question of trust. */
+import type { Origin, SettingsLayer, Sourced } from '../policy/types.ts';
+
+export interface Grant {
+  /** Where it stands: `profiles.research.mode`. */
+  readonly key: string;
+  readonly origin: Origin;
+  /** `default`: wider than the default; `stricter-settings`: wider only where the person's own settings are stricter. */
+  readonly widens: 'default' | 'stricter-settings';
+}
+
+function grantsOfScalars(layer: SettingsLayer, prefix: string): Grant[] {
+  const grants: Grant[] = [];
+  const add = (key: string, value: Sourced<unknown> | undefined, widens: Grant['widens']): void => {
+    if (value !== undefined) {
+      grants.push({ key: prefix + key, origin: value.origin, widens });
+    }
+  };
+  // `enabled` never widens: with false nothing runs, and true opens nothing that the other keys do not.
+  if (layer.mode?.value !== 'strict') {
+    add('mode', layer.mode, layer.mode?.value === 'permissive' ? 'default' : 'stricter-settings');
+  }
+  if (layer.networkAccess?.value !== 'none') {
+    add(
+      'networkAccess',
+      layer.networkAccess,
+      layer.networkAccess?.value === 'filtered' ? 'default' : 'stricter-settings',
+    );
+  }
+  for (const [name, value] of Object.entries(layer.limits ?? {})) {
+    add(`limits.${name}`, value, 'stricter-settings');
+  }
+  return grants;
+}
+
+/**
+ * Everything in `layer` that is not sure to tighten, whatever the other files say. An entry that has expired counts: the
+ * clock is not part of the content that is trusted.
+ */
+export function grantsOf(layer: SettingsLayer, prefix = ''): Grant[] {
+  const listed = (key: string, entries: readonly Sourced<unknown>[] = []): Grant[] =>
+    entries.map(({ origin }) => ({ key: prefix + key, origin, widens: 'default' }));
+  const { environment } = layer;
+  return [
+    ...grantsOfScalars(layer, prefix),
+    ...listed('allowedPaths', layer.allowedPaths),
+    ...listed('allowedDomains', layer.allowedDomains),
+    ...listed('environment.pass', environment?.pass),
+    ...Object.entries(environment?.set ?? {}).flatMap(([name, value]) =>
+      listed(`environment.set.${name}`, [value]),
+    ),
+    ...Object.entries(layer.profiles ?? {}).flatMap(([name, profile]) =>
+      grantsOf(profile, `${prefix}profiles.${name}.`),
+    ),
+  ];
+}
