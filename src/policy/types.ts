@@ -60,6 +60,8 @@ export interface SettingsLayer {
   };
   readonly limits?: Readonly<Partial<Record<LimitName, Sourced<number>>>>;
   readonly profiles?: Readonly<Record<string, SettingsLayer>>;
+  /** Lets `/` or the whole home be a writable path. Counts in the flag layer only. */
+  readonly unsafeAllowBroad?: boolean;
 }
 
 /** memory, fileSize in bytes; wallTime, cpuTime in seconds; processes and openFiles are counts. */
@@ -93,14 +95,26 @@ export interface PathRule {
   readonly origin: Origin;
   /** A glob rule does not apply beneath a directory of one of these names (`node_modules`). */
   readonly except?: readonly string[];
+  /** `file`: only a non-directory of this name is meant (a `.git` pointer, not a repository). Default `any`. */
+  readonly kind?: 'any' | 'file';
+  /** A glob that is compared under case folding: a casefolded volume opens `.GIT/hooks` as `.git/hooks`. */
+  readonly ignoreCase?: true;
+  /** An upper bound for everything it covers, whatever more specific rules say (a managed denial). */
+  readonly ceiling?: true;
+  /** From a file that nobody has trusted yet: may narrow, must never widen, nor be followed through a link. */
+  readonly untrusted?: true;
   /** Where literal `pattern` leads once symbolic links are followed; equal to it when there are none. */
   readonly resolved?: string;
+  /** The symbolic links passed on the way to `resolved`, by their own real location. */
+  readonly links?: readonly string[];
 }
 
 export interface DomainRule {
   readonly pattern: string;
   readonly access: 'allow' | 'deny';
   readonly origin: Origin;
+  /** A managed denial: no allowance, however specific, opens it. */
+  readonly ceiling?: true;
 }
 
 /** A person's entry that did not take effect, and why: reported, never silent. */

@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SandboxError } from '../errors.ts';
-import { findExisting } from '../host/existing.ts';
+import { findExisting, followMatches } from '../host/existing.ts';
 import { type Capabilities, probeCapabilities } from '../platform/linux/capabilities.ts';
 import { enforcementOf, setupError } from '../platform/linux/enforcement.ts';
 import { Launcher } from '../platform/linux/launcher.ts';
@@ -64,8 +64,9 @@ async function makePlan(
     findExisting(policy),
   ]);
   const capabilities = probeCapabilities(hello.landlockAbi);
+  if (hello.landlockAbi === 0) throw noLandlock();
   if (scan.unnameable.length > 0) throw unnameable(scan.unnameable[0]!);
-  const matches = scanMatches(policy, scan.hits);
+  const matches = await followMatches(scanMatches(policy, scan.hits));
   const { environment, dropped } = scrubEnvironment(options.environment, policy, facts.toolchains);
   const plan = buildPlan({
     policy,
@@ -73,10 +74,22 @@ async function makePlan(
     matches,
     existing,
     capabilities,
-    target: { argv: target.argv, cwd: target.cwd, environment },
+    target: {
+      argv: target.argv,
+      cwd: target.cwd,
+      environment: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+    },
     seccomp: compileSeccomp({ arch: capabilities.arch, notify: true }),
   });
   return { plan, capabilities, dropped, matches, scanComplete: scan.complete };
+}
+
+function noLandlock(): SandboxError {
+  return new SandboxError('ERR_LANDLOCK_UNAVAILABLE', {
+    what: 'Cannot set the second lock',
+    why: 'this kernel has no Landlock, or it is not among the active security modules',
+    fix: 'Boot a kernel from 5.13 on with "landlock" in its lsm= list',
+  });
 }
 
 /** A protected name in a directory whose own name is not UTF-8 cannot be put into a plan; leaving it out would open it. */

@@ -1,0 +1,119 @@
+/** The rules of a mode: what a person has without writing a word. */
+import { CREDENTIAL_STORES } from './builtin-credentials.ts';
+import { EXCEPTED, GIT_NAMES, HOME_HOST_RUN, TOOL_NAMES } from './builtin-host-run.ts';
+import type { HostFacts } from './host-facts.ts';
+import { joinPath } from './paths.ts';
+import type { Access, Mode, NetworkAccess, Origin, PathRule, RuleCategory } from './types.ts';
+
+/** What `networkAccess` is when nobody says: the table of modes. */
+export const MODE_NETWORK: Readonly<Record<Mode, NetworkAccess>> = {
+  strict: 'none',
+  standard: 'local',
+  permissive: 'filtered',
+};
+
+/** Private to the session in every mode; tmpfs inside, never the host's. */
+export const PRIVATE_DIRECTORIES: readonly string[] = ['/tmp', '/var/tmp', '/dev/shm', '/run'];
+
+export function builtinOrigin(text: string): Origin {
+  return { scope: 'builtin', text };
+}
+
+function rule(pattern: string, access: Access, category: RuleCategory, why: string, text: string): PathRule {
+  return { pattern, glob: false, access, category, why, origin: builtinOrigin(text) };
+}
+
+/** Host-run names beneath a writable directory, at any depth: one set for each writable grant. */
+export function protectedRules(root: string): PathRule[] {
+  const base = root === '/' ? '' : root;
+  const toRule =
+    (except: readonly string[]) =>
+    (entry: { name: string; why: string; kind?: 'file' }): PathRule => ({
+      pattern: `${base}/**/${entry.name}`,
+      glob: true,
+      access: 'read',
+      category: 'host-run',
+      why: entry.why,
+      origin: builtinOrigin(`protected ${entry.name}`),
+      ...(except.length > 0 ? { except } : {}),
+      ...(entry.kind ? { kind: entry.kind } : {}),
+    });
+  return [...GIT_NAMES.map(toRule([])), ...TOOL_NAMES.map(toRule(EXCEPTED))];
+}
+
+/** Unreadable places of the home, whatever else shows the home. */
+export function credentialRules(homeDir: string): PathRule[] {
+  return CREDENTIAL_STORES.map(([path, why]) =>
+    rule(joinPath(homeDir, path), 'none', 'credential', why, `credential store ~/${path}`),
+  );
+}
+
+function homeHostRunRules(homeDir: string): PathRule[] {
+  return HOME_HOST_RUN.map(([path, why]) =>
+    rule(joinPath(homeDir, path), 'read', 'host-run', why, `protected ~/${path}`),
+  );
+}
+
+function runtimeRules(facts: HostFacts): PathRule[] {
+  return facts.runtime.map(({ path, why }) => rule(path, 'read', 'runtime', why, 'runtime'));
+}
+
+function toolchainRules(facts: HostFacts): PathRule[] {
+  return facts.toolchains.flatMap(({ name, paths, credentials }) => [
+    ...paths.map((path) => rule(path, 'read', 'toolchain', `tool chain ${name}`, `tool chain ${name}`)),
+    ...credentials.map((path) =>
+      rule(path, 'none', 'credential', `credentials of ${name}`, `tool chain ${name}`),
+    ),
+  ]);
+}
+
+/** Pinfold's own: what is inside must neither read what was logged of it nor change what decides about it. */
+function ownRules(facts: HostFacts, mode: Mode): PathRule[] {
+  const { configDir, stateDir, dataDir, installDir } = facts.pinfold;
+  return [
+    rule(
+      configDir,
+      mode === 'permissive' ? 'read' : 'none',
+      'pinfold',
+      "Pinfold's settings",
+      "Pinfold's own",
+    ),
+    rule(stateDir, 'none', 'pinfold', "Pinfold's state and log", "Pinfold's own"),
+    rule(dataDir, 'none', 'pinfold', 'private homes of other projects', "Pinfold's own"),
+    rule(installDir, 'read', 'pinfold', 'Pinfold itself', "Pinfold's own"),
+  ];
+}
+
+function homeRules(facts: HostFacts, mode: Mode): PathRule[] {
+  if (mode === 'permissive') {
+    return [
+      rule(facts.homeDir, 'write', 'home', 'the home directory', 'mode permissive'),
+      ...homeHostRunRules(facts.homeDir),
+      ...credentialRules(facts.homeDir),
+      ...protectedRules(facts.homeDir),
+    ];
+  }
+  return [
+    rule(facts.privateHome, 'write', 'private', 'private home of this project', `mode ${mode}`),
+    ...(facts.homeFiles ?? []).map((file) =>
+      rule(file.target, 'read', 'home', 'git identity and preferences', `mode ${mode}`),
+    ),
+    // Also where a program may look past $HOME: hidden already, and named so that explain can say why.
+    ...credentialRules(facts.homeDir),
+  ];
+}
+
+/** Everything a mode shows and protects, before anyone's settings. */
+export function modeRules(mode: Mode, facts: HostFacts): PathRule[] {
+  return [
+    ...PRIVATE_DIRECTORIES.map((path) =>
+      rule(path, 'write', 'private', 'private to the session', `mode ${mode}`),
+    ),
+    ...runtimeRules(facts),
+    ...toolchainRules(facts),
+    ...homeRules(facts, mode),
+    ...ownRules(facts, mode),
+    rule(facts.projectDir, 'write', 'project', 'the project directory', `mode ${mode}`),
+    ...protectedRules(facts.projectDir),
+  ];
+}

@@ -1,0 +1,96 @@
+/** Which rule decides about a path. The kernel's mounts are built from the same answers; a property test compares them. */
+import { compileGlob } from './glob.ts';
+import { depthOf, isWithin } from './paths.ts';
+import type { Access, Decision, PathRule, Policy } from './types.ts';
+
+const RANK: Readonly<Record<Access, number>> = { none: 0, read: 1, write: 2 };
+
+/** What is known of the thing at the path, for rules that mean only files of a name. */
+export interface PathFacts {
+  /** Default: unknown, and then such a rule is taken to apply. */
+  readonly directory?: boolean;
+}
+
+/** A rule that covers a path, and how specifically: the components of what it matched. */
+export interface Candidate {
+  readonly rule: PathRule;
+  readonly depth: number;
+}
+
+export type Matcher = (path: string, facts?: PathFacts) => number | undefined;
+
+function hasExcepted(rule: PathRule, path: string, prefix: string): boolean {
+  if (!rule.except) return false;
+  const names = path.slice(prefix.length).split('/');
+  return names.some((name) => rule.except!.includes(name));
+}
+
+/** How deep a rule matches a path (its matched ancestor-or-self), or undefined. Compile once, ask often. */
+export function ruleMatcher(rule: PathRule): Matcher {
+  const pattern = rule.resolved ?? rule.pattern;
+  if (!rule.glob) {
+    const depth = depthOf(pattern);
+    return (path) => (isWithin(path, pattern) ? depth : undefined);
+  }
+  const glob = compileGlob(pattern);
+  return (path, facts) => {
+    if (!isWithin(path, glob.literalPrefix)) return undefined;
+    const depth = glob.matchedDepth(path);
+    if (depth === undefined || hasExcepted(rule, path, glob.literalPrefix)) return undefined;
+    if (rule.kind === 'file' && (facts?.directory || depth < depthOf(path))) return undefined;
+    return depth;
+  };
+}
+
+/** Positive when `a` prevails. Ceilings first; then depth; then a person's word; then denial; then the wider grant. */
+function prevails(a: Candidate, b: Candidate): number {
+  const ceiling = Number(a.rule.ceiling ?? false) - Number(b.rule.ceiling ?? false);
+  if (ceiling !== 0) return ceiling;
+  if (a.depth !== b.depth) return a.depth - b.depth;
+  const person = Number(a.rule.origin.scope !== 'builtin') - Number(b.rule.origin.scope !== 'builtin');
+  if (person !== 0) return person;
+  const denial = Number(a.rule.access === 'none') - Number(b.rule.access === 'none');
+  return denial !== 0 ? denial : RANK[a.rule.access] - RANK[b.rule.access];
+}
+
+/** Asks many paths of one policy: the rules are compiled once. */
+export class Decider {
+  readonly #rules: readonly { readonly rule: PathRule; readonly match: Matcher }[];
+
+  constructor(policy: Pick<Policy, 'rules'>) {
+    this.#rules = policy.rules.map((rule) => ({ rule, match: ruleMatcher(rule) }));
+  }
+
+  /** Every rule that covers the path, the one that decides first. */
+  candidates(path: string, facts?: PathFacts): Candidate[] {
+    return this.#rules
+      .flatMap(({ rule, match }) => {
+        const depth = match(path, facts);
+        return depth === undefined ? [] : [{ rule, depth }];
+      })
+      .sort((a, b) => prevails(b, a));
+  }
+
+  accessOf(path: string, facts?: PathFacts): Access {
+    return this.candidates(path, facts)[0]?.rule.access ?? 'none';
+  }
+
+  decide(path: string, want: 'read' | 'write', facts?: PathFacts): Decision {
+    const rule = this.candidates(path, facts)[0]?.rule;
+    const access = rule?.access ?? 'none';
+    return { allowed: RANK[access] >= RANK[want], access, ...(rule ? { rule } : {}) };
+  }
+}
+
+export function accessOf(policy: Pick<Policy, 'rules'>, path: string, facts?: PathFacts): Access {
+  return new Decider(policy).accessOf(path, facts);
+}
+
+export function decide(
+  policy: Pick<Policy, 'rules'>,
+  path: string,
+  want: 'read' | 'write',
+  facts?: PathFacts,
+): Decision {
+  return new Decider(policy).decide(path, want, facts);
+}

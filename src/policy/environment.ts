@@ -1,0 +1,123 @@
+/** Which variables go inside: secrets out by name and by the shape of their value, loader and host-service variables out. */
+import { Decider } from './decide.ts';
+import type { Toolchain } from './host-facts.ts';
+import type { Policy } from './types.ts';
+
+export interface DroppedVariable {
+  readonly name: string;
+  readonly why: string;
+}
+
+export interface ScrubbedEnvironment {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly dropped: readonly DroppedVariable[];
+}
+
+type Rule = readonly [test: RegExp, why: string];
+
+/** By name; the first that matches says why. */
+const NAMES: readonly Rule[] = [
+  [
+    /^(LD_|DYLD_)|^(GCONV_PATH|GETCONF_DIR|HOSTALIASES|LOCALDOMAIN|LOCPATH|MALLOC_TRACE|NLSPATH|RES_OPTIONS)$/,
+    'changes how programs are loaded',
+  ],
+  [/^(BASH_ENV|ENV|PROMPT_COMMAND|PS4|SHELLOPTS|BASHOPTS|ZDOTDIR)$|^BASH_FUNC_/, 'makes a shell run code'],
+  [
+    /^(NODE_OPTIONS|NODE_PATH|NODE_CHANNEL_FD|NODE_EXTRA_CA_CERTS|ELECTRON_RUN_AS_NODE)$/,
+    'makes Node run code or trust a certificate',
+  ],
+  [
+    /^PYTHON(PATH|STARTUP|HOME|INSPECT|BREAKPOINT)$|^(PERL5|RUBYOPT|RUBYLIB|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS|JDK_JAVA_OPTIONS)/,
+    'makes an interpreter run code',
+  ],
+  [/^GIT_/, 'changes what git runs and where it works'],
+  [
+    /^(SSH_|GPG_|DBUS_)|^(DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|SESSION_MANAGER|XDG_RUNTIME_DIR|XDG_SESSION_ID)$/,
+    'leads to a service of the host',
+  ],
+  [
+    /^(DOCKER_|CONTAINER_HOST$|KUBECONFIG$|PODMAN_)|^(VSCODE_|CURSOR_|TERM_PROGRAM_SOCKET)|^(TMUX|TMUX_PANE|STY|NVIM|INVOCATION_ID|JOURNAL_STREAM|NOTIFY_SOCKET)$/,
+    'leads to a service of the host',
+  ],
+  [/^(HTTP|HTTPS|FTP|ALL|NO|SOCKS)_PROXY$/i, 'leads to a proxy that is out of reach inside'],
+  [/^(XDG_(CONFIG|DATA|STATE|CACHE)_HOME|OLDPWD|PWD|SUDO_.*|MAIL)$/, 'names a place outside'],
+  [
+    /^(AWS|AZURE|GOOGLE|GCLOUD|GCP|OPENAI|ANTHROPIC|GITHUB|GH|GITLAB|NPM|HF|HUGGINGFACE|STRIPE|TWILIO|SENTRY|DATADOG|CLOUDFLARE|VAULT|CONSUL|NOMAD)_/,
+    'belongs to an account',
+  ],
+  [
+    /(TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|SIGNING_?KEY|AUTH|COOKIE|SESSION_KEY|DSN|WEBHOOK|CONNECTION_STRING)/i,
+    'its name says that it is a secret',
+  ],
+];
+
+/** By the shape of the value, from the issuers' published prefixes. */
+const VALUES: readonly Rule[] = [
+  [/\b(sk|pk|rk)-[A-Za-z0-9_-]{16,}|\bsk_(live|test)_[A-Za-z0-9]{16,}/, 'its value looks like an API key'],
+  [
+    /\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}|\bglpat-[A-Za-z0-9_-]{16,}|\bnpm_[A-Za-z0-9]{30,}/,
+    'its value looks like a token',
+  ],
+  [
+    /\b(AKIA|ASIA)[A-Z0-9]{16}\b|\bAIza[A-Za-z0-9_-]{30,}|\bya29\.[A-Za-z0-9_-]{20,}/,
+    'its value looks like a cloud key',
+  ],
+  [
+    /\bxox[abposr]-[A-Za-z0-9-]{10,}|\bhf_[A-Za-z0-9]{20,}|\bdop_v1_[a-f0-9]{32,}|\bpypi-[A-Za-z0-9_-]{30,}/,
+    'its value looks like a token',
+  ],
+  [
+    /\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*/,
+    'its value looks like a signed token (JWT)',
+  ],
+  [/-----BEGIN [A-Z ]*PRIVATE KEY-----/, 'its value is a private key'],
+  [/\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:[^\s/@]+@/i, 'its value is an address with a password'],
+];
+
+function reasonToDrop(name: string, value: string): string | undefined {
+  const byName = NAMES.find(([test]) => test.test(name));
+  return (byName ?? VALUES.find(([test]) => test.test(value)))?.[1];
+}
+
+/**
+ * Entries of PATH that count inside: absolute ones, and none from a place that the inside may write, where a planted
+ * program would be found before the real one at the next run.
+ */
+function innerPath(value: string, policy: Policy): string {
+  const usable = value
+    .split(':')
+    .filter((entry) => entry.startsWith('/') && accessOf(policy, entry) === 'read');
+  return [...new Set(usable)].join(':') || '/usr/local/bin:/usr/bin:/bin';
+}
+
+/** The target's environment, and what was left out with the reason. `set` and `pass` are a person's own word and win. */
+export function scrubEnvironment(
+  environment: Readonly<Record<string, string | undefined>>,
+  policy: Policy,
+  toolchains: readonly Toolchain[],
+): ScrubbedEnvironment {
+  const pass = new Set(policy.environment.pass.map(({ value }) => value));
+  const drop = new Set(policy.environment.drop.map(({ value }) => value));
+  const kept: Record<string, string> = Object.create(null);
+  const dropped: DroppedVariable[] = [];
+  for (const [name, value] of Object.entries(environment)) {
+    if (value === undefined || name === '' || name.includes('=')) continue;
+    const why = drop.has(name)
+      ? 'the settings drop it'
+      : pass.has(name)
+        ? undefined
+        : reasonToDrop(name, value);
+    if (why === undefined) kept[name] = value;
+    else dropped.push({ name, why });
+  }
+  for (const { environment: needed } of toolchains) Object.assign(kept, needed);
+  kept.PATH = innerPath(environment.PATH ?? '', policy);
+  kept.HOME = policy.sandboxHome;
+  kept.TMPDIR = '/tmp';
+  // zsh puts here-documents there (zshparam(1)); its default ignores TMPDIR.
+  kept.TMPPREFIX = '/tmp/zsh';
+  kept.PINFOLD = '1';
+  kept.PINFOLD_MODE = policy.mode.value;
+  for (const [name, { value }] of Object.entries(policy.environment.set)) kept[name] = value;
+  return { environment: kept, dropped };
+}

@@ -1,0 +1,175 @@
+/** Matches one path component against one pattern component, in time proportional to the product of their lengths. */
+import { SandboxError } from '../errors.ts';
+
+type Token =
+  | { readonly kind: 'star' }
+  | { readonly kind: 'any' }
+  | { readonly kind: 'char'; readonly char: string }
+  | {
+      readonly kind: 'set';
+      readonly negated: boolean;
+      readonly ranges: readonly (readonly [number, number])[];
+    };
+
+export interface ComponentPattern {
+  matches(name: string): boolean;
+  /** The one name it matches, when it has no wildcard. */
+  readonly literal: string | undefined;
+  /**
+   * An fnmatch(3) pattern that matches at least the same names. Wider where the C library counts bytes and we count
+   * characters: a scanner that filters with it must not miss `é.env` for `?.env`.
+   */
+  readonly fnmatch: string;
+}
+
+/** Compiles a component: `*`, `?`, `[…]`, and `\` before a character that is meant as itself. */
+export function compileComponent(pattern: string, ignoreCase: boolean): ComponentPattern {
+  const tokens = tokenize(pattern);
+  const literal = tokens.every((token) => token.kind === 'char')
+    ? tokens.map((token) => token.char).join('')
+    : undefined;
+  const folded = literal !== undefined && ignoreCase ? foldName(literal) : literal;
+  return {
+    literal,
+    fnmatch: tokens.map(fnmatchOf).join(''),
+    matches(name) {
+      if (folded !== undefined) return (ignoreCase ? foldName(name) : name) === folded;
+      return matchTokens(tokens, Array.from(ignoreCase ? foldName(name) : name), ignoreCase);
+    },
+  };
+}
+
+/**
+ * SECURITY: the name as a casefolded volume compares it. ext4 and HFS+ also drop characters that nobody sees, so that
+ * `.g\u200cit` opens `.git` there. Covered by "compares host-run names under case folding".
+ */
+export function foldName(name: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is all of ASCII, the fast path.
+  if (/^[\x00-\x7f]*$/.test(name)) return name.toLowerCase();
+  // Upper before lower, so that ſ and the Kelvin sign meet s and k.
+  return name
+    .normalize('NFD')
+    .replace(/\p{Default_Ignorable_Code_Point}/gu, '')
+    .toUpperCase()
+    .toLowerCase();
+}
+
+/**
+ * Star matching with a single point of return: when a character fails, only the last star can help, since whatever an
+ * earlier one could take the last one can take too. So no pattern is exponential.
+ */
+function matchTokens(tokens: readonly Token[], name: readonly string[], ignoreCase: boolean): boolean {
+  let token = 0;
+  let at = 0;
+  let starToken = -1;
+  let starAt = 0;
+  while (at < name.length) {
+    const current = tokens[token];
+    if (current?.kind === 'star') {
+      starToken = token;
+      starAt = at;
+      token += 1;
+    } else if (current !== undefined && matchesOne(current, name[at] ?? '', ignoreCase)) {
+      token += 1;
+      at += 1;
+    } else if (starToken >= 0) {
+      starAt += 1;
+      at = starAt;
+      token = starToken + 1;
+    } else {
+      return false;
+    }
+  }
+  while (tokens[token]?.kind === 'star') token += 1;
+  return token === tokens.length;
+}
+
+function matchesOne(token: Token, char: string, ignoreCase: boolean): boolean {
+  if (token.kind === 'char') return (ignoreCase ? foldName(token.char) : token.char) === char;
+  if (token.kind !== 'set') return true;
+  const variants = ignoreCase ? [char, char.toUpperCase()] : [char];
+  const inside = variants.some((variant) => {
+    const code = variant.codePointAt(0) ?? 0;
+    return token.ranges.some(([from, to]) => from <= code && code <= to);
+  });
+  return inside !== token.negated;
+}
+
+function tokenize(pattern: string): Token[] {
+  const chars = Array.from(pattern);
+  const tokens: Token[] = [];
+  let index = 0;
+  while (index < chars.length) {
+    const char = chars[index] ?? '';
+    const set = char === '[' ? parseSet(chars, index) : undefined;
+    if (set !== undefined) {
+      tokens.push(set.token);
+      index = set.end;
+    } else if (char === '\\' && index + 1 < chars.length) {
+      tokens.push({ kind: 'char', char: chars[index + 1] ?? '' });
+      index += 2;
+    } else {
+      if (char === '*') {
+        if (tokens.at(-1)?.kind !== 'star') tokens.push({ kind: 'star' });
+      } else tokens.push(char === '?' ? { kind: 'any' } : { kind: 'char', char });
+      index += 1;
+    }
+  }
+  return tokens;
+}
+
+/** `[…]` from `start`; undefined when it never closes, and the bracket is then an ordinary character (POSIX). */
+function parseSet(chars: readonly string[], start: number): { token: Token; end: number } | undefined {
+  let index = start + 1;
+  const negated = chars[index] === '!' || chars[index] === '^';
+  if (negated) index += 1;
+  const ranges: (readonly [number, number])[] = [];
+  for (let first = true; index < chars.length; first = false) {
+    if (chars[index] === ']' && !first) return { token: { kind: 'set', negated, ranges }, end: index + 1 };
+    if (chars[index] === '[' && [':', '.', '='].includes(chars[index + 1] ?? '')) refuseClass(chars);
+    const from = setMember(chars, index);
+    index = from.end;
+    let upper = from.code;
+    if (chars[index] === '-' && index + 1 < chars.length && chars[index + 1] !== ']') {
+      const to = setMember(chars, index + 1);
+      upper = to.code;
+      index = to.end;
+    }
+    ranges.push([from.code, upper]);
+  }
+  return undefined;
+}
+
+function setMember(chars: readonly string[], index: number): { code: number; end: number } {
+  const escaped = chars[index] === '\\' && index + 1 < chars.length;
+  const at = escaped ? index + 1 : index;
+  return { code: (chars[at] ?? '').codePointAt(0) ?? 0, end: at + 1 };
+}
+
+/** Their meaning depends on the locale of whoever matches, and two matchers must agree. */
+function refuseClass(chars: readonly string[]): never {
+  throw new SandboxError('ERR_PATH_INVALID', {
+    what: `Cannot use the pattern ${JSON.stringify(chars.join(''))}`,
+    why: 'named character classes such as [[:alpha:]] are not supported',
+    fix: 'Write the characters as a range, such as [a-z]',
+  });
+}
+
+function fnmatchOf(token: Token): string {
+  if (token.kind === 'star') return '*';
+  if (token.kind === 'any') return '?*';
+  if (token.kind === 'char') return /[*?[\]\\]/.test(token.char) ? `\\${token.char}` : token.char;
+  const ascii = token.ranges.every(([, to]) => to < 128);
+  if (token.negated || !ascii) return '?*';
+  const members = token.ranges.map(([from, to]) => (from === to ? escapeMember(from) : rangeOf(from, to)));
+  return `[${members.join('')}]`;
+}
+
+function rangeOf(from: number, to: number): string {
+  return `${escapeMember(from)}-${escapeMember(to)}`;
+}
+
+function escapeMember(code: number): string {
+  const char = String.fromCodePoint(code);
+  return /[\]\\^!-]/.test(char) ? `\\${char}` : char;
+}

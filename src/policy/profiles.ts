@@ -1,0 +1,44 @@
+/** Named variants of a settings file: what a profile says is laid over the file that holds it. */
+import { SandboxError } from '../errors.ts';
+import type { SettingsLayer } from './types.ts';
+
+function overlay(layer: SettingsLayer, name: string): SettingsLayer {
+  const profile = Object.hasOwn(layer.profiles ?? {}, name) ? layer.profiles![name]! : undefined;
+  if (!profile) return layer;
+  const lists = <K extends 'allowedPaths' | 'deniedPaths' | 'allowedDomains' | 'deniedDomains'>(key: K) => {
+    const joined = [...(layer[key] ?? []), ...(profile[key] ?? [])];
+    return joined.length > 0 ? { [key]: joined } : {};
+  };
+  const environment = layer.environment ?? profile.environment;
+  return {
+    ...layer,
+    ...profile,
+    scope: layer.scope,
+    trusted: layer.trusted,
+    ...lists('allowedPaths'),
+    ...lists('deniedPaths'),
+    ...lists('allowedDomains'),
+    ...lists('deniedDomains'),
+    ...(environment && {
+      environment: {
+        pass: [...(layer.environment?.pass ?? []), ...(profile.environment?.pass ?? [])],
+        set: { ...layer.environment?.set, ...profile.environment?.set },
+        drop: [...(layer.environment?.drop ?? []), ...(profile.environment?.drop ?? [])],
+      },
+    }),
+    limits: { ...layer.limits, ...profile.limits },
+  };
+}
+
+/** The profile's values in every layer that has it. Throws ERR_PROFILE_UNKNOWN when none does. */
+export function overlayProfile(layers: readonly SettingsLayer[], name: string): SettingsLayer[] {
+  const known = [...new Set(layers.flatMap((layer) => Object.keys(layer.profiles ?? {})))].sort();
+  if (!known.includes(name)) {
+    throw new SandboxError('ERR_PROFILE_UNKNOWN', {
+      what: `Cannot use the profile ${JSON.stringify(name)}`,
+      why: known.length > 0 ? `the settings have ${known.join(', ')}` : 'the settings have no profiles',
+      fix: 'See `pinfold profiles`',
+    });
+  }
+  return layers.map((layer) => overlay(layer, name));
+}

@@ -1,0 +1,50 @@
+/** From a request to a policy that can be enforced: find the project, read the settings, gather the host, merge, resolve. */
+import { configDirOf, stateDirOf } from '../config/discover.ts';
+import { loadLayers } from '../config/load.ts';
+import { findHome, gatherHostFacts } from '../host/host-facts.ts';
+import { resolveProject } from '../host/project.ts';
+import { resolvePolicy } from '../host/resolve.ts';
+import { mergePolicy } from '../policy/merge.ts';
+import type { SettingsLayer } from '../policy/types.ts';
+import type { LoadedPolicy, PolicyRequest } from './types.ts';
+
+/** Weakest first: the flags stand above every file but the managed one. */
+function withFlags(
+  layers: readonly SettingsLayer[],
+  flags: SettingsLayer | undefined,
+): readonly SettingsLayer[] {
+  if (flags === undefined) return layers;
+  const below = layers.filter(({ scope }) => scope !== 'managed');
+  return [...below, flags, ...layers.filter(({ scope }) => scope === 'managed')];
+}
+
+/** Throws SandboxError for everything that keeps a policy from being made; nothing is guessed. */
+export async function loadPolicy(request: PolicyRequest): Promise<LoadedPolicy> {
+  const { environment } = request;
+  const homeDir = await findHome(environment);
+  const projectDir = await resolveProject({
+    cwd: request.cwd,
+    homeDir,
+    ...(request.projectDir !== undefined && { projectDir: request.projectDir }),
+  });
+  const [loaded, facts] = await Promise.all([
+    loadLayers({
+      projectDir,
+      homeDir,
+      environment,
+      configDir: configDirOf(homeDir, environment),
+      stateDir: stateDirOf(homeDir, environment),
+      settingsFile: request.settingsFile,
+    }),
+    gatherHostFacts({ environment, projectDir, homeDir }),
+  ]);
+  const layers = withFlags(loaded.layers, request.flags);
+  const merged = mergePolicy({
+    layers,
+    facts,
+    now: new Date(),
+    ...(request.profile !== undefined && { profile: request.profile }),
+  });
+  const policy = await resolvePolicy({ ...merged, notices: [...loaded.notices, ...merged.notices] });
+  return { policy, layers, facts };
+}

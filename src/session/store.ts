@@ -1,0 +1,174 @@
+/** Where sessions are kept: one directory each, with the policy, what became of it, and its log. */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SandboxError } from '../errors.ts';
+import type { Enforcement } from '../platform/backend.ts';
+import type { Mode, NetworkAccess, Policy } from '../policy/types.ts';
+import { EventLog, type SessionEvent } from './event-log.ts';
+import { isRunning, type ProcessIdentity } from './process-identity.ts';
+import type { Ending } from './types.ts';
+
+/** Ended sessions beyond these are forgotten, oldest first. */
+const KEPT = 200;
+/** Looked for once so many more have come together, so that most runs only count names. */
+const PRUNE_SLACK = 20;
+
+export interface SessionRecord {
+  readonly version: 1;
+  readonly id: string;
+  readonly pinfold: ProcessIdentity;
+  readonly launcher?: ProcessIdentity;
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly project: string;
+  readonly mode: Mode;
+  readonly network: NetworkAccess;
+  readonly profile?: string;
+  readonly started: string;
+  readonly ended?: string;
+  readonly ending?: Ending | { readonly kind: 'failed'; readonly code: string };
+  readonly breached?: true;
+  readonly enforcement?: readonly Enforcement[];
+}
+
+/** `lost`: neither Pinfold nor its launcher is there any more, and nobody wrote how it ended. */
+export type SessionState = 'live' | 'ended' | 'lost';
+
+export interface ListedSession extends SessionRecord {
+  readonly state: SessionState;
+  readonly directory: string;
+}
+
+export type SessionStart = Omit<SessionRecord, 'version' | 'id' | 'started' | 'ended' | 'ending'>;
+
+/** Sorts by time: nine letters of milliseconds in base 36 last until the year 5188. The rest tells twins apart. */
+function makeId(now: number): string {
+  return `${now.toString(36).padStart(9, '0')}${randomBytes(2).toString('hex')}`;
+}
+
+/** Readers see the old text or the new one, never half. */
+function writeWhole(path: string, data: unknown): void {
+  const draft = `${path}.new`;
+  writeFileSync(draft, `${JSON.stringify(data)}\n`, { mode: 0o600 });
+  renameSync(draft, path);
+}
+
+/** A session that this process runs. */
+export class OpenSession {
+  readonly id: string;
+  readonly directory: string;
+  #record: SessionRecord;
+  readonly #log: EventLog;
+
+  constructor(directory: string, record: SessionRecord) {
+    this.id = record.id;
+    this.directory = directory;
+    this.#record = record;
+    this.#log = new EventLog(join(directory, 'events.jsonl'));
+  }
+
+  /** Makes the session visible to others: from here on it is live. */
+  started(launcher: ProcessIdentity | undefined): void {
+    this.#record = { ...this.#record, ...(launcher !== undefined && { launcher }) };
+    this.#save();
+    this.#log.append({ kind: 'started', argv: this.#record.argv, cwd: this.#record.cwd });
+  }
+
+  append(event: SessionEvent): void {
+    this.#log.append(event);
+  }
+
+  ended(end: Pick<SessionRecord, 'ending' | 'enforcement' | 'breached'>): void {
+    this.#record = { ...this.#record, ...end, ended: new Date().toISOString() };
+    this.#log.append({ kind: 'ended', ending: end.ending });
+    this.#log.close();
+    this.#save();
+  }
+
+  #save(): void {
+    writeWhole(join(this.directory, 'session.json'), this.#record);
+  }
+}
+
+export class SessionStore {
+  readonly #directory: string;
+
+  constructor(stateDir: string) {
+    this.#directory = join(stateDir, 'sessions');
+  }
+
+  /** Throws ERR_STATE_UNWRITABLE: a run that cannot be recorded is not started. */
+  create(start: SessionStart, policy: Policy): OpenSession {
+    const now = Date.now();
+    const id = makeId(now);
+    const directory = join(this.#directory, id);
+    try {
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      mkdirSync(directory, { mode: 0o700 });
+      writeFileSync(join(directory, 'policy.json'), `${JSON.stringify(policy)}\n`, { mode: 0o600 });
+      return new OpenSession(directory, {
+        version: 1,
+        id,
+        started: new Date(now).toISOString(),
+        ...start,
+      });
+    } catch (cause) {
+      throw new SandboxError('ERR_STATE_UNWRITABLE', {
+        what: 'Cannot record the session',
+        why: cause instanceof Error ? cause.message : String(cause),
+        fix: `Make ${this.#directory} writable, or set XDG_STATE_HOME to a directory that is`,
+        cause,
+      });
+    }
+  }
+
+  /** Oldest first. */
+  list(): ListedSession[] {
+    return this.#names().flatMap((name) => this.#read(name) ?? []);
+  }
+
+  liveSessions(): ListedSession[] {
+    return this.list().filter(({ state }) => state === 'live');
+  }
+
+  /** Forgets the oldest sessions that are over. Call when nobody waits. */
+  prune(): void {
+    const names = this.#names();
+    if (names.length <= KEPT + PRUNE_SLACK) return;
+    for (const name of names.slice(0, names.length - KEPT)) {
+      // A live one stays; one without a record never started, or was left by a crash.
+      if (this.#read(name)?.state === 'live') continue;
+      // Does not follow links: what a quarantine holds was made inside.
+      rmSync(join(this.#directory, name), { recursive: true, force: true });
+    }
+  }
+
+  #names(): string[] {
+    try {
+      return readdirSync(this.#directory)
+        .filter((name) => /^[0-9a-z]{13}$/.test(name))
+        .sort();
+    } catch (error) {
+      // No session was ever recorded.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+  }
+
+  #read(name: string): ListedSession | undefined {
+    const directory = join(this.#directory, name);
+    try {
+      const record: SessionRecord = JSON.parse(readFileSync(join(directory, 'session.json'), 'utf8'));
+      return { ...record, directory, state: stateOf(record) };
+    } catch {
+      // Being made, being pruned by another, or damaged: none of these is a session to speak of.
+      return undefined;
+    }
+  }
+}
+
+function stateOf({ ended, pinfold, launcher }: SessionRecord): SessionState {
+  if (ended !== undefined) return 'ended';
+  return [pinfold, launcher].some((one) => one !== undefined && isRunning(one)) ? 'live' : 'lost';
+}
