@@ -16,7 +16,7 @@ export interface ComponentPattern {
   /** The one name it matches, when it has no wildcard. */
   readonly literal: string | undefined;
   /**
-   * An fnmatch(3) pattern that matches at least the same names. Wider where the C library counts bytes and we count
+   * An fnmatch(3) pattern that matches at least the same names, with or without FNM_NOESCAPE. Wider where the C library counts bytes and we count
    * characters: a scanner that filters with it must not miss `é.env` for `?.env`.
    */
   readonly fnmatch: string;
@@ -155,21 +155,21 @@ function refuseClass(chars: readonly string[]): never {
   });
 }
 
+/** No backslash escapes: a matcher may run with FNM_NOESCAPE, so a wildcard meant as itself stands in brackets. */
 function fnmatchOf(token: Token): string {
   if (token.kind === 'star') return '*';
   if (token.kind === 'any') return '?*';
-  if (token.kind === 'char') return /[*?[\]\\]/.test(token.char) ? `\\${token.char}` : token.char;
-  const ascii = token.ranges.every(([, to]) => to < 128);
-  if (token.negated || !ascii) return '?*';
-  const members = token.ranges.map(([from, to]) => (from === to ? escapeMember(from) : rangeOf(from, to)));
-  return `[${members.join('')}]`;
+  if (token.kind === 'char') return /[*?[]/.test(token.char) ? `[${token.char}]` : token.char;
+  const plain = token.ranges.every(([from, to]) => isPlainMember(from) && isPlainMember(to));
+  if (token.negated || !plain) return '?*';
+  return `[${token.ranges.map(([from, to]) => (from === to ? charOf(from) : `${charOf(from)}-${charOf(to)}`)).join('')}]`;
 }
 
-function rangeOf(from: number, to: number): string {
-  return `${escapeMember(from)}-${escapeMember(to)}`;
+/** ASCII, and without a meaning of its own inside brackets. */
+function isPlainMember(code: number): boolean {
+  return code < 128 && !/[[\]\\^!-]/.test(charOf(code));
 }
 
-function escapeMember(code: number): string {
-  const char = String.fromCodePoint(code);
-  return /[\]\\^!-]/.test(char) ? `\\${char}` : char;
+function charOf(code: number): string {
+  return String.fromCodePoint(code);
 }

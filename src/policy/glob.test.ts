@@ -163,7 +163,7 @@ test('nothing matches beneath an excepted directory, unless it lies above the pa
 test('the last components are what a scanner must look for', () => {
   expect(compileGlob('/p/**/{.env,*.pem}').lastComponent).toEqual(['.env', '*.pem']);
   expect(compileGlob('/p/**').lastComponent).toEqual(['*']);
-  expect(compileGlob('/p/**/?[!a][x-z]\\*').lastComponent).toEqual(['?*?*[x-z]\\*']);
+  expect(compileGlob('/p/**/?[!a][x-z]\\*').lastComponent).toEqual(['?*?*[x-z][*]']);
 });
 
 test('the literal prefix is where a scan begins', () => {
@@ -173,24 +173,10 @@ test('the literal prefix is where a scan begins', () => {
   expect(compileGlob('/p/\\[x\\]/*').literalPrefix).toBe('/p/[x]');
 });
 
-test('a later ** is unrolled for those who match trailing names', () => {
-  expect(compileGlob('/p/**/.git/hooks').trails).toEqual([['.git', 'hooks']]);
-  expect(compileGlob('/p/**/.git/modules/**/hooks').trails.map((trail) => trail.join('/'))).toEqual([
-    '.git/modules/hooks',
-    '.git/modules/*/hooks',
-    '.git/modules/*/*/hooks',
-    '.git/modules/*/*/*/hooks',
-    '.git/modules/*/*/*/*/hooks',
-  ]);
+test.each(['.GIT', '.Git', '.g\u200cit'])('compares host-run names under case folding: %j', (at) => {
+  expect(compileGlob('/p/**/.git', { ignoreCase: true }).matches(`/p/${at}`)).toBe(true);
+  if (at !== '.git') expect(compileGlob('/p/**/.git').matches(`/p/${at}`)).toBe(false);
 });
-
-test.each(['.GIT', '.Git', '.g\u200cit', '.ｇit'.normalize('NFKC')])(
-  'compares host-run names under case folding: %j',
-  (at) => {
-    expect(compileGlob('/p/**/.git', { ignoreCase: true }).matches(`/p/${at}`)).toBe(true);
-    if (at !== '.git') expect(compileGlob('/p/**/.git').matches(`/p/${at}`)).toBe(false);
-  },
-);
 
 test('an escaped path is a glob for that path alone', () => {
   fc.assert(

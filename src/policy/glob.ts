@@ -14,11 +14,6 @@ export interface Glob {
   readonly lastComponent: readonly string[];
   /** The deepest directory beneath which (or at which) everything lies that the glob can match. */
   readonly literalPrefix: string;
-  /**
-   * The components after the first `**`, as fnmatch patterns, one list per alternative; a further `**` is unrolled to
-   * at most four levels. For a refusal by trailing names, where `**` cannot be said.
-   */
-  readonly trails: readonly (readonly string[])[];
 }
 
 export interface GlobOptions {
@@ -29,7 +24,6 @@ type Part = ComponentPattern | 'any-depth';
 
 const LONGEST_PATTERN = 4096;
 const MOST_ALTERNATIVES = 256;
-const UNROLLED_LEVELS = 4;
 
 /** Whether a person's text is meant as a glob. An escaped wildcard counts: only a glob interprets the escape. */
 export function isGlob(text: string): boolean {
@@ -61,7 +55,6 @@ export function compileGlob(pattern: string, options: GlobOptions = {}): Glob {
     matches: (path) => matchedDepth(path) === depthOf(`/${splitPath(path).join('/')}`),
     lastComponent: [...new Set(lasts)],
     literalPrefix: `/${prefix.join('/')}`,
-    trails: alternatives.flatMap(trailsOf),
   };
 }
 
@@ -144,21 +137,6 @@ function commonPrefix(lists: readonly (readonly string[])[]): string[] {
 
 function fnmatchOf(part: Part): string {
   return part === 'any-depth' ? '*' : part.fnmatch;
-}
-
-function trailsOf(parts: readonly Part[]): string[][] {
-  const start = parts.indexOf('any-depth');
-  const prefix = literalPrefixOf(parts).length;
-  let trails: string[][] = [[]];
-  for (const part of parts.slice(start < 0 ? prefix : start + 1)) {
-    const fillings = part === 'any-depth' ? unrolled() : [[part.fnmatch]];
-    trails = trails.flatMap((trail) => fillings.map((filling) => [...trail, ...filling]));
-  }
-  return trails;
-}
-
-function unrolled(): string[][] {
-  return Array.from({ length: UNROLLED_LEVELS + 1 }, (_, levels) => Array<string>(levels).fill('*'));
 }
 
 /** All the patterns that `{a,b}` stands for. Braces without a comma or a partner are ordinary characters. */
