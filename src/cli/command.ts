@@ -75,6 +75,10 @@ export interface Context {
   /** Absolute path of `pinfold-launcher`. */
   readonly launcherPath: string;
   readonly version: string;
+  /** Of this process. */
+  readonly pid: number;
+  /** Hears `names` until the returned function is called; meanwhile they do not end the process. */
+  onSignals(names: readonly NodeJS.Signals[], hear: (name: NodeJS.Signals) => void): () => void;
 }
 
 export interface Invocation<O extends OptionTable = OptionTable> {

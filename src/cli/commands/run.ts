@@ -1,0 +1,64 @@
+/** `pinfold run`: a command inside. */
+
+import { loadPolicy } from '../../session/prepare.ts';
+import { planFor } from '../../session/run.ts';
+import { defineCommand, type OptionTable } from '../command.ts';
+import { refuseDisabled, runEnclosed } from '../enclosed-run.ts';
+import { POLICY_FLAGS, policyRequest } from '../flags.ts';
+import { planAsData, renderPlan } from '../render/plan.ts';
+
+/** How a run is told about, and whether it is one: shared with `pinfold shell`. */
+export const RUN_FLAGS = {
+  sandbox: { type: 'flag', summary: 'run inside although the settings say "enabled": false' },
+  'dry-run': { type: 'flag', short: 'n', summary: 'say what the boundary would be, and run nothing' },
+  json: {
+    type: 'flag',
+    summary: 'for machines: the plan on stdout with --dry-run, else the outcome as one line on stderr',
+  },
+  quiet: { type: 'flag', short: 'q', summary: 'no banner, notices or summary; errors only' },
+  verbose: { type: 'flag', short: 'v', summary: 'banner and all notices, also when stderr is no terminal' },
+} as const satisfies OptionTable;
+
+export const runCommand = defineCommand({
+  name: 'run',
+  summary: 'run a command inside the boundary',
+  description:
+    'Starts COMMAND inside a boundary that the kernel enforces. Its input, output and terminal are its own; its exit code is ' +
+    'passed on. 125 means that the boundary could not be made or the settings are invalid, and nothing was started; 126 that ' +
+    'COMMAND cannot be executed, 127 that it was not found, 128+n that signal n ended it.',
+  passThrough: true,
+  arguments: [
+    {
+      name: 'COMMAND',
+      summary: 'what to run, with its arguments',
+      required: true,
+      many: true,
+      completion: 'command',
+    },
+  ],
+  options: { ...POLICY_FLAGS, ...RUN_FLAGS },
+  examples: [
+    { line: 'pinfold run -- npm test', does: 'the project and a private temp directory, nothing else' },
+    { line: 'pinfold run --mode strict -- claude', does: 'sensitive code' },
+    {
+      line: 'pinfold run --allow ../lib:ro --deny "**/.env" -- make',
+      does: 'one more directory, and secrets hidden',
+    },
+    { line: 'pinfold run --dry-run -- make', does: 'the boundary in words' },
+  ],
+  async run({ options, arguments: argv, context }) {
+    const loaded = await loadPolicy(policyRequest(options, context));
+    if (!options.sandbox) refuseDisabled(loaded);
+    const target = { argv, cwd: context.cwd };
+    if (!options['dry-run']) return await runEnclosed(loaded, target, context, options);
+    const { launcherPath, environment } = context;
+    const planned = await planFor(loaded, target, { launcherPath, environment });
+    const { out } = context;
+    out.write(
+      options.json
+        ? `${JSON.stringify(planAsData(loaded, planned), undefined, 2)}\n`
+        : renderPlan(out, loaded, planned),
+    );
+    return 0;
+  },
+});

@@ -1,0 +1,52 @@
+/** `pinfold shell`: an interactive shell inside. */
+
+import type { Policy } from '../../policy/types.ts';
+import { loadPolicy } from '../../session/prepare.ts';
+import { planFor } from '../../session/run.ts';
+import { defineCommand } from '../command.ts';
+import { findHostCommand, hidingRule } from '../command-search.ts';
+import { refuseDisabled, runEnclosed } from '../enclosed-run.ts';
+import { POLICY_FLAGS, policyRequest } from '../flags.ts';
+import { planAsData, renderPlan } from '../render/plan.ts';
+import { RUN_FLAGS } from './run.ts';
+
+/** The person's own shell if it can be seen inside, else bash, else sh, which is everywhere. */
+export function chooseShell(
+  policy: Policy,
+  cwd: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): string {
+  const wanted = [environment.SHELL, '/bin/bash', '/usr/bin/bash'];
+  const visible = wanted.find((shell) => {
+    const found =
+      shell === undefined || shell === '' ? undefined : findHostCommand(shell, cwd, environment.PATH);
+    return found?.executable === true && hidingRule(policy, found) === undefined;
+  });
+  return visible ?? '/bin/sh';
+}
+
+export const shellCommand = defineCommand({
+  name: 'shell',
+  summary: 'open an interactive shell inside the boundary',
+  description:
+    'Your own shell ($SHELL) where it is visible inside, else bash, else sh. It reads its start-up files from the private home.',
+  options: { ...POLICY_FLAGS, ...RUN_FLAGS },
+  examples: [
+    { line: 'pinfold shell', does: 'look around inside' },
+    { line: 'pinfold shell --mode strict', does: 'see what sensitive code would see' },
+  ],
+  async run({ options, context }) {
+    const loaded = await loadPolicy(policyRequest(options, context));
+    if (!options.sandbox) refuseDisabled(loaded);
+    const { launcherPath, environment, cwd, out } = context;
+    const target = { argv: [chooseShell(loaded.policy, cwd, environment), '-i'], cwd };
+    if (!options['dry-run']) return await runEnclosed(loaded, target, context, options);
+    const planned = await planFor(loaded, target, { launcherPath, environment });
+    out.write(
+      options.json
+        ? `${JSON.stringify(planAsData(loaded, planned), undefined, 2)}\n`
+        : renderPlan(out, loaded, planned),
+    );
+    return 0;
+  },
+});

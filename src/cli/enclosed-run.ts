@@ -1,0 +1,144 @@
+/** Runs one command inside for the person at the terminal: records the session, forwards signals, tells what happened. */
+import { SandboxError } from '../errors.ts';
+import { identify } from '../session/process-identity.ts';
+import { type RunControl, runInside } from '../session/run.ts';
+import { type OpenSession, SessionStore } from '../session/store.ts';
+import type { Ending, LoadedPolicy, RunOutcome, Target } from '../session/types.ts';
+import type { Context } from './command.ts';
+import { outcomeAsData, renderBanner, renderNotices, renderSummary } from './render/run.ts';
+import { describeUnstarted } from './render/unstarted.ts';
+
+export interface RunManner {
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly json: boolean;
+}
+
+/** SIGTSTP and its kin are not among them: the launcher sees the terminal's and stops the whole job, us included. */
+const FORWARDED: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'];
+
+const SIGKILL_CODE = 137;
+
+export function exitCodeOf(ending: Ending): number {
+  switch (ending.kind) {
+    case 'exited':
+      return ending.code;
+    case 'killed':
+      return 128 + ending.signal;
+    case 'not-executable':
+      return 126;
+    case 'not-found':
+      return 127;
+  }
+}
+
+/** Throws ERR_DISABLED where the settings switch Pinfold off: that never means to run unconfined. */
+export function refuseDisabled({ policy }: LoadedPolicy): void {
+  const { value, origin } = policy.enabled;
+  if (value) return;
+  const line = origin.line === undefined ? '' : `:${origin.line}`;
+  throw new SandboxError('ERR_DISABLED', {
+    what: 'The sandbox is switched off, so nothing is run',
+    why: `"enabled": false in ${origin.file === undefined ? origin.text : `${origin.file}${line}`}`,
+    fix: 'Run this once inside with --sandbox, or switch it on: pinfold config set sandbox true',
+  });
+}
+
+/** Signals that come before there is a command to hear them are kept for it. */
+function forwardSignals(context: Context): { start(control: RunControl): void; stop(): void } {
+  const early: NodeJS.Signals[] = [];
+  let deliver = (name: NodeJS.Signals): void => {
+    early.push(name);
+  };
+  const stop = context.onSignals(FORWARDED, (name) => deliver(name));
+  return {
+    start(control) {
+      deliver = (name) => control.signal(name);
+      early.forEach(deliver);
+    },
+    stop,
+  };
+}
+
+function openSession(loaded: LoadedPolicy, target: Target, context: Context): OpenSession {
+  const { policy, facts } = loaded;
+  return new SessionStore(facts.pinfold.stateDir).create(
+    {
+      pinfold: identify(context.pid),
+      argv: target.argv,
+      cwd: target.cwd,
+      project: policy.projectDir,
+      mode: policy.mode.value,
+      network: policy.network.access.value,
+      ...(policy.profile !== undefined && { profile: policy.profile }),
+    },
+    policy,
+  );
+}
+
+async function record(
+  loaded: LoadedPolicy,
+  target: Target,
+  context: Context,
+  onStarted: (control: RunControl) => void,
+): Promise<RunOutcome> {
+  let session: OpenSession | undefined;
+  const { launcherPath, environment } = context;
+  try {
+    const outcome = await runInside(
+      loaded,
+      target,
+      { launcherPath, environment },
+      {
+        onPlanned() {
+          session = openSession(loaded, target, context);
+          return session;
+        },
+        onStarted(control, launcherPid) {
+          session?.started(launcherPid === undefined ? undefined : identify(launcherPid));
+          onStarted(control);
+        },
+        onGuarded: (report) => session?.append({ kind: 'guarded', ...report }),
+      },
+    );
+    const { ending, enforcement, breached } = outcome;
+    session?.ended({ ending, enforcement, ...(breached && { breached }) });
+    return outcome;
+  } catch (error) {
+    const code = error instanceof SandboxError ? error.code : 'ERR_INTERNAL';
+    session?.ended({ ending: { kind: 'failed', code } });
+    throw error;
+  }
+}
+
+/** Resolves with the exit code. */
+export async function runEnclosed(
+  loaded: LoadedPolicy,
+  target: Target,
+  context: Context,
+  manner: RunManner,
+): Promise<number> {
+  const { policy, facts } = loaded;
+  const { err } = context;
+  const talkative = !manner.quiet && !manner.json && (manner.verbose || err.isTerminal);
+  if (talkative) err.write(renderBanner(err, policy));
+  if (!manner.quiet && !manner.json) err.write(renderNotices(err, policy, { all: talkative }));
+  const signals = forwardSignals(context);
+  try {
+    const outcome = await record(loaded, target, context, (control) => signals.start(control));
+    const natural = exitCodeOf(outcome.ending);
+    // Caught only by the last look, after the command had ended well: that must not pass for a success.
+    const code = outcome.breached && natural === 0 ? SIGKILL_CODE : natural;
+    if (manner.json) err.write(`${JSON.stringify(outcomeAsData(outcome, code))}\n`);
+    else {
+      err.write(
+        describeUnstarted(err, outcome.ending, { policy, cwd: target.cwd, environment: context.environment }),
+      );
+      if (!manner.quiet || outcome.breached) err.write(renderSummary(err, policy, outcome));
+    }
+    new SessionStore(facts.pinfold.stateDir).prune();
+    return code;
+  } finally {
+    signals.stop();
+  }
+}

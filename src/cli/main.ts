@@ -1,0 +1,101 @@
+/** The entry of the command line. `run` starts from here at once; every other command is in a bundle loaded only then. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isatty } from 'node:tty';
+import type { Context, Output } from './command.ts';
+import { runCommand } from './commands/run.ts';
+import { parseLine } from './parse.ts';
+import { asSandboxError, errorAsData, renderError } from './render/error.ts';
+import { wantsColour } from './render/style.ts';
+
+const NOT_ESTABLISHED = 125;
+
+/** `pinfold policy | head`: the reader has what it wanted. */
+function leave(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+}
+
+/** `process.stdout` and `process.stderr` cost milliseconds to make, so that is left until something is written. */
+function makeOutput(descriptor: 1 | 2): Output {
+  const isTerminal = isatty(descriptor);
+  let made: NodeJS.WriteStream | undefined;
+  const stream = () => {
+    made ??= (descriptor === 1 ? process.stdout : process.stderr).on('error', leave);
+    return made;
+  };
+  return {
+    isTerminal,
+    colour: wantsColour(process.env, isTerminal),
+    get columns() {
+      return (isTerminal && stream().columns) || 80;
+    },
+    write(text) {
+      if (text !== '') stream().write(text);
+    },
+  };
+}
+
+function onSignals(names: readonly NodeJS.Signals[], hear: (name: NodeJS.Signals) => void): () => void {
+  for (const name of names) process.on(name, hear);
+  return () => {
+    for (const name of names) process.off(name, hear);
+  };
+}
+
+/** The directory of the bundle, which is also the launcher's: `dist/`. */
+const here = import.meta.dirname;
+
+function makeContext(): Context {
+  const environment = process.env;
+  return {
+    cwd: process.cwd(),
+    environment,
+    out: makeOutput(1),
+    err: makeOutput(2),
+    launcherPath: environment.PINFOLD_LAUNCHER || join(here, 'pinfold-launcher'),
+    get version() {
+      return JSON.parse(readFileSync(join(here, '../package.json'), 'utf8')).version as string;
+    },
+    pid: process.pid,
+    onSignals,
+  };
+}
+
+/** Words before `--` only: what comes after belongs to the command to be run. */
+function wantsJson(words: readonly string[]): boolean {
+  const end = words.indexOf('--');
+  return (end === -1 ? words : words.slice(0, end)).includes('--json');
+}
+
+async function dispatch(words: readonly string[], context: Context): Promise<number> {
+  if (words[0] === 'run') {
+    const line = parseLine('pinfold run', runCommand, words.slice(1));
+    if (line.kind === 'invocation') return await runCommand.run({ ...line, context });
+  }
+  const { dispatchRare } = await import('./commands/index.ts');
+  return await dispatchRare(words, context);
+}
+
+function report(thrown: unknown, words: readonly string[], context: Context): number {
+  const error = asSandboxError(thrown);
+  if (!wantsJson(words)) context.err.write(renderError(context.err, error));
+  // stdout of a run is the command's, even when it was not started.
+  else
+    (words[0] === 'run' || words[0] === 'shell' ? context.err : context.out).write(
+      `${JSON.stringify(errorAsData(error))}\n`,
+    );
+  return NOT_ESTABLISHED;
+}
+
+async function main(): Promise<void> {
+  const words = process.argv.slice(2);
+  const context = makeContext();
+  try {
+    process.exitCode = await dispatch(words, context);
+  } catch (thrown) {
+    process.exitCode = report(thrown, words, context);
+  }
+}
+
+void main();

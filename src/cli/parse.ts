@@ -1,0 +1,145 @@
+/** Reads a command's words by its table; what the table does not know is refused with the nearest that it does. */
+import { parseArgs } from 'node:util';
+import { nearest } from '../config/suggestion.ts';
+import { SandboxError } from '../errors.ts';
+import type { ArgumentSpec, CommandSpec, OptionSpec, OptionTable, OptionValues } from './command.ts';
+
+export type ParsedLine =
+  | { readonly kind: 'help' }
+  | {
+      readonly kind: 'invocation';
+      readonly options: OptionValues<OptionTable>;
+      readonly arguments: readonly string[];
+    };
+
+export function usageError(what: string, why: string, fix: string): SandboxError {
+  return new SandboxError('ERR_USAGE', { what, why, fix });
+}
+
+const seeHelp = (path: string) => `See ${path} --help`;
+
+type Token = NonNullable<ReturnType<typeof parseArgs>['tokens']>[number];
+
+interface Line {
+  /** `pinfold config get`, for messages. */
+  readonly path: string;
+  readonly spec: CommandSpec;
+}
+
+/** Not strict: messages are ours, and a word that only looks like an option of ours may belong to the command to be run. */
+function tokenise(spec: CommandSpec, words: readonly string[]): readonly Token[] {
+  const options: Record<string, { type: 'boolean' | 'string'; short?: string }> = {
+    help: { type: 'boolean', short: 'h' },
+  };
+  for (const [name, option] of Object.entries(spec.options)) {
+    options[name] = {
+      type: option.type === 'flag' ? 'boolean' : 'string',
+      ...(option.short !== undefined && { short: option.short }),
+    };
+  }
+  return parseArgs({ args: [...words], options, strict: false, allowPositionals: true, tokens: true }).tokens;
+}
+
+function refuseUnknown({ path, spec }: Line, token: Token & { kind: 'option' }): never {
+  const names = Object.entries(spec.options).filter(([, option]) => option.hidden !== true);
+  const near = nearest(token.name, [...names.map(([name]) => name), 'help']);
+  throw usageError(
+    `Unknown option ${token.rawName}`,
+    near === undefined ? `${path} has no such option` : `did you mean --${near}?`,
+    seeHelp(path),
+  );
+}
+
+function refuseChoice(line: Line, what: string, value: string, choices: readonly string[]): never {
+  const near = nearest(value, choices);
+  throw usageError(
+    `${what} cannot be ${JSON.stringify(value)}`,
+    near === undefined ? `it is one of ${choices.join(', ')}` : `did you mean ${near}?`,
+    `${what} is one of ${choices.join(', ')}. ${seeHelp(line.path)}`,
+  );
+}
+
+function readValue(line: Line, spec: OptionSpec, token: Token & { kind: 'option' }): boolean | string {
+  const { rawName, value, inlineValue } = token;
+  if (spec.type === 'flag') {
+    if (value === undefined) return true;
+    throw usageError(
+      `${rawName} takes no value`,
+      `it was given ${JSON.stringify(value)}`,
+      seeHelp(line.path),
+    );
+  }
+  // `--mode --json` is a forgotten value far more often than a value that begins with a dash; `--mode=--json` says so.
+  if (value === undefined || (!inlineValue && value.startsWith('-') && value !== '-')) {
+    const why = value === undefined ? 'none was given' : `${value} looks like the next option`;
+    throw usageError(`${rawName} needs a value: ${rawName} ${spec.placeholder}`, why, seeHelp(line.path));
+  }
+  if (spec.choices !== undefined && !spec.choices.includes(value)) {
+    refuseChoice(line, rawName, value, spec.choices);
+  }
+  return value;
+}
+
+function refuseCount(line: Line, missing: ArgumentSpec | undefined, extra: string | undefined): void {
+  if (missing !== undefined) {
+    throw usageError(`${line.path} needs ${missing.name}`, missing.summary, seeHelp(line.path));
+  }
+  if (extra !== undefined) {
+    throw usageError(
+      `Unexpected ${JSON.stringify(extra)}`,
+      `${line.path} takes no more words`,
+      seeHelp(line.path),
+    );
+  }
+}
+
+function checkArguments(line: Line, values: readonly string[]): void {
+  const specs = line.spec.arguments ?? [];
+  const open = specs.at(-1)?.many === true;
+  refuseCount(
+    line,
+    specs.find((argument, index) => argument.required === true && index >= values.length),
+    open ? undefined : values[specs.length],
+  );
+  values.forEach((value, index) => {
+    const { name, choices } = specs[Math.min(index, specs.length - 1)]!;
+    if (choices !== undefined && !choices.includes(value)) refuseChoice(line, name, value, choices);
+  });
+}
+
+/** Where the words of the command to be run begin, and whether `--` stands before them. */
+function splitPassThrough(tokens: readonly Token[], words: readonly string[]) {
+  const first = tokens.find((token) => token.kind !== 'option');
+  if (first === undefined) return { own: tokens, rest: [] };
+  const own = tokens.filter((token) => token.index < first.index);
+  return { own, rest: words.slice(first.kind === 'option-terminator' ? first.index + 1 : first.index) };
+}
+
+/** Throws ERR_USAGE. `path` is how the command was called: `pinfold config get`. */
+export function parseLine(path: string, spec: CommandSpec, words: readonly string[]): ParsedLine {
+  const line: Line = { path, spec };
+  const tokens = tokenise(spec, words);
+  const { own, rest } = spec.passThrough
+    ? splitPassThrough(tokens, words)
+    : { own: tokens, rest: tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : [])) };
+  const lists = new Map<string, string[]>();
+  const options: Record<string, boolean | string | readonly string[] | undefined> = Object.create(null);
+  for (const [name, { type }] of Object.entries(spec.options)) {
+    if (type === 'list') lists.set(name, []);
+    options[name] = type === 'flag' ? false : type === 'list' ? lists.get(name) : undefined;
+  }
+  for (const token of own) {
+    if (token.kind !== 'option') continue;
+    if (token.name === 'help' && token.value === undefined) return { kind: 'help' };
+    const option = Object.hasOwn(spec.options, token.name) ? spec.options[token.name] : undefined;
+    if (option === undefined) refuseUnknown(line, token);
+    const value = readValue(line, option, token);
+    if (option.type === 'list') lists.get(token.name)!.push(value as string);
+    else if (option.type === 'value' && options[token.name] !== undefined && options[token.name] !== value) {
+      throw usageError(`${token.rawName} is given twice`, 'with different values', 'Give it once');
+    } else options[token.name] = value;
+  }
+  checkArguments(line, rest);
+  // Every value was made by the table: a flag is a boolean, a list an array.
+  return { kind: 'invocation', options: options as OptionValues<OptionTable>, arguments: rest };
+}

@@ -1,0 +1,193 @@
+/** What a run would be, in words or as data: the answer of `--dry-run`. */
+import { ACCESS_FS } from '../../platform/linux/landlock-plan.ts';
+import { type MountStep, NAMESPACE, type Plan } from '../../platform/linux/plan.ts';
+import { Decider } from '../../policy/decide.ts';
+import type { Policy, RuleCategory } from '../../policy/types.ts';
+import type { Planned } from '../../session/run.ts';
+import type { LoadedPolicy } from '../../session/types.ts';
+import type { Output } from '../command.ts';
+import { escapeText, quoteCommand } from './escape.ts';
+import { paint } from './style.ts';
+import { limitPhrases, networkPhrase, noticeLine, plural, shownOrigin, shownPath } from './words.ts';
+
+type Section = readonly [title: string, lines: readonly string[]];
+
+const MAX_LISTED = 12;
+
+/** In the order in which a person wants to know. */
+const CATEGORY_WORDS: Readonly<Record<RuleCategory, string>> = {
+  project: 'the project',
+  setting: 'by your settings',
+  home: 'of the home directory',
+  private: 'private to this project or session',
+  toolchain: 'tool chains',
+  runtime: 'the system',
+  'host-run': 'what the host runs by itself',
+  credential: 'credentials',
+  pinfold: "Pinfold's own",
+};
+
+type Bind = Extract<MountStep, { op: 'bind' }>;
+
+function byCategory(policy: Policy, paths: readonly string[]): Map<RuleCategory, string[]> {
+  const decider = new Decider(policy);
+  const groups = new Map<RuleCategory, string[]>();
+  for (const path of paths) {
+    const category = decider.candidates(path)[0]?.rule.category ?? 'runtime';
+    groups.set(category, [...(groups.get(category) ?? []), path]);
+  }
+  return groups;
+}
+
+function grouped(policy: Policy, paths: readonly string[]): string[] {
+  const groups = byCategory(policy, paths);
+  return Object.keys(CATEGORY_WORDS).flatMap((key) => {
+    const category = key as RuleCategory;
+    const members = groups.get(category) ?? [];
+    if (members.length === 0) return [];
+    const shown = members.slice(0, MAX_LISTED).map((path) => shownPath(path, policy.homeDir));
+    const more = members.length > MAX_LISTED ? ` and ${members.length - MAX_LISTED} more` : '';
+    return [`${CATEGORY_WORDS[category]}: ${shown.join(', ')}${more}`];
+  });
+}
+
+function mountSections(policy: Policy, plan: Plan): Section[] {
+  const binds = plan.mounts.filter((step): step is Bind => step.op === 'bind' && step.devices !== true);
+  const targets = (writable: boolean) =>
+    binds.filter((step) => step.writable === writable).map(({ target }) => target);
+  const masked = plan.mounts.flatMap((step) => (step.op === 'mask' ? [step.target] : []));
+  const fresh = plan.mounts.flatMap((step) =>
+    step.op === 'tmpfs' && step.target !== '/' ? [step.target] : [],
+  );
+  return [
+    ['Can be written', grouped(policy, targets(true))],
+    ['Can be read', grouped(policy, targets(false))],
+    ['Denied although its surroundings are shown', grouped(policy, masked)],
+    ['Made fresh and thrown away at the end', fresh.length > 0 ? [fresh.map(escapeText).join(', ')] : []],
+    ['Hidden', ['everything else on this machine; other processes; the services of the host']],
+  ];
+}
+
+function nameSection({ policy }: LoadedPolicy, { plan, scanComplete }: Planned): Section {
+  const names = new Set(plan.guarded.map(({ components }) => components.join('/')));
+  const shown = [...names].slice(0, MAX_LISTED).map(escapeText).join(', ');
+  const more = names.size > MAX_LISTED ? ` and ${names.size - MAX_LISTED} more` : '';
+  return [
+    'Names that cannot be made in writable places',
+    [
+      names.size === 0 ? 'none' : `${shown}${more}`,
+      ...(scanComplete
+        ? []
+        : [`a part of ${shownPath(policy.projectDir, policy.homeDir)} could not be searched for them`]),
+    ],
+  ];
+}
+
+function rightNames(bits: bigint): string {
+  return Object.entries(ACCESS_FS)
+    .filter(([, bit]) => (bits & bit) !== 0n)
+    .map(([name]) => name.toLowerCase())
+    .join(' ');
+}
+
+function lockSection({ plan, capabilities }: Planned): Section {
+  const namespaces = Object.entries(NAMESPACE).flatMap(([name, bit]) =>
+    plan.namespaces & bit ? [name] : [],
+  );
+  const { landlock, seccomp } = plan;
+  const writing = landlock?.rules.filter(({ access }) => (access & ACCESS_FS.MAKE_REG) !== 0n).length ?? 0;
+  return [
+    'Locks, outermost first',
+    [
+      `namespaces of its own: ${namespaces.join(', ')}`,
+      'all capabilities dropped, no new privileges',
+      ...(landlock
+        ? [
+            `landlock (ABI ${capabilities.landlockAbi}): ${plural(landlock.rules.length, 'rule')}, ${writing} of them for writing`,
+            `  rights it decides about: ${rightNames(landlock.handledFs)}`,
+          ]
+        : ['landlock: none, this kernel has it not']),
+      // struct sock_filter of linux/filter.h is eight bytes.
+      seccomp
+        ? `seccomp: a filter of ${plural(seccomp.program.length / 8, 'instruction')} for ${capabilities.arch}${seccomp.notify ? ', and the making of guarded names is asked about' : ''}`
+        : 'seccomp: none, there is no filter for this processor',
+    ],
+  ];
+}
+
+function environmentSection({ plan, dropped }: Planned): Section {
+  return [
+    'Environment',
+    [
+      `${plural(plan.environment.length, 'variable')} passed on`,
+      ...dropped.map(({ name, why }) => `${escapeText(name)} is dropped: ${escapeText(why)}`),
+    ],
+  ];
+}
+
+function noticeSection({ notices, homeDir }: Policy): Section {
+  return ['Notices', notices.map((notice) => noticeLine(notice, homeDir))];
+}
+
+export function renderSections(output: Output, sections: readonly Section[]): string {
+  return sections
+    .filter(([, lines]) => lines.length > 0)
+    .map(
+      ([title, lines]) => `${paint(output, 'strong', title)}\n${lines.map((line) => `  ${line}\n`).join('')}`,
+    )
+    .join('\n');
+}
+
+export function renderPlan(output: Output, loaded: LoadedPolicy, planned: Planned): string {
+  const { policy } = loaded;
+  const { plan } = planned;
+  const limits = limitPhrases(policy);
+  return renderSections(output, [
+    [
+      'Would run, and has not',
+      [
+        `${quoteCommand(plan.argv)}`,
+        `in ${shownPath(plan.cwd, policy.homeDir)}`,
+        `mode ${policy.mode.value} (${shownOrigin(policy.mode.origin, policy.homeDir)}), project ${shownPath(policy.projectDir, policy.homeDir)}`,
+        ...(policy.profile === undefined ? [] : [`profile ${escapeText(policy.profile)}`]),
+      ],
+    ],
+    ...mountSections(policy, plan),
+    ['Network', [networkPhrase(policy.network.access.value)]],
+    nameSection(loaded, planned),
+    environmentSection(planned),
+    ['Limits', limits.length > 0 ? limits : ['none but those of the host']],
+    lockSection(planned),
+    noticeSection(policy),
+  ]);
+}
+
+/** JSON has no bigint, and the filter is bytes: both become text. Values of variables stay out: they may be secrets. */
+export function planAsData(
+  loaded: LoadedPolicy,
+  { plan, dropped, scanComplete, capabilities }: Planned,
+): unknown {
+  const { policy } = loaded;
+  const { environment, seccomp, ...rest } = plan;
+  const data = {
+    project: policy.projectDir,
+    mode: policy.mode,
+    network: { asked: policy.network.access, given: 'private loopback' },
+    limits: policy.limits,
+    notices: policy.notices,
+    environment: {
+      passed: environment.map((entry) => entry.slice(0, entry.indexOf('='))),
+      dropped,
+    },
+    scanComplete,
+    capabilities,
+    plan: {
+      ...rest,
+      seccomp: seccomp && { instructions: seccomp.program.length / 8, notify: seccomp.notify },
+    },
+  };
+  const text = JSON.stringify(data, (_key, value) =>
+    typeof value === 'bigint' ? `0x${value.toString(16)}` : value,
+  );
+  return JSON.parse(text);
+}

@@ -1,0 +1,118 @@
+/** The lines around a run: one before it starts, notices, and what was refused at its end. */
+import type { Policy } from '../../policy/types.ts';
+import type { GuardReport, RunOutcome } from '../../session/types.ts';
+import type { Output } from '../command.ts';
+import { escapeText } from './escape.ts';
+import { paint } from './style.ts';
+import { duration, isUrgent, limitPhrases, plural, shownOrigin, shownPath } from './words.ts';
+
+const MAX_NOTICES = 8;
+const MAX_REFUSALS = 10;
+
+/** Places of the person's own that can be written; the session's private ones are none of theirs. */
+function writablePlaces(policy: Policy): number {
+  const places = policy.rules.filter(({ access, category }) => access === 'write' && category !== 'private');
+  return new Set(places.map(({ pattern, resolved }) => resolved ?? pattern)).size;
+}
+
+function networkWord(policy: Policy): string {
+  const access = policy.network.access.value;
+  return access === 'none' ? 'net none' : `net none (${access} is not built yet: only a private loopback)`;
+}
+
+/** `pinfold standard · write 2 · net none · home hidden`. */
+export function renderBanner(output: Output, policy: Policy): string {
+  const mode = policy.mode.value;
+  const denied = policy.rules.filter(({ access, origin }) => access === 'none' && origin.scope !== 'builtin');
+  const parts = [
+    `${paint(output, 'accent', 'pinfold')} ${paint(output, 'strong', mode)}`,
+    ...(policy.profile === undefined ? [] : [`profile ${escapeText(policy.profile)}`]),
+    `write ${writablePlaces(policy)}`,
+    ...(denied.length === 0 ? [] : [`denied ${denied.length}`]),
+    networkWord(policy),
+    mode === 'permissive' ? 'home open, credentials hidden' : 'home hidden',
+    ...limitPhrases(policy),
+  ];
+  return `${parts.join(paint(output, 'dim', ' · '))}\n`;
+}
+
+/** Without `all`, only those that a person must not miss. */
+export function renderNotices(output: Output, policy: Policy, { all }: { readonly all: boolean }): string {
+  const wanted = policy.notices.filter((notice) => all || isUrgent(notice));
+  const lines = wanted.slice(0, MAX_NOTICES).map((notice) => {
+    const where = notice.origin.scope === 'builtin' ? '' : ` (${shownOrigin(notice.origin, policy.homeDir)})`;
+    return `${paint(output, 'warning', 'notice:')} ${escapeText(notice.message)}${paint(output, 'dim', where)}`;
+  });
+  const more = wanted.length - lines.length;
+  if (more > 0) lines.push(paint(output, 'dim', `and ${plural(more, 'more notice')}: pinfold policy`));
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+interface Refusal {
+  readonly report: GuardReport;
+  count: number;
+}
+
+/** One line for each path and outcome; an agent may try the same thing many times. */
+function collect(reports: readonly GuardReport[]): Refusal[] {
+  const found = new Map<string, Refusal>();
+  for (const report of reports) {
+    const key = `${report.outcome} ${report.path}`;
+    const known = found.get(key);
+    if (known) known.count += 1;
+    else found.set(key, { report, count: 1 });
+  }
+  return [...found.values()];
+}
+
+function refusalLine(output: Output, { report, count }: Refusal, homeDir: string): string {
+  const path = shownPath(report.path, homeDir);
+  const times = count === 1 ? '' : ` (${count} times)`;
+  const program = report.program ? ` by ${escapeText(report.program)}` : '';
+  const why = report.rule === undefined ? '' : `: ${escapeText(report.rule.why)}`;
+  return report.outcome === 'refused'
+    ? `  ${paint(output, 'warning', 'refused')} making ${path}${program}${times}${why}`
+    : `  ${paint(output, 'bad', 'caught')} ${path}${why}; moved to ${shownPath(report.movedTo ?? '', homeDir)}`;
+}
+
+/** What a person should know of how a run went; empty when nothing happened. */
+export function renderSummary(output: Output, policy: Policy, outcome: RunOutcome): string {
+  const lines: string[] = [];
+  const name = paint(output, 'accent', 'pinfold');
+  if (outcome.breached) {
+    lines.push(
+      `${name} ${paint(output, 'bad', 'ended the session')}: a file that the host would run appeared in spite of its refusal`,
+    );
+  }
+  if (outcome.timedOut) {
+    const limit = policy.limits.wallTime?.value ?? 0;
+    lines.push(
+      `${name} ${paint(output, 'bad', 'ended the command')}: it ran longer than wallTime, ${duration(limit)}`,
+    );
+  }
+  const refusals = collect(outcome.guarded);
+  if (refusals.length > 0 && !outcome.breached) {
+    lines.push(`${name} refused to let files be made that the host runs by itself:`);
+  }
+  lines.push(
+    ...refusals.slice(0, MAX_REFUSALS).map((refusal) => refusalLine(output, refusal, policy.homeDir)),
+  );
+  if (refusals.length > MAX_REFUSALS) lines.push(`  and ${refusals.length - MAX_REFUSALS} more`);
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+export function outcomeAsData(outcome: RunOutcome, exitCode: number): Record<string, unknown> {
+  return {
+    session: outcome.sessionId,
+    exitCode,
+    ending: outcome.ending,
+    breached: outcome.breached,
+    timedOut: outcome.timedOut === true,
+    enforcement: outcome.enforcement,
+    guarded: outcome.guarded.map(({ rule, ...report }) => ({ ...report, rule: rule && ruleAsData(rule) })),
+  };
+}
+
+function ruleAsData({ pattern, access, category, why, origin }: NonNullable<GuardReport['rule']>) {
+  return { pattern, access, category, why, origin };
+}
