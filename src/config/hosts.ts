@@ -31,8 +31,9 @@ function complain(message: string, suggestion?: string): HostComplaint {
 }
 
 function splitPort(text: string): { host: string; port: string | undefined } {
-  const bracket = text.startsWith('[') ? text.indexOf(']') : -1;
-  const colon = text.indexOf(':', Math.max(0, bracket));
+  const bracket = text.startsWith('[') ? text.indexOf(']') : 0;
+  // An address whose bracket is never closed has no port that could be told from it.
+  const colon = bracket === -1 ? -1 : text.indexOf(':', bracket);
   return colon === -1
     ? { host: text, port: undefined }
     : { host: text.slice(0, colon), port: text.slice(colon + 1) };

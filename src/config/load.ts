@@ -118,7 +118,9 @@ async function loadFile({ scope, path }: SettingsLocation, around: Surroundings)
   const managedOwner = around.request.managedOwner ?? 0;
   const reading = await readSettingsFile(path, ownerRuleOf(scope, managedOwner));
   const place = { file: path, line: 1, column: 1 };
-  if (reading.kind === 'absent') {
+  // A plain file named `.claude` is none of Pinfold's business; one named `.pinfold` is a mistake.
+  const foreign = reading.kind === 'unreadable' && reading.errno === 'ENOTDIR' && scope === 'claude';
+  if (reading.kind === 'absent' || foreign) {
     return scope === 'flag'
       ? unreadable({ ...place, message: 'there is no such file' })
       : { kind: 'read', file: { scope, path, state: 'absent' }, notices: [] };

@@ -30,7 +30,12 @@ export type FileReading =
   | FileContent
   | { readonly kind: 'absent'; readonly path: string }
   /** `unreadable`: not a file that may be read; `malformed`: its bytes are not text. */
-  | { readonly kind: 'unreadable' | 'malformed'; readonly path: string; readonly problem: Problem };
+  | {
+      readonly kind: 'unreadable' | 'malformed';
+      readonly path: string;
+      readonly problem: Problem;
+      readonly errno?: string;
+    };
 
 /** Who may own the file, beside root. `undefined`: anyone (a project's files, which count by their hash). */
 export interface OwnerRule {
@@ -47,7 +52,7 @@ const ERRNO_MESSAGES: Readonly<Record<string, string>> = {
   ENXIO: 'a socket or a pipe stands in place of the settings file',
 };
 
-function unreadable(path: string, message: string): FileReading {
+function unreadable(path: string, message: string): FileReading & { kind: 'unreadable' } {
   return { kind: 'unreadable', path, problem: { file: path, line: 1, column: 1, message } };
 }
 
@@ -176,7 +181,8 @@ export async function readSettingsFile(path: string, owner?: OwnerRule): Promise
     // O_NONBLOCK: opening a pipe that nobody writes to would wait for ever (attack F-52).
     handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
-    return errnoOf(error) === 'ENOENT' ? describeMissing(path) : unreadable(path, describeErrno(error));
+    const errno = errnoOf(error);
+    return errno === 'ENOENT' ? describeMissing(path) : { ...unreadable(path, describeErrno(error)), errno };
   }
   try {
     return await readHandle(path, handle, owner);
