@@ -1,7 +1,7 @@
 /** Owns the one reading of a settings file: bytes, hash and text come from a single open descriptor. */
 import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, lstat, open, readlink, realpath } from 'node:fs/promises';
+import { type FileHandle, open, readlink, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Problem } from '../errors.ts';
 import { createPlaceFinder } from './document.ts';
@@ -67,18 +67,19 @@ function describeErrno(error: unknown): string {
 /** ENOENT: nothing there, or a symbolic link (of the file or of its directory) that leads nowhere. */
 async function describeMissing(path: string): Promise<FileReading> {
   for (const place of [path, dirname(path)]) {
-    try {
-      if ((await lstat(place)).isSymbolicLink()) {
-        return unreadable(
-          path,
-          `${place} is a symbolic link to ${await readlink(place)}, which does not exist`,
-        );
-      }
-    } catch {
-      // Nothing there at all: that is what absent means, and the directory is looked at next.
+    const link = await readlink(place).catch(() => undefined);
+    if (link !== undefined && !(await exists(place))) {
+      return unreadable(path, `${place} is a symbolic link to ${link}, which does not exist`);
     }
   }
   return { kind: 'absent', path };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 function describeType(stats: Stats): string | undefined {

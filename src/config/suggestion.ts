@@ -40,5 +40,11 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
       bestDistance = steps;
     }
   }
-  return best;
+  return best ?? beginning(folded, candidates);
+}
+
+/** Half a word is meant as the one word that begins so: `network` as `networkAccess`. */
+function beginning(folded: string, candidates: Iterable<string>): string | undefined {
+  const found = [...candidates].filter((candidate) => candidate.toLowerCase().startsWith(folded));
+  return folded.length >= 3 && found.length === 1 ? found[0] : undefined;
 }

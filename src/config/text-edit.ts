@@ -1,4 +1,5 @@
 /** Owns changes to the text of a settings file: one value set or removed, every comment and the layout around it kept. */
+import { isDeepStrictEqual } from 'node:util';
 import { applyEdits, createScanner, type Edit, findNodeAtLocation, type Node, parseTree } from 'jsonc-parser';
 import { propertiesOf } from './document.ts';
 
@@ -43,7 +44,7 @@ function renderInline(value: unknown): string {
 function render(value: unknown, layout: Layout, indent: string): string {
   const inline = renderInline(value);
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  if (!isObject && (inline.length <= LINE_WIDTH || !Array.isArray(value))) {
+  if (inline === '{}' || (!isObject && (inline.length <= LINE_WIDTH || !Array.isArray(value)))) {
     return inline;
   }
   const inner = indent + layout.unit;
@@ -120,7 +121,15 @@ export function setInText(text: string, path: readonly string[], value: unknown)
   const layout = layoutOf(text);
   const existing = findNodeAtLocation(root, [...path]);
   if (existing !== undefined) {
-    const content = render(value, layout, indentAt(layout, existing.parent!.offset));
+    // What already says so is not written anew: its own layout and the comments inside it stay.
+    if (isDeepStrictEqual(valueOfNode(existing), value)) {
+      return text;
+    }
+    const full = render(value, layout, indentAt(layout, existing.parent!.offset));
+    const inline = renderInline(value);
+    const oneLine =
+      !/[\r\n]/.test(text.slice(existing.offset, endOf(existing))) && inline.length <= LINE_WIDTH;
+    const content = oneLine ? inline : full;
     return applyEdits(text, [{ offset: existing.offset, length: existing.length, content }]);
   }
   let depth = path.length - 1;
@@ -152,7 +161,8 @@ function cut(text: string, from: number, to: number): Edit {
   if (startsLine && newline !== undefined) {
     return { offset: from - before, length: to + after + newline.length - (from - before), content: '' };
   }
-  return { offset: from, length: to - from + (startsLine ? 0 : after), content: '' };
+  const start = newline === undefined ? from : from - before;
+  return { offset: start, length: to + after - start, content: '' };
 }
 
 /** Removes the property at `path`; the same text when there is none. */
