@@ -1,6 +1,6 @@
 /** Which rule decides about a path. The kernel's mounts are built from the same answers; a property test compares them. */
 import { compileGlob } from './glob.ts';
-import { depthOf, isWithin } from './paths.ts';
+import { depthOf, isWithin, normalizePath } from './paths.ts';
 import type { Access, Decision, PathRule, Policy } from './types.ts';
 
 const RANK: Readonly<Record<Access, number>> = { none: 0, read: 1, write: 2 };
@@ -19,12 +19,6 @@ export interface Candidate {
 
 export type Matcher = (path: string, facts?: PathFacts) => number | undefined;
 
-function hasExcepted(rule: PathRule, path: string, prefix: string): boolean {
-  if (!rule.except) return false;
-  const names = path.slice(prefix.length).split('/');
-  return names.some((name) => rule.except!.includes(name));
-}
-
 /** How deep a rule matches a path (its matched ancestor-or-self), or undefined. Compile once, ask often. */
 export function ruleMatcher(rule: PathRule): Matcher {
   const pattern = rule.resolved ?? rule.pattern;
@@ -32,11 +26,11 @@ export function ruleMatcher(rule: PathRule): Matcher {
     const depth = depthOf(pattern);
     return (path) => (isWithin(path, pattern) ? depth : undefined);
   }
-  const glob = compileGlob(pattern);
+  const glob = compileGlob(pattern, { ignoreCase: rule.ignoreCase === true });
   return (path, facts) => {
     if (!isWithin(path, glob.literalPrefix)) return undefined;
-    const depth = glob.matchedDepth(path);
-    if (depth === undefined || hasExcepted(rule, path, glob.literalPrefix)) return undefined;
+    const depth = glob.matchedDepth(path, rule.except);
+    if (depth === undefined) return undefined;
     if (rule.kind === 'file' && (facts?.directory || depth < depthOf(path))) return undefined;
     return depth;
   };
@@ -61,11 +55,13 @@ export class Decider {
     this.#rules = policy.rules.map((rule) => ({ rule, match: ruleMatcher(rule) }));
   }
 
-  /** Every rule that covers the path, the one that decides first. */
+  /** Every rule that covers the path, the one that decides first. None covers what is no absolute path: hidden. */
   candidates(path: string, facts?: PathFacts): Candidate[] {
+    if (!path.startsWith('/') || path.includes('\0')) return [];
+    const at = normalizePath(path);
     return this.#rules
       .flatMap(({ rule, match }) => {
-        const depth = match(path, facts);
+        const depth = match(at, facts);
         return depth === undefined ? [] : [{ rule, depth }];
       })
       .sort((a, b) => prevails(b, a));
