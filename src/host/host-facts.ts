@@ -96,7 +96,7 @@ async function findGitConfig(homeDir: string): Promise<GitFile[]> {
   const files: GitFile[] = [];
   for (const name of GIT_FILES) {
     const path = join(homeDir, name);
-    const trail = await followLinks(path);
+    const trail = followLinks(path);
     if (trail.kind !== 'found') continue;
     if ((await lstat(trail.path)).isFile()) files.push({ path, real: trail.path });
   }

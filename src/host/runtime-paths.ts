@@ -101,7 +101,7 @@ async function findEtc(): Promise<(readonly [string, string])[]> {
 async function findOnPath({ searchPath = '', homeDir, projectDir }: RuntimeRequest): Promise<string[]> {
   const places: string[] = [];
   for (const entry of searchPath.split(':').filter((each) => each.startsWith('/'))) {
-    const trail = await followLinks(resolve(entry));
+    const trail = followLinks(resolve(entry));
     if (trail.kind !== 'found') continue;
     const place = widen(trail.path);
     if (place === undefined) continue;
@@ -130,10 +130,10 @@ function widen(path: string): string | undefined {
 async function describe(path: string, why: string): Promise<RuntimePath[]> {
   try {
     if (!(await lstat(path)).isSymbolicLink()) {
-      const trail = await followLinks(path);
+      const trail = followLinks(path);
       return trail.kind === 'found' ? [{ path: trail.path, why }] : [];
     }
-    const trail = await followLinks(path);
+    const trail = followLinks(path);
     if (trail.kind !== 'found') return [];
     return [
       { path, why, symlinkTo: await readlink(path) },

@@ -110,7 +110,7 @@ export async function findToolchains({
   const shown = async (path: string) => settle(path, homeDir, projectDir);
   for (const entry of new Set(searchPath.split(':').filter((each) => each.startsWith('/')))) {
     const written = resolve(entry);
-    const trail = await followLinks(written);
+    const trail = followLinks(written);
     if (trail.kind !== 'found') continue;
     const inHome = [written, trail.path].find((each) => isBeneath(each, homeDir));
     if (inHome === undefined) continue;
@@ -140,7 +140,7 @@ function nameOf(path: string, homeDir: string): string {
 
 /** The path itself when it is a link (as PATH spells it), else its real place; nothing if it may not be shown. */
 async function settle(path: string, homeDir: string, projectDir: string): Promise<string[]> {
-  const trail = await followLinks(path);
+  const trail = followLinks(path);
   if (trail.kind !== 'found') return [];
   if (!mayShow(trail.path, homeDir, projectDir) || !mayShow(path, homeDir, projectDir)) return [];
   return [...new Set([path, trail.path])];
@@ -164,7 +164,7 @@ async function linkedFrom(directory: string, homeDir: string): Promise<string[]>
     if (!entry.isSymbolicLink()) continue;
     const link = join(directory, entry.name);
     const next = resolve(directory, await readlink(link));
-    const trail = await followLinks(link);
+    const trail = followLinks(link);
     if (trail.kind !== 'found' || !isBeneath(trail.path, homeDir) || isBeneath(trail.path, directory))
       continue;
     const store = LOCAL_STORES.find((each) => isBeneath(trail.path, join(homeDir, each)));
@@ -179,7 +179,7 @@ async function linkedFrom(directory: string, homeDir: string): Promise<string[]>
 async function environmentOf(kind: Kind | undefined, homeDir: string): Promise<Record<string, string>> {
   const entries: [string, string][] = [];
   for (const [variable, directory] of Object.entries(kind?.environment ?? {})) {
-    const trail = await followLinks(join(homeDir, directory));
+    const trail = followLinks(join(homeDir, directory));
     if (trail.kind === 'found') entries.push([variable, trail.path]);
   }
   return Object.fromEntries(entries);

@@ -58,15 +58,12 @@ async function makePlan(
 ): Promise<Planned> {
   const { policy, facts } = loaded;
   const request = scanRequest(policy);
-  const [hello, scan, existing] = await Promise.all([
-    launcher.hello(),
-    launcher.scan(request.roots, request.patterns),
-    findExisting(policy),
-  ]);
+  const [hello, scan] = await Promise.all([launcher.hello(), launcher.scan(request.roots, request.patterns)]);
   const capabilities = probeCapabilities(hello.landlockAbi);
   if (hello.landlockAbi === 0) throw noLandlock();
   if (scan.unnameable.length > 0) throw unnameable(scan.unnameable[0]!);
-  const matches = await followMatches(scanMatches(policy, scan.hits));
+  const existing = findExisting(policy);
+  const matches = followMatches(scanMatches(policy, scan.hits));
   const { environment, dropped } = scrubEnvironment(options.environment, policy, facts.toolchains);
   const plan = buildPlan({
     policy,

@@ -75,7 +75,7 @@ export async function explainPath(
   path: string,
   wanted: 'read' | 'write',
 ): Promise<Explanation> {
-  const trail = await followLinks(path);
+  const trail = followLinks(path);
   const resolved = trail.path;
   const directory = isDirectory(resolved);
   const facts = directory === undefined ? {} : { directory };
