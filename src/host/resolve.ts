@@ -48,7 +48,10 @@ function follow(rule: PathRule, trail: Trail): PathRule {
  */
 function settle(policy: Policy, rule: PathRule, index: number): PathRule {
   if (!rule.links || rule.access === 'none' || rule.resolved === undefined) return rule;
-  const others: Policy = { ...policy, rules: policy.rules.filter((_, each) => each !== index) };
+  const others: Policy = {
+    ...policy,
+    rules: policy.rules.filter((other, each) => each !== index && !isSessionPlace(policy, other)),
+  };
   const planted = rule.links.find((link) => accessOf(others, parentOf(link)) === 'write');
   if (planted === undefined) return rule;
   const target = rule.glob ? literalPart({ ...rule, pattern: rule.resolved }) : rule.resolved;
@@ -61,6 +64,11 @@ function settle(policy: Policy, rule: PathRule, index: number): PathRule {
 
 function isPersons(rule: PathRule): boolean {
   return rule.origin.scope !== 'builtin';
+}
+
+/** /tmp inside is not the host's: nothing inside can plant a link in the latter. */
+function isSessionPlace(policy: Policy, rule: PathRule): boolean {
+  return rule.category === 'private' && rule.pattern !== policy.sandboxHome;
 }
 
 function missingNotice(rule: PathRule, trail: Trail): Notice[] {

@@ -1,10 +1,10 @@
 /** Turns the rules that restrict into names which must not come into being, and into what a scan has to look for. */
-import { Decider, ruleMatcher } from '../../policy/decide.ts';
+import { Decider } from '../../policy/decide.ts';
 import { compileGlob } from '../../policy/glob.ts';
-import { baseOf, depthOf, isWithin } from '../../policy/paths.ts';
+import { baseOf, depthOf, isWithin, parentOf } from '../../policy/paths.ts';
 import type { PathRule, Policy } from '../../policy/types.ts';
 import { alternativesOf, componentsOf, escapeName, fnmatchOf, hasWildcard } from './glob-names.ts';
-import { isOwnPrivate, isPrivatePlace, nearest, type PathKind, type Place } from './places.ts';
+import { isOwnPrivate, nearest, type PathKind, type Place } from './places.ts';
 import type { GuardedName } from './plan.ts';
 
 /** A `**` between named components stands for up to so many; the sweep, which decides by the glob, sees deeper ones. */
@@ -96,47 +96,57 @@ export interface ScanRequest {
   readonly patterns: string[];
 }
 
-/** What the launcher has to look for, and where: the trees that are shown and that a restricting rule reaches into. */
+/** What the launcher has to look for, and where: the trees in which a glob says something else than its surroundings. */
 export function scanRequest(policy: Policy): ScanRequest {
   const decider = new Decider(policy);
-  const restricting = policy.rules.filter((rule) => rule.access !== 'write');
-  const globs = restricting.filter((rule) => rule.glob);
-  const patterns = new Set(globs.flatMap((rule) => compileGlob(rule.resolved ?? rule.pattern).lastComponent));
+  const globs = policy.rules.filter((rule) => rule.glob);
+  const prefixes = globs.map((rule) => ({ rule, ...compileGlob(rule.resolved ?? rule.pattern) }));
+  const patterns = new Set(prefixes.flatMap(({ lastComponent }) => lastComponent));
   const trees = new Set<string>();
   for (const rule of policy.rules) {
     const path = rule.resolved ?? rule.pattern;
-    if (rule.glob || rule.category === 'runtime' || rule.category === 'toolchain' || isOwnPrivate(rule, path))
-      continue;
+    if (rule.glob || isOwnPrivate(rule, path)) continue;
     const access = decider.accessOf(path);
-    if (access !== 'none' && globs.some((glob) => reaches(glob, path, access))) trees.add(path);
+    // The system and tool chains hold a million names: they are walked only when a person's own glob means them.
+    const shared = rule.category === 'runtime' || rule.category === 'toolchain';
+    for (const { rule: glob, literalPrefix } of access === 'none' ? [] : prefixes) {
+      if (glob.access === access || (shared && glob.origin.scope === 'builtin')) continue;
+      if (isWithin(literalPrefix, path)) trees.add(literalPrefix);
+      else if (isWithin(path, literalPrefix)) trees.add(path);
+    }
+  }
+  for (const { rule, literalPrefix } of prefixes) {
+    // A grant by glob shows what it matches in a place that is hidden otherwise. Never a walk of the whole system.
+    if (rule.access !== 'none' && rule.origin.scope !== 'builtin' && literalPrefix !== '/')
+      trees.add(literalPrefix);
   }
   const roots = [...trees].filter(
     (path) => ![...trees].some((other) => other !== path && isWithin(path, other)),
   );
-  for (const rule of restricting) {
+  for (const rule of policy.rules) {
     const path = rule.resolved ?? rule.pattern;
-    if (!rule.glob && roots.some((root) => path !== root && isWithin(path, root)))
-      patterns.add(escapeName(baseOf(path)));
+    if (rule.glob || rule.access === 'write') continue;
+    if (roots.some((root) => path !== root && isWithin(path, root))) patterns.add(escapeName(baseOf(path)));
   }
   return { roots: roots.sort(), patterns: [...patterns].sort() };
 }
 
-function reaches(rule: PathRule, tree: string, access: 'read' | 'write'): boolean {
-  if (access === 'read' && rule.access === 'read') return false;
-  const { literalPrefix } = compileGlob(rule.resolved ?? rule.pattern);
-  return isWithin(literalPrefix, tree) || isWithin(tree, literalPrefix);
-}
-
-/** The hits that a restricting rule really means. Everything else about them (existence, kind) is kept. */
+/**
+ * The hits that a rule really means and that differ from what is around them, or are kept from being written. A name that
+ * a person opened again is not among them: whoever makes it inside does what was allowed.
+ */
 export function scanMatches<T extends { readonly path: string; readonly directory: boolean }>(
   policy: Policy,
   hits: readonly T[],
 ): T[] {
-  const matchers = policy.rules.filter((rule) => rule.access !== 'write').map((rule) => ruleMatcher(rule));
   const decider = new Decider(policy);
   return hits.filter(({ path, directory }) => {
-    if (isPrivatePlace(path) && decider.accessOf(path, { directory }) === 'write') return false;
     const depth = depthOf(path);
-    return matchers.some((match) => match(path, { directory }) === depth);
+    const meant = decider
+      .candidates(path, { directory })
+      .some((each) => each.depth === depth && (each.rule.glob || each.rule.access !== 'write'));
+    if (!meant) return false;
+    if (decider.accessOf(path, { directory }) !== 'write') return true;
+    return decider.accessOf(parentOf(path), { directory: true }) !== 'write';
   });
 }

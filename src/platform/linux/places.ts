@@ -47,6 +47,8 @@ interface Point {
   readonly access: Access;
   /** How many directories above are part of what the rule says and must keep their names. */
   readonly pinned: number;
+  /** The rule that decides only protects: where the surroundings give less, it does not add to them. */
+  readonly protects: boolean;
   readonly source?: string;
 }
 
@@ -58,11 +60,6 @@ export function weaker(a: Access, b: Access): Access {
 
 export function covers(a: Access, b: Access): boolean {
   return RANK[a] >= RANK[b];
-}
-
-/** Whether `path` lies in the session's own /tmp, /run … and not in anything of the host's. */
-export function isPrivatePlace(path: string): boolean {
-  return PRIVATE_PLACES.some((place) => isWithin(path, place));
 }
 
 /** Every place that differs from its surroundings, parents before children. */
@@ -91,7 +88,8 @@ function collectPoints({ policy, facts, matches, existing }: PlacesInput): Map<s
     if (!before) points.set(point.path, point);
     else {
       const pinned = Math.max(before.pinned, point.pinned);
-      points.set(point.path, { ...before, access: weaker(before.access, point.access), pinned });
+      const protects = before.protects || point.protects;
+      points.set(point.path, { ...before, access: weaker(before.access, point.access), protects, pinned });
     }
   };
   const decider = new Decider(policy);
@@ -99,8 +97,7 @@ function collectPoints({ policy, facts, matches, existing }: PlacesInput): Map<s
     const path = rule.resolved ?? rule.pattern;
     const kind = existing.get(path);
     if (rule.glob || kind === undefined || isOwnPrivate(rule, path)) continue;
-    const access = decider.accessOf(path, { directory: kind === 'directory' });
-    add({ path, kind, access, pinned: Number.POSITIVE_INFINITY });
+    add({ path, kind, ...verdict(decider, path, kind), pinned: Number.POSITIVE_INFINITY });
   }
   const named = policy.rules.filter((rule) => rule.glob).flatMap(namedParts);
   for (const match of matches) for (const point of pointsOf(decider, named, match)) add(point);
@@ -110,6 +107,7 @@ function collectPoints({ policy, facts, matches, existing }: PlacesInput): Map<s
         path: target,
         kind: 'file',
         access: 'read',
+        protects: false,
         pinned: Number.POSITIVE_INFINITY,
         source,
       });
@@ -123,17 +121,23 @@ export function isOwnPrivate(rule: PathRule, path: string): boolean {
   return rule.origin.scope === 'builtin' && (PRIVATE_PLACES as readonly string[]).includes(path);
 }
 
+/** SECURITY: `deniedPaths: ["secrets"]` must also hide `secrets/.npmrc`, which a deeper built-in rule calls read-only. */
+function verdict(decider: Decider, path: string, kind: PathKind): Pick<Point, 'access' | 'protects'> {
+  const { access, rule } = decider.decide(path, 'read', { directory: kind === 'directory' });
+  return { access, protects: rule?.category === 'host-run' };
+}
+
 function pointsOf(decider: Decider, named: readonly NamedPart[], match: Match): Point[] {
   const { path, directory, leadsTo } = match;
-  const access = decider.accessOf(path, { directory });
-  if (leadsTo === undefined) {
-    return [{ path, kind: directory ? 'directory' : 'file', access, pinned: parentsNamed(named, path) }];
-  }
+  const kind = directory ? 'directory' : 'file';
+  const here = verdict(decider, path, kind);
+  if (leadsTo === undefined) return [{ path, kind, ...here, pinned: parentsNamed(named, path) }];
   if (leadsTo === 'nowhere') return [];
   // A link of a protected name must be no way round the protection, nor a way to more than its target's own rule gives.
-  const stricter = weaker(access, decider.accessOf(leadsTo.path, { directory: leadsTo.directory }));
+  const there = verdict(decider, leadsTo.path, leadsTo.directory ? 'directory' : 'file');
+  const access = weaker(here.access, there.access);
   return [
-    { path: leadsTo.path, kind: leadsTo.directory ? 'directory' : 'file', access: stricter, pinned: 0 },
+    { path: leadsTo.path, kind: leadsTo.directory ? 'directory' : 'file', access, protects: true, pinned: 0 },
   ];
 }
 
@@ -168,14 +172,17 @@ function layOut(points: readonly Point[], pins: ReadonlySet<string>): Place[] {
   for (const own of PRIVATE_PLACES) {
     placed.set(own, { path: own, kind: 'directory', access: 'none', treatment: 'hollow' });
   }
-  const pinPoints = [...pins].map((path): Point => ({ path, kind: 'directory', access: 'write', pinned: 0 }));
+  const pinPoints = [...pins].map(
+    (path): Point => ({ path, kind: 'directory', access: 'write', protects: false, pinned: 0 }),
+  );
   const known = new Set(points.map((point) => point.path));
   const all = [...points, ...pinPoints.filter(({ path }) => !known.has(path))].sort(byDepth);
   for (const point of all) {
     const around = nearest(placed, point.path, true)?.access ?? 'none';
-    const treatment = treat(point, around, all, pins.has(point.path));
+    const { path, kind, source } = point;
+    const access = point.protects ? weaker(point.access, around) : point.access;
+    const treatment = treat({ ...point, access }, around, all, pins.has(path));
     if (treatment === 'inherit') continue;
-    const { path, kind, access, source } = point;
     placed.set(path, { path, kind, access, treatment, ...(source === undefined ? {} : { source }) });
   }
   return [...placed.values()].filter((place) => all.some(({ path }) => path === place.path)).sort(byDepth);
@@ -188,7 +195,8 @@ function treat(point: Point, around: Access, all: readonly Point[], pin: boolean
   }
   if (point.access !== 'none') return 'show';
   const inner = all.some(
-    (each) => each.access !== 'none' && each.path !== point.path && isWithin(each.path, point.path),
+    (each) =>
+      each.access !== 'none' && !each.protects && each.path !== point.path && isWithin(each.path, point.path),
   );
   return inner && point.kind === 'directory' ? 'hollow' : 'mask';
 }
