@@ -1,6 +1,7 @@
 /** The rules of a mode: what a person has without writing a word. */
 import { CREDENTIAL_STORES } from './builtin-credentials.ts';
-import { EXCEPTED, GIT_NAMES, HOME_HOST_RUN, TOOL_NAMES } from './builtin-host-run.ts';
+import { EXCEPTED, GIT_NAMES, HOME_HOST_RUN, type HostRunName, TOOL_NAMES } from './builtin-host-run.ts';
+import { escapeGlob } from './glob.ts';
 import type { HostFacts } from './host-facts.ts';
 import { joinPath } from './paths.ts';
 import type { Access, Mode, NetworkAccess, Origin, PathRule, RuleCategory } from './types.ts';
@@ -25,19 +26,25 @@ function rule(pattern: string, access: Access, category: RuleCategory, why: stri
 
 /** Host-run names beneath a writable directory, at any depth: one set for each writable grant. */
 export function protectedRules(root: string): PathRule[] {
-  const base = root === '/' ? '' : root;
+  // A project may be called [app]; unescaped, its own name would be read as a pattern and nothing be protected.
+  const base = root === '/' ? '' : escapeGlob(root);
   const toRule =
-    (except: readonly string[]) =>
-    (entry: { name: string; why: string; kind?: 'file' }): PathRule => ({
-      pattern: `${base}/**/${entry.name}`,
-      glob: true,
-      access: 'read',
-      category: 'host-run',
-      why: entry.why,
-      origin: builtinOrigin(`protected ${entry.name}`),
-      ...(except.length > 0 ? { except } : {}),
-      ...(entry.kind ? { kind: entry.kind } : {}),
-    });
+    (excepted: readonly string[]) =>
+    (entry: HostRunName): PathRule => {
+      // `.cargo` is excepted for what archives in its registry contain, and is itself the place of `.cargo/config`.
+      const except = excepted.filter((name) => !entry.name.split('/').includes(name));
+      return {
+        pattern: `${base}/**/${entry.name}`,
+        glob: true,
+        access: 'read',
+        category: 'host-run',
+        why: entry.why,
+        origin: builtinOrigin(`protected ${entry.name}`),
+        ignoreCase: true,
+        ...(except.length > 0 ? { except } : {}),
+        ...(entry.kind ? { kind: entry.kind } : {}),
+      };
+    };
   return [...GIT_NAMES.map(toRule([])), ...TOOL_NAMES.map(toRule(EXCEPTED))];
 }
 
@@ -48,7 +55,8 @@ export function credentialRules(homeDir: string): PathRule[] {
   );
 }
 
-function homeHostRunRules(homeDir: string): PathRule[] {
+/** Places of the home from which the host runs code: read-only wherever a directory above them is writable. */
+export function homeHostRunRules(homeDir: string): PathRule[] {
   return HOME_HOST_RUN.map(([path, why]) =>
     rule(joinPath(homeDir, path), 'read', 'host-run', why, `protected ~/${path}`),
   );
