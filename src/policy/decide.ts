@@ -1,6 +1,7 @@
 /** Which rule decides about a path. The kernel's mounts are built from the same answers; a property test compares them. */
 import { compileGlob } from './glob.ts';
-import { depthOf, isWithin, normalizePath } from './paths.ts';
+import { foldName } from './glob-component.ts';
+import { ancestorsOf, baseOf, depthOf, isWithin, normalizePath } from './paths.ts';
 import type { Access, Decision, PathRule, Policy } from './types.ts';
 
 const RANK: Readonly<Record<Access, number>> = { none: 0, read: 1, write: 2 };
@@ -47,24 +48,68 @@ function prevails(a: Candidate, b: Candidate): number {
   return denial !== 0 ? denial : RANK[a.rule.access] - RANK[b.rule.access];
 }
 
-/** Asks many paths of one policy: the rules are compiled once. */
+/** A glob rule that is compiled when a path first comes near it: most never are in a short run. */
+class LazyGlob {
+  readonly rule: PathRule;
+  #match: Matcher | undefined;
+
+  constructor(rule: PathRule) {
+    this.rule = rule;
+  }
+
+  match(path: string, facts?: PathFacts): number | undefined {
+    this.#match ??= ruleMatcher(this.rule);
+    return this.#match(path, facts);
+  }
+}
+
+/** The name that a path must have among its components for the glob to match; undefined when wildcards leave it open. */
+function requiredName(rule: PathRule): string | undefined {
+  const pattern = rule.resolved ?? rule.pattern;
+  const last = baseOf(pattern);
+  if (/[{}\\]/.test(pattern) || /[*?[\]]/.test(last)) return undefined;
+  return foldName(last);
+}
+
+function pushTo<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key);
+  if (list) list.push(value);
+  else map.set(key, [value]);
+}
+
+/** Asks many paths of one policy. Rules are indexed by path and by name, so that a question costs what its path has parts. */
 export class Decider {
-  readonly #rules: readonly { readonly rule: PathRule; readonly match: Matcher }[];
+  readonly #literal = new Map<string, PathRule[]>();
+  readonly #named = new Map<string, LazyGlob[]>();
+  readonly #open: LazyGlob[] = [];
 
   constructor(policy: Pick<Policy, 'rules'>) {
-    this.#rules = policy.rules.map((rule) => ({ rule, match: ruleMatcher(rule) }));
+    for (const rule of policy.rules) {
+      if (!rule.glob) {
+        pushTo(this.#literal, rule.resolved ?? rule.pattern, rule);
+        continue;
+      }
+      const name = requiredName(rule);
+      if (name === undefined) this.#open.push(new LazyGlob(rule));
+      else pushTo(this.#named, name, new LazyGlob(rule));
+    }
   }
 
   /** Every rule that covers the path, the one that decides first. None covers what is no absolute path: hidden. */
   candidates(path: string, facts?: PathFacts): Candidate[] {
     if (!path.startsWith('/') || path.includes('\0')) return [];
     const at = normalizePath(path);
-    return this.#rules
-      .flatMap(({ rule, match }) => {
-        const depth = match(at, facts);
-        return depth === undefined ? [] : [{ rule, depth }];
-      })
-      .sort((a, b) => prevails(b, a));
+    const found: Candidate[] = [];
+    for (const covering of ancestorsOf(at)) {
+      const depth = depthOf(covering);
+      for (const rule of this.#literal.get(covering) ?? []) found.push({ rule, depth });
+    }
+    const names = new Set(at.split('/').slice(1).map(foldName));
+    for (const glob of [...[...names].flatMap((name) => this.#named.get(name) ?? []), ...this.#open]) {
+      const depth = glob.match(at, facts);
+      if (depth !== undefined) found.push({ rule: glob.rule, depth });
+    }
+    return found.sort((a, b) => prevails(b, a));
   }
 
   accessOf(path: string, facts?: PathFacts): Access {

@@ -24,6 +24,7 @@ export interface ComponentPattern {
 
 /** Compiles a component: `*`, `?`, `[…]`, and `\` before a character that is meant as itself. */
 export function compileComponent(pattern: string, ignoreCase: boolean): ComponentPattern {
+  if (!/[*?[\]\\]/.test(pattern)) return literalComponent(pattern, ignoreCase);
   const tokens = tokenize(pattern);
   const literal = tokens.every((token) => token.kind === 'char')
     ? tokens.map((token) => token.char).join('')
@@ -36,6 +37,16 @@ export function compileComponent(pattern: string, ignoreCase: boolean): Componen
       if (folded !== undefined) return (ignoreCase ? foldName(name) : name) === folded;
       return matchTokens(tokens, Array.from(ignoreCase ? foldName(name) : name), ignoreCase);
     },
+  };
+}
+
+/** Most components are plain names: no tokens for them, since every start compiles a hundred. */
+function literalComponent(name: string, ignoreCase: boolean): ComponentPattern {
+  const folded = ignoreCase ? foldName(name) : name;
+  return {
+    literal: name,
+    fnmatch: name,
+    matches: (other) => (ignoreCase ? foldName(other) : other) === folded,
   };
 }
 

@@ -91,3 +91,13 @@ function refuseNul(path: string): void {
     why: 'it contains a NUL character',
   });
 }
+
+/** The path itself and every directory above it, deepest first, the root last. */
+export function ancestorsOf(path: string): string[] {
+  const found = [path];
+  for (let at = path; at !== '/'; ) {
+    at = parentOf(at);
+    found.push(at);
+  }
+  return found;
+}
