@@ -161,7 +161,12 @@ function parentsNamed(parts: readonly NamedPart[], path: string): number {
   for (const part of parts) {
     const end = names.slice(-part.names.length);
     // A component with a wildcard counts as fitting: to pin a directory too many is harmless.
-    if (!part.names.every((name, index) => hasWildcard(name) || name === end[index])) continue;
+    if (
+      !part.names.every(
+        (name, index) => hasWildcard(name) || name.toLowerCase() === end[index]?.toLowerCase(),
+      )
+    )
+      continue;
     most = Math.max(most, part.anchored ? Number.POSITIVE_INFINITY : part.names.length - 1);
   }
   return most;
