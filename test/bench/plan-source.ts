@@ -1,0 +1,30 @@
+/** What the bench needs of the source tree, as one module to bundle: the plan that `pinfold run -- true` would carry out. */
+
+import type { Plan } from '../../src/platform/linux/plan.ts';
+import { planFrame } from '../../src/platform/linux/plan-codec.ts';
+import { compileSeccomp } from '../../src/platform/linux/seccomp/compile.ts';
+import { loadPolicy } from '../../src/session/prepare.ts';
+import { planFor } from '../../src/session/run.ts';
+
+export interface PlannedRun {
+  readonly plan: Plan;
+  /** What the launcher reads on descriptor 3. */
+  readonly frame: Uint8Array;
+  /** The same filter without a supervisor, for programs that cannot be one. */
+  readonly filter: Uint8Array;
+}
+
+export async function planTrue(
+  projectDir: string,
+  environment: Readonly<Record<string, string | undefined>>,
+  launcherPath: string,
+): Promise<PlannedRun> {
+  const loaded = await loadPolicy({ cwd: projectDir, projectDir, environment });
+  const target = { argv: ['true'], cwd: projectDir };
+  const { plan, capabilities } = await planFor(loaded, target, { launcherPath, environment });
+  return {
+    plan,
+    frame: planFrame(plan),
+    filter: compileSeccomp({ arch: capabilities.arch, notify: false }).program,
+  };
+}
