@@ -13,7 +13,8 @@ export interface SettingsLocation {
 }
 
 export interface LocationQuery {
-  readonly projectDir: string;
+  /** Absent where there is none: in the home directory, say. */
+  readonly projectDir?: string | undefined;
   /** `…/pinfold` */
   readonly configDir: string;
   /** `--settings` */
@@ -30,11 +31,17 @@ export function isProjectScope(scope: FileScope): scope is ProjectScope {
 /** Weakest first. */
 export function locateSettings(query: LocationQuery): SettingsLocation[] {
   const { projectDir, configDir, settingsFile } = query;
+  const inProject: SettingsLocation[] =
+    projectDir === undefined
+      ? []
+      : [
+          { scope: 'claude', path: join(projectDir, '.claude', 'settings.json') },
+          { scope: 'project', path: join(projectDir, '.pinfold', 'settings.json') },
+          { scope: 'local', path: join(projectDir, '.pinfold', 'settings.local.json') },
+        ];
   return [
     { scope: 'user', path: join(configDir, 'settings.json') },
-    { scope: 'claude', path: join(projectDir, '.claude', 'settings.json') },
-    { scope: 'project', path: join(projectDir, '.pinfold', 'settings.json') },
-    { scope: 'local', path: join(projectDir, '.pinfold', 'settings.local.json') },
+    ...inProject,
     ...(settingsFile === undefined ? [] : [{ scope: 'flag' as const, path: resolve(settingsFile) }]),
     { scope: 'managed', path: query.managedFile ?? MANAGED_FILE },
   ];

@@ -151,6 +151,7 @@ const PLANTED = [
     'environment.set.NODE_OPTIONS',
   ],
   ['a looser limit', '"limits": { "memory": "1TiB" }', 'limits.memory'],
+  ['the switch', '"enabled": false', 'enabled'],
   ['a profile for later', '"profiles": { "ci": { "mode": "permissive" } }', 'profiles.ci.mode'],
 ] as const;
 
@@ -160,7 +161,7 @@ test.each(PLANTED)(
     for (const scope of ['claude', 'project', 'local'] as const) {
       const world = await makeSettingsWorld();
       await world.write(world.files[scope], `{\n  "sandbox": { ${planted} }\n}\n`);
-      const outcome = await edit(world, scope, set('enabled', true));
+      const outcome = await edit(world, scope, set('deniedPaths', ['x']));
       expect(outcome).toMatchObject({ change: 'changed', trust: 'untrusted' });
       expect(outcome.pending.map((grant) => grant.key)).toEqual([key]);
       expect(await trustOf(world, scope)).toBe(false);

@@ -16,7 +16,10 @@ function grantsOfScalars(layer: SettingsLayer, prefix: string): Grant[] {
       grants.push({ key: prefix + key, origin: value.origin, widens });
     }
   };
-  // `enabled` never widens: with false nothing runs, and true opens nothing that the other keys do not.
+  // It never runs a command unconfined, but it takes the boundary away from whoever then runs it without Pinfold.
+  if (layer.enabled?.value === false) {
+    add('enabled', layer.enabled, 'default');
+  }
   if (layer.mode?.value !== 'strict') {
     add('mode', layer.mode, layer.mode?.value === 'permissive' ? 'default' : 'stricter-settings');
   }

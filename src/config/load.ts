@@ -46,7 +46,7 @@ export interface LoadedLayers {
 
 interface Surroundings {
   readonly request: LoadRequest;
-  readonly realProjectDir: string;
+  readonly project: { readonly dir: string; readonly realDir: string } | undefined;
   readonly trust: TrustRecord;
 }
 
@@ -75,17 +75,19 @@ function ownerRuleOf(scope: FileScope, managedOwner: number): OwnerRule | undefi
 function describeMisplacement(
   scope: FileScope,
   content: FileContent,
-  { request, realProjectDir }: Surroundings,
+  { project }: Surroundings,
 ): string | undefined {
   const { path, realPath } = content;
-  const inProject = isWithin(realPath, realProjectDir);
+  if (project === undefined || !isWithin(realPath, project.realDir)) {
+    return undefined;
+  }
   // SECURITY: a link from trusted ground into the project would let the sandboxed command write its own settings
   // (attack F-53). Test: "refuses a user's settings file that is a link into the project".
-  if ((scope === 'user' || scope === 'managed') && inProject && !isWithin(path, request.projectDir)) {
+  if ((scope === 'user' || scope === 'managed') && !isWithin(path, project.dir)) {
     return `it is a symbolic link to ${realPath}, inside the project, where a sandboxed command could change it`;
   }
   const ownDirectory = scope === 'project' || scope === 'local';
-  if (ownDirectory && inProject && !isWithin(realPath, `${realProjectDir}${sep}.pinfold`)) {
+  if (ownDirectory && !isWithin(realPath, `${project.realDir}${sep}.pinfold`)) {
     return `it is a symbolic link to ${realPath}, outside .pinfold, where a sandboxed command could change it`;
   }
   return undefined;
@@ -96,18 +98,16 @@ async function describeManagedDirectory(path: string, owner: number): Promise<st
   return wrong === undefined ? undefined : `its directory can be changed by others: ${wrong}`;
 }
 
-function decideTrust(
-  scope: FileScope,
-  content: FileContent,
-  { request, realProjectDir, trust }: Surroundings,
-): boolean {
-  if (!isProjectScope(scope) && !(scope === 'flag' && isWithin(content.realPath, realProjectDir))) {
+function decideTrust(scope: FileScope, content: FileContent, { project, trust }: Surroundings): boolean {
+  const insider = isProjectScope(scope) || scope === 'flag';
+  if (project === undefined || !insider) {
     return true;
   }
-  return isTrusted(trust, realProjectDir, {
-    file: trustName(request.projectDir, content.path),
-    sha256: content.sha256,
-  });
+  if (scope === 'flag' && !isWithin(content.realPath, project.realDir)) {
+    return true;
+  }
+  const { path, sha256 } = content;
+  return isTrusted(trust, project.realDir, { file: trustName(project.dir, path), sha256 });
 }
 
 function unreadable(problem: Problem): Outcome {
@@ -135,7 +135,7 @@ async function loadFile({ scope, path }: SettingsLocation, around: Surroundings)
   if (misplaced !== undefined) {
     return unreadable({ ...place, message: misplaced });
   }
-  const { projectDir, homeDir } = around.request;
+  const { homeDir, projectDir = homeDir } = around.request;
   const trusted = decideTrust(scope, reading, around);
   const meaning = interpretSettings({
     scope,
@@ -181,7 +181,10 @@ function failureOf(failures: readonly Failure[]): SandboxError {
  */
 export async function loadLayers(request: LoadRequest): Promise<LoadedLayers> {
   const trust = await readTrust(request.stateDir ?? stateDirOf(request.homeDir, request.environment));
-  const around: Surroundings = { request, realProjectDir: await realpath(request.projectDir), trust };
+  const { projectDir } = request;
+  const project =
+    projectDir === undefined ? undefined : { dir: projectDir, realDir: await realpath(projectDir) };
+  const around: Surroundings = { request, project, trust };
   const outcomes = await Promise.all(locateSettings(request).map((location) => loadFile(location, around)));
   const failures = outcomes.flatMap((outcome) => (outcome.kind === 'failed' ? [outcome.failure] : []));
   if (failures.length > 0) {

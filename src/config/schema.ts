@@ -70,7 +70,7 @@ const allowedPath: Shape = {
       },
       expires: {
         shape: text('date'),
-        summary: 'From this date or date-time on the entry is ignored, and reported.',
+        summary: 'After this day, or from this date-time on, the entry is ignored, and reported.',
         example: '"2026-12-01"',
       },
       reason: {
