@@ -3,7 +3,7 @@ import { CREDENTIAL_STORES } from './builtin-credentials.ts';
 import { EXCEPTED, GIT_NAMES, HOME_HOST_RUN, type HostRunName, TOOL_NAMES } from './builtin-host-run.ts';
 import { escapeGlob } from './glob.ts';
 import type { HostFacts } from './host-facts.ts';
-import { joinPath } from './paths.ts';
+import { isWithin, joinPath } from './paths.ts';
 import type { Access, Mode, NetworkAccess, Origin, PathRule, RuleCategory } from './types.ts';
 
 /** What `networkAccess` is when nobody says: the table of modes. */
@@ -88,7 +88,10 @@ function ownRules(facts: HostFacts, mode: Mode): PathRule[] {
     ),
     rule(stateDir, 'none', 'pinfold', "Pinfold's state and log", "Pinfold's own"),
     rule(dataDir, 'none', 'pinfold', 'private homes of other projects', "Pinfold's own"),
-    rule(installDir, 'read', 'pinfold', 'Pinfold itself', "Pinfold's own"),
+    // Only where it would be writable else: elsewhere it is as hidden, or as visible, as its surroundings.
+    ...(isWithin(installDir, mode === 'permissive' ? facts.homeDir : facts.projectDir)
+      ? [rule(installDir, 'read', 'pinfold', 'Pinfold itself', "Pinfold's own")]
+      : []),
   ];
 }
 

@@ -35,7 +35,8 @@ describe('mounts', () => {
   });
 
   test('show nothing of the host but device nodes when no rule allows anything', () => {
-    const binds = stepsFor([], {}).filter((step) => step.op === 'bind');
+    // Those of /proc cover it with itself, read-only.
+    const binds = stepsFor([], {}).filter((step) => step.op === 'bind' && !step.target.startsWith('/proc/'));
     expect(binds.map(wordsOf)).toEqual(
       ['null', 'zero', 'full', 'random', 'urandom', 'tty'].map((name) => `bind rw dev /dev/${name}`),
     );

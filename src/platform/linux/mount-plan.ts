@@ -7,6 +7,7 @@ import { depthOf, isWithin, parentOf } from '../../policy/paths.ts';
 import type { Policy } from '../../policy/types.ts';
 import { nearest, type PathKind, type Place } from './places.ts';
 import type { MountStep } from './plan.ts';
+import { coverProc } from './proc-covers.ts';
 
 export interface MountInput {
   readonly policy: Policy;
@@ -54,6 +55,7 @@ export function planMounts(input: MountInput): MountStep[] {
 function ownLayers(): Layer[] {
   const mounts: MountStep[] = [
     { op: 'proc', target: '/proc' },
+    ...coverProc(),
     { op: 'tmpfs', target: '/dev', mode: 0o755 },
     { op: 'tmpfs', target: '/tmp', mode: 0o1777 },
     { op: 'tmpfs', target: '/var/tmp', mode: 0o1777 },

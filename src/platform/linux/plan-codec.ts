@@ -21,25 +21,33 @@ const MOUNT_OPS = {
 } as const satisfies Record<MountStep['op'], number>;
 const FLAG = { writable: 1, devices: 2, noexec: 4, optional: 8 } as const;
 
-/** Grows a buffer field by field; native (little-endian: x86-64, arm64) byte order. */
+/** Grows a buffer field by field; native (little-endian: x86-64, arm64) byte order. One buffer: a plan has 3,000 fields. */
 class Writer {
-  readonly #parts: Uint8Array[] = [];
+  #buffer = Buffer.allocUnsafe(1 << 16);
+  #length = 0;
+
+  #reserve(bytes: number): void {
+    if (this.#length + bytes <= this.#buffer.length) return;
+    const larger = Buffer.allocUnsafe(2 * (this.#length + bytes));
+    this.#buffer.copy(larger, 0, 0, this.#length);
+    this.#buffer = larger;
+  }
 
   u32(value: number): void {
-    const bytes = Buffer.allocUnsafe(4);
-    bytes.writeUInt32LE(value >>> 0);
-    this.#parts.push(bytes);
+    this.#reserve(4);
+    this.#length = this.#buffer.writeUInt32LE(value >>> 0, this.#length);
   }
 
   u64(value: bigint): void {
-    const bytes = Buffer.allocUnsafe(8);
-    bytes.writeBigUInt64LE(value);
-    this.#parts.push(bytes);
+    this.#reserve(8);
+    this.#length = this.#buffer.writeBigUInt64LE(value, this.#length);
   }
 
   blob(bytes: Uint8Array): void {
     this.u32(bytes.length);
-    this.#parts.push(bytes);
+    this.#reserve(bytes.length);
+    this.#buffer.set(bytes, this.#length);
+    this.#length += bytes.length;
   }
 
   /** NUL-terminated inside its length. A NUL within would cut the string short in C, so it is refused here. */
@@ -51,7 +59,13 @@ class Writer {
         fix: 'Remove the NUL character',
       });
     }
-    this.blob(Buffer.from(`${text}\0`));
+    // UTF-8 takes at most three bytes for each UTF-16 unit; the true length is written over its place afterwards.
+    this.#reserve(5 + 3 * text.length);
+    const start = this.#length + 4;
+    const size = this.#buffer.write(text, start) + 1;
+    this.#buffer[start + size - 1] = 0;
+    this.#buffer.writeUInt32LE(size, this.#length);
+    this.#length = start + size;
   }
 
   list(items: readonly string[]): void {
@@ -60,7 +74,7 @@ class Writer {
   }
 
   bytes(): Buffer {
-    return Buffer.concat(this.#parts);
+    return this.#buffer.subarray(0, this.#length);
   }
 }
 

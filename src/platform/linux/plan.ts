@@ -18,9 +18,23 @@ export const NAMESPACE = {
  * after planning is refused). Sources are opened before anything is mounted.
  */
 export type MountStep =
-  | { readonly op: 'tmpfs'; readonly target: string; readonly mode: number; readonly sizeBytes?: number; readonly noexec?: boolean }
+  | {
+      readonly op: 'tmpfs';
+      readonly target: string;
+      readonly mode: number;
+      readonly sizeBytes?: number;
+      readonly noexec?: boolean;
+    }
   /** Recursive bind; the target is made as a file or directory like the source. Always nosuid; nodev unless `devices`. */
-  | { readonly op: 'bind'; readonly source: string; readonly target: string; readonly writable: boolean; readonly devices?: boolean; readonly noexec?: boolean; readonly optional?: boolean }
+  | {
+      readonly op: 'bind';
+      readonly source: string;
+      readonly target: string;
+      readonly writable: boolean;
+      readonly devices?: boolean;
+      readonly noexec?: boolean;
+      readonly optional?: boolean;
+    }
   /** Covers an existing file or directory with an empty one that nobody may open (mode 0): EACCES. */
   | { readonly op: 'mask'; readonly target: string }
   | { readonly op: 'directory'; readonly path: string; readonly mode: number }
@@ -105,7 +119,14 @@ export type LauncherRecord =
   | { readonly kind: 'applied'; readonly step: string }
   | { readonly kind: 'started'; readonly pid: number }
   /** The supervisor refused the making of a guarded name. `path` is the inside path. */
-  | { readonly kind: 'guarded'; readonly pid: number; readonly rule: number; readonly syscall: number; readonly path: Uint8Array; readonly exe: Uint8Array }
+  | {
+      readonly kind: 'guarded';
+      readonly pid: number;
+      readonly rule: number;
+      readonly syscall: number;
+      readonly path: Uint8Array;
+      readonly exe: Uint8Array;
+    }
   /** execve of the target failed: 126 (EACCES …) or 127 (ENOENT). */
   | { readonly kind: 'exec-failed'; readonly errno: number }
   | { readonly kind: 'exited'; readonly code: number }
