@@ -25,7 +25,7 @@ function run(command, args, settings = {}) {
   if (result.error !== undefined) throw result.error;
   if (result.status !== 0)
     throw new Error(`${command} ended with ${result.status}\n${result.stdout}${result.stderr}`);
-  return result.stdout;
+  return { said: result.stdout, complaints: result.stderr };
 }
 
 /** One sample: milliseconds, and MiB of the largest process. */
@@ -38,9 +38,13 @@ function sample({ argv, plan, fd9, cwd }) {
     fd9 === undefined ? 'ignore' : openSync(fd9, 'r'),
   ];
   const words = plan === undefined ? argv : ['-p', plan, ...argv];
-  const said = run(join(work, 'stopwatch'), words, { stdio, cwd: cwd ?? root, env: environment });
+  const { said, complaints } = run(join(work, 'stopwatch'), words, {
+    stdio,
+    cwd: cwd ?? root,
+    env: environment,
+  });
   const [nanoseconds, kibibytes, code] = said.split(' ').map(Number);
-  if (code !== 0) throw new Error(`${argv.slice(0, 4).join(' ')} … ended with ${code}`);
+  if (code !== 0) throw new Error(`${argv.slice(0, 4).join(' ')} … ended with ${code}\n${complaints}`);
   return { ms: nanoseconds / 1e6, mib: kibibytes / 1024 };
 }
 

@@ -1,5 +1,5 @@
 /** The same boundary in bubblewrap's words, as far as it has them: no Landlock, no supervisor. */
-import { writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 
 const NAMESPACES = [
   '--unshare-user',
@@ -16,8 +16,9 @@ function mountArgs(step, directory, index) {
     case 'tmpfs':
       return step.target === '/' ? [] : ['--perms', step.mode.toString(8), '--tmpfs', step.target];
     case 'bind':
-      return [step.writable ? '--bind' : '--ro-bind', step.source, step.target];
+      return [`--${step.writable ? '' : 'ro-'}bind${step.optional ? '-try' : ''}`, step.source, step.target];
     case 'mask':
+      if (!statSync(step.target).isDirectory()) return ['--ro-bind', '/dev/null', step.target];
       return ['--perms', '0', '--tmpfs', step.target];
     case 'directory':
       return ['--dir', step.path];
@@ -37,14 +38,12 @@ function mountArgs(step, directory, index) {
   }
 }
 
-/** Every mount of the plan; `--dev` stands for all that lies under /dev. */
+/** Every mount of the plan, but that `--dev` stands for all beneath /dev, and that `--proc` has covers of its own. */
 export function equivalent(plan, directory) {
-  const inDev = (step) => /^\/dev(\/|$)/.test(step.target ?? step.path);
-  const steps = plan.mounts.filter(
-    (step) => !inDev(step) || step.target === '/dev' || step.target === '/dev/shm',
-  );
-  const mounts = steps.flatMap((step, index) => {
-    if (step.target === '/dev') return step.op === 'tmpfs' ? ['--dev', '/dev'] : [];
+  const mounts = plan.mounts.flatMap((step, index) => {
+    const path = step.target ?? step.path;
+    if (path === '/dev') return step.op === 'tmpfs' ? ['--dev', '/dev'] : [];
+    if (path.startsWith('/proc/') || (path.startsWith('/dev/') && path !== '/dev/shm')) return [];
     return mountArgs(step, directory, index);
   });
   const environment = plan.environment.flatMap((entry) => {
