@@ -38,11 +38,20 @@ describe.each(people)('as $label', (person) => {
     ['an unknown mode', '{ "sandbox": { "mode": "strickt" } }', /strict/],
     ['JSON that breaks off', '{ "sandbox": {', /settings\.json:1/],
     ['a path with NUL', '{ "sandbox": { "deniedPaths": ["a\\u0000b"] } }', /settings\.json:1:\d+/],
-    ['the root as writable', '{ "sandbox": { "allowedPaths": ["/"] } }', /settings\.json|\//],
     ['an empty file', '', /settings\.json/],
   ])('%s is refused and the file named', async (_what, text, words) => {
     world.put(settings, text);
     await expectRefusal(words, /settings\.json/);
+  });
+
+  test('the root or the whole home as a writable path is refused', async () => {
+    const user = `${world.home}/.config/pinfold/settings.json`;
+    for (const path of ['/', '~', world.home]) {
+      world.put(user, JSON.stringify({ sandbox: { allowedPaths: [path] } }));
+      await expectRefusal(/settings\.json:1:\d+/);
+    }
+    world.put(user, JSON.stringify({ sandbox: { allowedPaths: [world.outside] } }));
+    expect((await started()).code).toBe(0);
   });
 
   test('a directory in the place of a settings file is refused', async () => {

@@ -85,7 +85,7 @@ describe.each(people)('as $label', (person) => {
       'git clone -q --bare . vendor.git && git add -A && git commit -q -m Vendor',
     ]);
     const script = [
-      'git clone -q ./vendor.git "$TMPDIR/clone" && cd "$TMPDIR/clone"',
+      'test -n "$TMPDIR" && git clone -q ./vendor.git "$TMPDIR/clone" && cd "$TMPDIR/clone"',
       'git checkout -q -b topic && echo one > one && git add one && git commit -q -m One',
       'git checkout -q main && echo two > two && git add two && git commit -q -m Two',
       'git checkout -q topic && git rebase -q main && git log --format=%s',
