@@ -99,8 +99,9 @@ export async function explainPath(
   };
 }
 
-function verdictWords({ decision, wanted }: Explanation): string {
+function verdictWords({ decision, wanted, private: isPrivate }: Explanation): string {
   const { allowed, access, rule } = decision;
+  if (isPrivate && allowed) return 'can be written, in a private place: what the host has there is hidden';
   if (allowed)
     return wanted === 'write' || access === 'write' ? 'can be read and written' : 'can be read, not written';
   if (access === 'read') return 'can be read, not written';
@@ -121,11 +122,9 @@ export function renderExplanation(output: Output, explanation: Explanation, poli
   const same = path === resolved ? '' : ` -> ${shownPath(resolved, homeDir)}`;
   const verdict = paint(output, decision.allowed ? 'good' : 'bad', verdictWords(explanation));
   const lines = [
-    `${shownPath(path, homeDir)}${same} ${verdict} in ${policy.mode.value}`,
+    `${shownPath(path, homeDir)}${same} ${verdict} (${policy.mode.value})`,
     `  ${label('rule')}${decidingLine(output, explanation, homeDir)}`,
   ];
-  if (explanation.private)
-    lines.push(`  ${label('note')}inside, this is private to the session: never the one of the host`);
   if (!explanation.exists) lines.push(`  ${label('note')}nothing is there on the host now`);
   if (decision.rule?.ceiling)
     lines.push(`  ${label('note')}an administrator's rule: nothing below can open it`);

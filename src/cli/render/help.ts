@@ -21,7 +21,7 @@ type Entry = readonly [left: string, right: string];
 /** Two columns; a left side that is too long gets a line of its own. */
 function columns(output: Output, entries: readonly Entry[]): string {
   const total = Math.min(output.columns, MAX_WIDTH);
-  const left = Math.min(Math.max(...entries.map(([name]) => name.length)), 26) + 4;
+  const left = Math.min(Math.max(...entries.map(([name]) => name.length)), 28) + 4;
   return entries
     .map(([name, text]) => {
       const [first = '', ...more] = wrap(text, Math.max(total - left, 30));
