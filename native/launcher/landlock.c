@@ -10,6 +10,9 @@
 #define LANDLOCK_CREATE_RULESET_VERSION 1u
 #define LANDLOCK_RULE_PATH_BENEATH 1
 /* EXECUTE, WRITE_FILE, READ_FILE, TRUNCATE, IOCTL_DEV: the rights that make sense on a file. */
+#define WRITE_FILE (1ull << 1)
+#define READ_FILE (1ull << 2)
+#define TRUNCATE (1ull << 14)
 #define FILE_RIGHTS ((1ull << 0) | (1ull << 1) | (1ull << 2) | (1ull << 14) | (1ull << 15))
 
 struct ruleset_attr {
@@ -38,6 +41,28 @@ static size_t attr_size(const struct ruleset_attr *attr)
 	return attr->handled_net ? 16 : 8;
 }
 
+/*
+ * A file that the person handed in as a standard stream may be opened again by name (`echo >/dev/stderr`), with the
+ * rights it was handed in with and no more.
+ */
+static int allow_standard(int ruleset, int fd, uint64_t handled)
+{
+	struct path_beneath_attr beneath = { 0, fd };
+	int mode = fcntl(fd, F_GETFL);
+	struct stat st;
+
+	if (mode < 0 || fstat(fd, &st) < 0 || !(S_ISREG(st.st_mode) || S_ISCHR(st.st_mode)))
+		return 0;
+	if ((mode & O_ACCMODE) != O_WRONLY)
+		beneath.access |= READ_FILE;
+	if ((mode & O_ACCMODE) != O_RDONLY)
+		beneath.access |= WRITE_FILE | TRUNCATE;
+	beneath.access &= handled;
+	if (!beneath.access)
+		return 0;
+	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0 ? -errno : 0;
+}
+
 int restrict_paths(const struct spec *spec, struct trouble *trouble)
 {
 	struct ruleset_attr attr = { spec->handled_fs, spec->handled_net, spec->scoped };
@@ -63,6 +88,13 @@ int restrict_paths(const struct spec *spec, struct trouble *trouble)
 			continue;
 		if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0)
 			return -errno;
+	}
+	for (int fd = 0; fd < 3; fd++) {
+		int error = allow_standard(ruleset, fd, spec->handled_fs);
+
+		note(trouble, "allow a standard stream", NULL);
+		if (error < 0)
+			return error;
 	}
 	note(trouble, "restrict self", NULL);
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/vfs.h>
 
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
@@ -20,6 +19,7 @@
 
 /* The new root is first attached over a directory that every system has, and pivoted to from there. */
 #define STAGE "/usr"
+#define MAX_OWN 512
 
 struct building {
 	const struct spec *spec;
@@ -28,6 +28,8 @@ struct building {
 	int root;
 	int masked_directory;
 	int masked_file;
+	dev_t own[MAX_OWN]; /* file systems that the plan made */
+	size_t own_count;
 };
 
 static int sys_openat2(int base, const char *path, uint64_t flags, uint64_t resolve)
@@ -80,15 +82,30 @@ static int make_filesystem(const char *type, const char *const *options, unsigne
 	return mount < 0 ? -errno : mount;
 }
 
-static int make_tmpfs(const struct mount_step *step)
+/* Only what was made here may get new entries; the host's /tmp is a tmpfs too. */
+static int remember_own(struct building *b, int mount)
+{
+	struct stat st;
+
+	if (fstat(mount, &st) < 0)
+		return -errno;
+	if (b->own_count == MAX_OWN)
+		return -E2BIG;
+	b->own[b->own_count++] = st.st_dev;
+	return mount;
+}
+
+static int make_tmpfs(struct building *b, const struct mount_step *step)
 {
 	char mode[16], size[32];
 	const char *options[] = { "mode", mode, step->size ? "size" : NULL, size, NULL };
+	int mount;
 
 	snprintf(mode, sizeof(mode), "%o", step->mode & 07777);
 	snprintf(size, sizeof(size), "%llu", (unsigned long long)step->size);
-	return make_filesystem("tmpfs", options,
-			       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (step->flags & FLAG_NOEXEC ? MOUNT_ATTR_NOEXEC : 0));
+	mount = make_filesystem("tmpfs", options,
+				MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (step->flags & FLAG_NOEXEC ? MOUNT_ATTR_NOEXEC : 0));
+	return mount < 0 ? mount : remember_own(b, mount);
 }
 
 /*
@@ -142,14 +159,17 @@ static int open_target(struct building *b, const char *target)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Only memory is ever written to: a mount point missing on a real file system would leave an entry on the host. */
-static int in_memory(int directory)
+/* A mount point that is missing on a file system of the host's is never made: it would stay there as an entry. */
+static int is_own(const struct building *b, int directory)
 {
-	struct statfs fs;
+	struct stat st;
 
-	if (fstatfs(directory, &fs) < 0)
+	if (fstat(directory, &st) < 0)
 		return -errno;
-	return fs.f_type == 0x01021994 /* TMPFS_MAGIC */ ? 0 : -EROFS;
+	for (size_t i = 0; i < b->own_count; i++)
+		if (b->own[i] == st.st_dev)
+			return 0;
+	return -EROFS;
 }
 
 /* Opens the directory above `target`, making what is missing; *name is the last component. */
@@ -173,7 +193,7 @@ static int open_parent(struct building *b, const char *target, const char **name
 		*slash = 0;
 		next = sys_openat2(directory, at, O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
 		if (next < 0 && errno == ENOENT) {
-			int error = in_memory(directory);
+			int error = is_own(b, directory);
 
 			if (!error && mkdirat(directory, at, 0755) < 0)
 				error = -errno;
@@ -205,7 +225,7 @@ static int make_point(struct building *b, const char *target, bool directory)
 	parent = open_parent(b, target, &name);
 	if (parent < 0)
 		return parent;
-	error = in_memory(parent);
+	error = is_own(b, parent);
 	if (error < 0)
 		return error;
 	if (directory ? mkdirat(parent, name, 0755) : mknodat(parent, name, S_IFREG | 0644, 0))
@@ -278,7 +298,7 @@ static int make_entry(struct building *b, const struct mount_step *step)
 	const char *name;
 	CLEANUP_FD int parent = open_parent(b, step->target, &name);
 	CLEANUP_FD int file = -1;
-	int error = parent < 0 ? parent : in_memory(parent);
+	int error = parent < 0 ? parent : is_own(b, parent);
 
 	if (error < 0)
 		return error;
@@ -322,7 +342,7 @@ static int carry_out(struct building *b, size_t i)
 
 	switch (step->op) {
 	case MOUNT_TMPFS: {
-		CLEANUP_FD int mount = make_tmpfs(step);
+		CLEANUP_FD int mount = make_tmpfs(b, step);
 
 		return mount < 0 ? mount : attach(b, mount, step->target, true);
 	}
@@ -353,7 +373,7 @@ static int make_root(struct building *b)
 
 	if (stage < 0)
 		return -errno;
-	b->root = make_tmpfs(&b->spec->mounts[0]);
+	b->root = make_tmpfs(b, &b->spec->mounts[0]);
 	if (b->root < 0)
 		return b->root;
 	return sys_move_mount(b->root, stage);

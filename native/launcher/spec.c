@@ -211,6 +211,7 @@ int spec_parse(const uint8_t *bytes, size_t length, struct spec *spec)
 		fail(&reader, -EPROTO);
 	spec->notify = take_bool(&reader);
 	take_guarded(&reader, spec);
+	spec->opened = take_list(&reader);
 	take_limits(&reader, spec);
 	spec->environment = take_list(&reader);
 	spec->argv = take_list(&reader);
@@ -232,6 +233,7 @@ void spec_free(struct spec *spec)
 	free(spec->rules);
 	free(spec->guarded);
 	free(spec->limits);
+	free(spec->opened.items);
 	free(spec->environment.items);
 	free(spec->argv.items);
 	free(spec->buffer);

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SPEC_VERSION 1
+#define SPEC_VERSION 2
 
 enum mount_op {
 	MOUNT_TMPFS = 1,
@@ -76,6 +76,7 @@ struct spec {
 	bool notify;
 	struct guarded_name *guarded;
 	size_t guarded_count;
+	struct string_list opened; /* paths that a person opened again; nothing at or beneath is guarded */
 	struct limit *limits;
 	size_t limit_count;
 	struct string_list environment;

@@ -215,6 +215,17 @@ static void tell(struct supervisor *supervisor, const struct seccomp_notif *requ
 	record_send(&record);
 }
 
+static bool is_opened(const struct spec *spec, const char *directory, const char *name)
+{
+	char path[PATH_MAX + NAME_MAX + 2];
+
+	snprintf(path, sizeof(path), "%s/%s", directory[1] ? directory : "", name);
+	for (size_t i = 0; i < spec->opened.count; i++)
+		if (beneath(path, spec->opened.items[i]))
+			return true;
+	return false;
+}
+
 /* 0 to let the kernel go on, -errno to refuse. */
 static int judge(struct supervisor *supervisor, const struct seccomp_notif *request, const struct making *making)
 {
@@ -244,6 +255,8 @@ static int judge(struct supervisor *supervisor, const struct seccomp_notif *requ
 	if (length <= 0)
 		return -EACCES;
 	directory[length] = 0;
+	if (is_opened(supervisor->spec, directory, place.name))
+		return 0;
 	for (size_t i = 0; i < supervisor->spec->guarded_count; i++) {
 		const struct guarded_name *guard = &supervisor->spec->guarded[i];
 

@@ -66,6 +66,17 @@ function isReopened(policy: Policy, rule: PathRule): boolean {
   );
 }
 
+/** Literal grants of a person which lift a host-run rule, as opposed to those that merely add a writable tree. */
+export function openedPaths(policy: Policy): string[] {
+  const decider = new Decider(policy);
+  return policy.rules.flatMap((rule) => {
+    if (rule.glob || rule.access !== 'write' || rule.origin.scope === 'builtin') return [];
+    const path = rule.resolved ?? rule.pattern;
+    const [first, next] = decider.candidates(path);
+    return first?.rule.access === 'write' && next?.rule.category === 'host-run' ? [path] : [];
+  });
+}
+
 function namesOfGlob(rule: PathRule): Pick<GuardedName, 'components' | 'root'>[] {
   return alternativesOf(rule.resolved ?? rule.pattern).flatMap((whole) => {
     const names = whole.at(-1) === '**' ? [...whole.slice(0, -1), '*'] : whole;

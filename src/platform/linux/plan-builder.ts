@@ -2,7 +2,7 @@
 import type { HostFacts } from '../../policy/host-facts.ts';
 import type { LimitName, Policy } from '../../policy/types.ts';
 import type { Capabilities } from './capabilities.ts';
-import { guardNames } from './guarded-names.ts';
+import { guardNames, openedPaths } from './guarded-names.ts';
 import { planLandlock } from './landlock-plan.ts';
 import { planMounts } from './mount-plan.ts';
 import { findPlaces, type Match, type PathKind } from './places.ts';
@@ -54,6 +54,7 @@ export function buildPlan(input: PlanInput): Plan {
     ...(landlock ? { landlock } : {}),
     ...(seccomp ? { seccomp } : {}),
     guarded: guardNames({ policy, places, existing }),
+    opened: openedPaths(policy),
     rlimits: input.rlimits ?? limitsOf(policy),
     environment: target.environment,
     argv: target.argv,

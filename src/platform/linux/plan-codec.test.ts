@@ -23,6 +23,7 @@ const plan: Plan = {
     { op: 'seal', target: '/' },
   ],
   guarded: [],
+  opened: [],
   rlimits: [],
   environment: ['A=1'],
   argv: ['true'],

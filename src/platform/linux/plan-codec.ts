@@ -3,7 +3,7 @@ import { SandboxError } from '../../errors.ts';
 import type { GuardedName, LauncherRecord, MountStep, Plan } from './plan.ts';
 
 /** Bumped whenever either side of the format changes; the launcher refuses a plan of another version. */
-export const SPEC_VERSION = 1;
+export const SPEC_VERSION = 2;
 export const PROTOCOL_VERSION = 1;
 
 const CONTROL = { scan: 1, plan: 2, signal: 3 } as const;
@@ -120,6 +120,7 @@ export function encodePlan(plan: Plan): Buffer {
   out.u32(plan.seccomp?.notify ? 1 : 0);
   out.u32(plan.guarded.length);
   for (const name of plan.guarded) writeGuarded(out, name);
+  out.list(plan.opened);
   out.u32(plan.rlimits.length);
   for (const limit of plan.rlimits) {
     out.u32(limit.resource);

@@ -95,6 +95,8 @@ export interface Plan {
     readonly notify: boolean;
   };
   readonly guarded: readonly GuardedName[];
+  /** Paths that a person opened for writing: nothing at or beneath one is a guarded name. */
+  readonly opened: readonly string[];
   readonly rlimits: readonly { readonly resource: number; readonly soft: bigint; readonly hard: bigint }[];
   readonly environment: readonly string[];
   readonly argv: readonly string[];
