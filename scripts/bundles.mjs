@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
+import { seccompPrograms } from './seccomp-programs.mjs';
 
 /**
  * CommonJS starts faster than ESM, but esbuild splits only ESM. So the rarely used commands are a bundle of their own,
@@ -43,7 +44,7 @@ async function loadBundler() {
   }
 }
 
-function settings(root, { entry, file, format, shebang, plugins }) {
+function settings(root, bundler, { entry, file, format, shebang, plugins }) {
   const cjs = format === 'cjs';
   const banner = [shebang ? '#!/usr/bin/env node' : '', cjs ? CJS_META : '']
     .filter((line) => line !== '')
@@ -57,7 +58,7 @@ function settings(root, { entry, file, format, shebang, plugins }) {
     platform: 'node',
     target: 'node20',
     format,
-    plugins: plugins ?? [],
+    plugins: [...(plugins ?? []), seccompPrograms(root, bundler)],
     // jsonc-parser's "main" is a UMD file that no bundler can follow.
     mainFields: ['module', 'main'],
     minifyWhitespace: true,
@@ -95,7 +96,7 @@ export async function buildBundles(root) {
   }
   await Promise.all(
     wanted.map(async (output) => {
-      const { outputFiles } = await bundler.build(settings(root, output));
+      const { outputFiles } = await bundler.build(settings(root, bundler, output));
       replaceFile(`${root}/${output.file}`, outputFiles[0].contents, output.shebang ? 0o755 : 0o644);
     }),
   );

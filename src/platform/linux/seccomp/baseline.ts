@@ -43,5 +43,5 @@ export interface Baseline {
   readonly checked: Readonly<Record<string, CheckedCall>>;
 }
 
-// TypeScript widens the strings of a JSON module, so their unions cannot be inferred; `compile.test.ts` checks them.
+// TypeScript widens the strings of a JSON module, so their unions cannot be inferred; `compiler.test.ts` checks them.
 export const BASELINE = shipped as unknown as Baseline;

@@ -17,11 +17,6 @@ export const ARCH_TABLES: Readonly<Record<Arch, ArchTable>> = {
   arm64: { auditArch: 0xc00000b7, numbers: arm64.numbers },
 };
 
-/** The name of a call, for people; undefined for one that no table knows. */
-export function syscallName(arch: Arch, number: number): string | undefined {
-  return Object.entries(ARCH_TABLES[arch].numbers).find(([, value]) => value === number)?.[0];
-}
-
 /** Return values of a filter: seccomp(2), linux/seccomp.h. */
 export const SECCOMP_RET = {
   killProcess: 0x80000000,

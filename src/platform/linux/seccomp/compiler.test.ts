@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { interpret, listing } from '../../../../test/fixtures/bpf-interpreter.ts';
 import { type Action, BASELINE, type Baseline, ERRNO } from './baseline.ts';
-import { compileSeccomp } from './compile.ts';
+import { compileBaseline } from './compiler.ts';
 import { ARCH_TABLES, type Arch, SECCOMP_RET } from './tables.ts';
 
 const ARCHES: readonly Arch[] = ['x64', 'arm64'];
@@ -73,7 +73,7 @@ function numberOf(arch: Arch) {
 }
 
 describe.each(EVERY)('the filter for $arch, notify $notify,', ({ arch, notify }) => {
-  const filter = compileSeccomp({ arch, notify });
+  const filter = compileBaseline(BASELINE, { arch, notify });
   const verdict = (number: number, auditArch: number, args: readonly bigint[]) =>
     interpret(filter.program, { number, arch: auditArch, args }).value;
 
@@ -130,7 +130,7 @@ describe.each(EVERY)('the filter for $arch, notify $notify,', ({ arch, notify })
 const X64 = ARCH_TABLES.x64;
 
 function x64(name: string, ...args: bigint[]): number {
-  const { program } = compileSeccomp({ arch: 'x64', notify: true });
+  const { program } = compileBaseline(BASELINE, { arch: 'x64', notify: true });
   const padded = [...args, 0n, 0n, 0n, 0n, 0n, 0n].slice(0, 6);
   return interpret(program, { number: X64.numbers[name]!, arch: X64.auditArch, args: padded }).value;
 }
@@ -140,14 +140,14 @@ const errno = (name: keyof typeof ERRNO) => SECCOMP_RET.errno | ERRNO[name];
 
 describe('the baseline', () => {
   test('kills a call through the table of i386 whose number is harmless on x86-64', () => {
-    const { program } = compileSeccomp({ arch: 'x64', notify: true });
+    const { program } = compileBaseline(BASELINE, { arch: 'x64', notify: true });
     const getpid = { number: X64.numbers.getpid!, args: [0n, 0n, 0n, 0n, 0n, 0n] };
     expect(interpret(program, { ...getpid, arch: X64.auditArch }).value).toBe(allow);
     expect(interpret(program, { ...getpid, arch: 0x40000003 }).value).toBe(SECCOMP_RET.killProcess);
   });
 
   test('kills x32 calls, but answers syscall(-1) as a kernel does', () => {
-    const { program } = compileSeccomp({ arch: 'x64', notify: true });
+    const { program } = compileBaseline(BASELINE, { arch: 'x64', notify: true });
     const at = (number: number) => interpret(program, { number, arch: X64.auditArch, args: [] }).value;
     expect(at(0x40000000 | X64.numbers.getpid!)).toBe(SECCOMP_RET.killProcess);
     expect(at(0xffffffff)).toBe(errno('ENOSYS'));
@@ -241,10 +241,10 @@ describe('the baseline', () => {
   test('refuses a misspelt call and one that stands twice', () => {
     const group = { name: 'g', action: 'EPERM', why: 'w', calls: { mont: 'typo' } } as const;
     const options = { arch: 'x64', notify: false } as const;
-    expect(() => compileSeccomp(options, { ...BASELINE, groups: [group] })).toThrow(
+    expect(() => compileBaseline({ ...BASELINE, groups: [group] }, options)).toThrow(
       'no table has a number for mont',
     );
     const twice = { ...group, calls: { socket: 'checked too' } };
-    expect(() => compileSeccomp(options, { ...BASELINE, groups: [twice] })).toThrow('socket stands twice');
+    expect(() => compileBaseline({ ...BASELINE, groups: [twice] }, options)).toThrow('socket stands twice');
   });
 });
