@@ -66,9 +66,9 @@ describe('one key', () => {
     expect(report([layer('user', true, { limits: { memory: '4GiB' } })], 'limits.memory')).toEqual({
       key: 'limits.memory',
       value: '4GiB',
-      origin: { scope: 'user', file: 'user.json', line: 1, column: 34, text: '"4GiB"' },
+      origin: { scope: 'user', file: 'user.json', line: 1, column: 32, text: '"4GiB"' },
       statements: [
-        { value: '4GiB', origin: { scope: 'user', file: 'user.json', line: 1, column: 34, text: '"4GiB"' } },
+        { value: '4GiB', origin: { scope: 'user', file: 'user.json', line: 1, column: 32, text: '"4GiB"' } },
       ],
     });
   });

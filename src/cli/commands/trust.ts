@@ -1,0 +1,171 @@
+/** `pinfold trust`: shows what the project's files could widen, asks, and remembers the content that was shown. */
+import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { realpath } from 'node:fs/promises';
+import type { Grant } from '../../config/grants.ts';
+import { type LoadedFile, loadLayers } from '../../config/load.ts';
+import { readTrust, rememberTrust, revokeTrust, trustName } from '../../config/trust.ts';
+import { type Context, defineCommand, type Output } from '../command.ts';
+import { usageError } from '../parse.ts';
+import { escapeText } from '../render/escape.ts';
+import { paint } from '../render/style.ts';
+import { plural, shownOrigin, shownPath } from '../render/words.ts';
+import { findPlaces, PROJECT_OPTION, requireProject, type SettingsPlaces } from '../settings-places.ts';
+
+/** A file whose word depends on trust. `sha256` is of the content that is shown, and that alone is ever remembered. */
+interface Candidate {
+  readonly name: string;
+  readonly path: string;
+  readonly sha256: string;
+  readonly trusted: boolean;
+  readonly grants: readonly Grant[];
+}
+
+function candidatesOf(files: readonly LoadedFile[], projectDir: string): Candidate[] {
+  return files.flatMap(({ scope, path, sha256, trusted, grants = [] }) => {
+    const insider =
+      scope === 'claude' || scope === 'project' || scope === 'local' || (scope === 'flag' && !trusted);
+    if (!insider || sha256 === undefined) return [];
+    return [{ name: trustName(projectDir, path), path, sha256, trusted: trusted === true, grants }];
+  });
+}
+
+function grantLine(output: Output, grant: Grant, homeDir: string): string {
+  const note =
+    grant.widens === 'default' ? '' : paint(output, 'dim', '  (only where your own settings are stricter)');
+  return `    ${escapeText(grant.key)}  ${shownOrigin(grant.origin, homeDir)}${note}`;
+}
+
+function renderCandidate(output: Output, { path, trusted, grants }: Candidate, homeDir: string): string {
+  const state = trusted
+    ? paint(output, 'good', 'trusted')
+    : grants.length === 0
+      ? 'needs no trust: it only tightens'
+      : `could widen by ${plural(grants.length, 'entry', 'entries')}:`;
+  const lines = trusted ? [] : grants.map((grant) => grantLine(output, grant, homeDir));
+  return [`  ${shownPath(path, homeDir)}  ${state}`, ...lines].map((line) => `${line}\n`).join('');
+}
+
+/**
+ * SECURITY: the answer is read from the terminal itself and not from stdin, which may be a pipe that somebody else fills
+ * (`yes | pinfold trust` in a script of the repository). Test: "does not take an answer from a pipe".
+ */
+function askOnTerminal(context: Context, question: string): boolean {
+  const needYes = usageError(
+    'Cannot ask whether you trust these files',
+    'there is no terminal',
+    'Read them, then run pinfold trust --yes',
+  );
+  if (!context.err.isTerminal) throw needYes;
+  let terminal: number;
+  try {
+    terminal = openSync('/dev/tty', constants.O_RDWR | constants.O_NOCTTY);
+  } catch {
+    throw needYes;
+  }
+  try {
+    context.err.write(question);
+    const answer = Buffer.alloc(64);
+    return /^y(es)?$/i.test(answer.toString('utf8', 0, readSync(terminal, answer)).trim());
+  } finally {
+    closeSync(terminal);
+  }
+}
+
+async function listTrusted(context: Context, places: SettingsPlaces, json: boolean): Promise<number> {
+  const { projects } = await readTrust(places.stateDir);
+  const entries = [...projects].flatMap(([project, files]) =>
+    [...files].map(([file, sha256]) => ({ project, file, sha256 })),
+  );
+  const lines = entries.map(
+    ({ project, file, sha256 }) =>
+      `${shownPath(project, places.homeDir)}  ${escapeText(file)}  ${sha256.slice(0, 12)}`,
+  );
+  const text = lines.length === 0 ? 'No project’s files are trusted.' : lines.join('\n');
+  context.out.write(`${json ? JSON.stringify({ trusted: entries }, undefined, 2) : text}\n`);
+  return 0;
+}
+
+async function revoke(context: Context, places: SettingsPlaces, json: boolean): Promise<number> {
+  const projectDir = requireProject(places);
+  const known = (await readTrust(places.stateDir)).projects.get(await realpath(projectDir));
+  const files = [...(known?.keys() ?? [])];
+  if (files.length > 0) await revokeTrust(places.stateDir, projectDir);
+  const text =
+    files.length === 0 ? 'Nothing here was trusted.' : `No longer trusted: ${escapeText(files.join(', '))}`;
+  context.out.write(`${json ? JSON.stringify({ revoked: files }) : text}\n`);
+  return 0;
+}
+
+async function trust(
+  context: Context,
+  places: SettingsPlaces,
+  options: { readonly yes: boolean; readonly json: boolean },
+): Promise<number> {
+  const projectDir = requireProject(places);
+  const candidates = candidatesOf((await loadLayers(places)).files, projectDir);
+  const wanting = candidates.filter(({ trusted, grants }) => !trusted && grants.length > 0);
+  const screen = options.json
+    ? ''
+    : candidates.map((each) => renderCandidate(context.err, each, places.homeDir)).join('');
+  context.err.write(
+    screen === '' || options.json ? '' : `${shownPath(projectDir, places.homeDir)}\n${screen}`,
+  );
+  const total = wanting.reduce((sum, { grants }) => sum + grants.length, 0);
+  const question = `Trust ${plural(total, 'entry', 'entries')} in ${plural(wanting.length, 'file')} as shown? [y/N] `;
+  const agreed = wanting.length > 0 && (options.yes || askOnTerminal(context, question));
+  if (agreed) {
+    await rememberTrust(
+      places.stateDir,
+      projectDir,
+      wanting.map(({ name: file, sha256 }) => ({ file, sha256 })),
+    );
+  }
+  const trusted = agreed ? wanting.map(({ name }) => name) : [];
+  if (options.json) {
+    const pending = agreed ? [] : wanting.map(({ name, grants }) => ({ file: name, grants }));
+    context.out.write(`${JSON.stringify({ project: projectDir, trusted, pending }, undefined, 2)}\n`);
+  } else if (wanting.length === 0) {
+    context.out.write('Nothing here needs to be trusted.\n');
+  } else {
+    context.out.write(agreed ? `Trusted ${escapeText(trusted.join(', '))}.\n` : 'Nothing was trusted.\n');
+  }
+  return wanting.length > 0 && !agreed ? 1 : 0;
+}
+
+export const command = defineCommand({
+  name: 'trust',
+  summary: "let the project's settings files widen the boundary",
+  description:
+    'The files in a project come from whoever wrote the repository. They may tighten at once; they widen only after this. What is remembered is the content: a file that changes must be trusted again.',
+  options: {
+    yes: { type: 'flag', short: 'y', summary: 'do not ask' },
+    list: { type: 'flag', summary: 'show what is trusted, in every project' },
+    revoke: { type: 'flag', summary: 'trust nothing in this project any more' },
+    settings: {
+      type: 'value',
+      placeholder: 'FILE',
+      completion: 'path',
+      summary: 'also a --settings file that lies in the project',
+    },
+    ...PROJECT_OPTION,
+    json: { type: 'flag', summary: 'for machines, on stdout' },
+  },
+  examples: [
+    { line: 'pinfold trust', does: 'show what would widen, and ask' },
+    { line: 'pinfold trust --revoke', does: 'take it back' },
+  ],
+  async run({ options, context }) {
+    if (options.list && options.revoke) {
+      throw usageError(
+        'Cannot both list and revoke',
+        '--list and --revoke are two things to do',
+        'Give one of them',
+      );
+    }
+    const places = await findPlaces(context, options);
+    if (options.list) return await listTrusted(context, places, options.json);
+    return options.revoke
+      ? await revoke(context, places, options.json)
+      : await trust(context, places, options);
+  },
+});
