@@ -5,6 +5,7 @@ import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SandboxError } from '../errors.ts';
 import type { HomeFile, HostFacts } from '../policy/host-facts.ts';
+import { findGitDirectory } from './git-directories.ts';
 import { makeMountPoint, makePrivateHome } from './private-home.ts';
 import { findRuntime } from './runtime-paths.ts';
 import { followLinks } from './symlinks.ts';
@@ -37,10 +38,12 @@ export async function gatherHostFacts(request: HostFactsRequest): Promise<HostFa
     findGitConfig(homeDir),
     makePrivateHome(dataDir, projectDir),
   ]);
+  const gitDirectory = findGitDirectory(projectDir);
   return {
     homeDir,
     projectDir,
     privateHome,
+    ...(gitDirectory === undefined ? {} : { gitDirectory }),
     runtime,
     toolchains,
     gitConfig: gitConfig.map(({ path }) => path),

@@ -48,6 +48,23 @@ export function protectedRules(root: string): PathRule[] {
   return [...GIT_NAMES.map(toRule([])), ...TOOL_NAMES.map(toRule(EXCEPTED))];
 }
 
+/** Where git must write for a worktree or a submodule, with what git would run from there read-only. */
+function gitDirectoryRules(directory: string): PathRule[] {
+  const inner = GIT_NAMES.filter(({ name }) => name.startsWith('.git/')).map(({ name, why }): PathRule => {
+    const glob = name.includes('*');
+    const rest = name.slice('.git/'.length);
+    return {
+      pattern: glob ? `${escapeGlob(directory)}/${rest}` : joinPath(directory, rest),
+      glob,
+      access: 'read',
+      category: 'host-run',
+      why,
+      origin: builtinOrigin(`protected ${name}`),
+    };
+  });
+  return [rule(directory, 'write', 'project', 'the repository of this worktree', 'git repository'), ...inner];
+}
+
 /** Unreadable places of the home, whatever else shows the home. */
 export function credentialRules(homeDir: string): PathRule[] {
   return CREDENTIAL_STORES.map(([path, why]) =>
@@ -126,5 +143,6 @@ export function modeRules(mode: Mode, facts: HostFacts): PathRule[] {
     ...ownRules(facts, mode),
     rule(facts.projectDir, 'write', 'project', 'the project directory', `mode ${mode}`),
     ...protectedRules(facts.projectDir),
+    ...(facts.gitDirectory === undefined ? [] : gitDirectoryRules(facts.gitDirectory)),
   ];
 }

@@ -38,6 +38,8 @@ export interface HostFacts {
   readonly gitConfig: readonly string[];
   /** Where `gitConfig` appears when `$HOME` is private. */
   readonly homeFiles?: readonly HomeFile[];
+  /** Repository outside the project, when that is a worktree or a submodule and the two point at each other. */
+  readonly gitDirectory?: string;
   /** Pinfold's own directories; never writable inside, state never readable. */
   readonly pinfold: {
     readonly configDir: string;
