@@ -4,11 +4,14 @@ import type { Command, Context } from '../command.ts';
 import { parseLine, usageError } from '../parse.ts';
 import { renderCommandHelp, renderOverview } from '../render/help.ts';
 import { completionOf } from './completion.ts';
+import { command as configCommand } from './config.ts';
 import { explainCommand } from './explain.ts';
 import { policyCommand } from './policy.ts';
+import { command as profilesCommand } from './profiles.ts';
 import { runCommand } from './run.ts';
 import { shellCommand } from './shell.ts';
 import { statusCommand } from './status.ts';
+import { command as trustCommand } from './trust.ts';
 
 /** In the order in which help shows them. */
 export const COMMANDS: readonly Command[] = [
@@ -17,6 +20,9 @@ export const COMMANDS: readonly Command[] = [
   statusCommand,
   policyCommand,
   explainCommand,
+  configCommand,
+  trustCommand,
+  profilesCommand,
   completionOf(() => COMMANDS),
 ];
 
