@@ -6,6 +6,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  accessSync,
+  constants,
   cpSync,
   existsSync,
   mkdirSync,
@@ -16,7 +18,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -54,9 +56,27 @@ function hostCommand(program, args, options) {
   return stdout;
 }
 
+/**
+ * Where the throwaway world is made. Not beneath /tmp if that can be helped: every sandbox has a /tmp of its own, and
+ * what lies beside the project there would be hidden for that reason alone.
+ */
+function placeForWorld() {
+  const candidates = [join(here, '../../node_modules/.cache'), join(homedir(), '.cache')];
+  for (const directory of candidates.filter((path) => !/^(\/var)?\/tmp\//.test(path))) {
+    try {
+      mkdirSync(directory, { recursive: true });
+      accessSync(directory, constants.W_OK);
+      return directory;
+    } catch (error) {
+      if (!['EACCES', 'EROFS', 'EPERM'].includes(error.code)) throw error; // not ours to write: the next will do
+    }
+  }
+  return tmpdir();
+}
+
 /** The throwaway world: a home with a canary key, a project under git, a victim process and a service that counts. */
 async function makeWorld() {
-  const root = mkdtempSync(join(realpathSync(tmpdir()), 'pinfold-demo-'));
+  const root = mkdtempSync(join(realpathSync(placeForWorld()), 'pinfold-demo-'));
   const home = join(root, 'home');
   const project = join(root, 'project');
   const outside = join(root, 'other-project');
@@ -169,14 +189,24 @@ function explain(world, { name }) {
   return (stdout || stderr).trim();
 }
 
+/** The demo runs in the project, so paths are shown as they are from there. */
+function shortened(world, text) {
+  return text
+    .replaceAll(world.home, '~')
+    .replaceAll(`${world.project}/`, '')
+    .replaceAll(world.project, '.')
+    .replaceAll(`${world.root}/`, '../');
+}
+
 function printCrossing(world, act) {
   const refused = EXPECTED[act.name].includes(act.met);
   const mark = refused ? style('green', 'refused') : style('red', 'NOT REFUSED');
-  say(
-    `  ${mark}  ${act.what.replaceAll(world.home, '~').replaceAll(`${world.root}/`, '../')}  ${style('dim', act.met)}`,
-  );
-  for (const line of explain(world, act).split('\n'))
-    say(style('dim', `           ${line.replaceAll(world.home, '~')}`));
+  say(`  ${mark}  ${shortened(world, act.what)}  ${style('dim', act.met)}`);
+  // Of what explain says, the deciding rule and the smallest grant; `pinfold explain PATH` shows the rest.
+  const said = explain(world, act).split('\n');
+  const lines = said.filter((line) => /^\s*(rule|to open)\s/.test(line));
+  for (const line of lines.length > 0 ? lines : said)
+    say(style('dim', `           ${shortened(world, line.trim())}`));
   return refused;
 }
 

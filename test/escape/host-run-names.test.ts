@@ -12,7 +12,7 @@ const NAMES = [
   '.claude',
   '.pinfold',
   '.codex',
-  '.cursor',
+  '.cursor/mcp.json',
   '.gemini',
 ];
 
@@ -84,6 +84,7 @@ describe.each(people)('as $label', (person) => {
 
   test.each(NAMES)('%s cannot be made, as a file or a directory, nor by a rename', async (name) => {
     const path = `${world.project}/${name}`;
+    if (name.includes('/')) world.put(`${dirname(path)}/note`);
     const acts: Act[] = [
       ['create', path],
       ['mkdir', path],
