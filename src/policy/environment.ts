@@ -1,7 +1,7 @@
 /** Which variables go inside: secrets out by name and by the shape of their value, loader and host-service variables out. */
 import { Decider } from './decide.ts';
 import type { Toolchain } from './host-facts.ts';
-import type { Policy } from './types.ts';
+import type { Access, Policy } from './types.ts';
 
 export interface DroppedVariable {
   readonly name: string;
@@ -15,10 +15,13 @@ export interface ScrubbedEnvironment {
 
 type Rule = readonly [test: RegExp, why: string];
 
+/** Names that the patterns below would take by mistake: no secret, no command, and work goes wrong without them. */
+const HARMLESS = /^GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL|DATE)$|^GIT_TERMINAL_PROMPT$|^TOKENIZERS_PARALLELISM$/;
+
 /** By name; the first that matches says why. */
 const NAMES: readonly Rule[] = [
   [
-    /^(LD_|DYLD_)|^(GCONV_PATH|GETCONF_DIR|HOSTALIASES|LOCALDOMAIN|LOCPATH|MALLOC_TRACE|NLSPATH|RES_OPTIONS)$/,
+    /^(LD_|DYLD_)|^(GCONV_PATH|GETCONF_DIR|GLIBC_TUNABLES|HOSTALIASES|LOCALDOMAIN|LOCPATH|MALLOC_TRACE|NLSPATH|RES_OPTIONS)$/,
     'changes how programs are loaded',
   ],
   [/^(BASH_ENV|ENV|PROMPT_COMMAND|PS4|SHELLOPTS|BASHOPTS|ZDOTDIR)$|^BASH_FUNC_/, 'makes a shell run code'],
@@ -36,22 +39,26 @@ const NAMES: readonly Rule[] = [
     'leads to a service of the host',
   ],
   [
-    /^(DOCKER_|CONTAINER_HOST$|KUBECONFIG$|PODMAN_)|^(VSCODE_|CURSOR_|TERM_PROGRAM_SOCKET)|^(TMUX|TMUX_PANE|STY|NVIM|INVOCATION_ID|JOURNAL_STREAM|NOTIFY_SOCKET)$/,
+    /^(DOCKER_|CONTAINER_HOST$|KUBECONFIG$|PODMAN_|KITTY_LISTEN_ON$|WEZTERM_UNIX_SOCKET$|PULSE_SERVER$|GNOME_KEYRING_CONTROL$)|^(VSCODE_|CURSOR_|TERM_PROGRAM_SOCKET)|^(TMUX|TMUX_PANE|STY|NVIM|INVOCATION_ID|JOURNAL_STREAM|NOTIFY_SOCKET)$/,
     'leads to a service of the host',
   ],
   [/^(HTTP|HTTPS|FTP|ALL|NO|SOCKS)_PROXY$/i, 'leads to a proxy that is out of reach inside'],
-  [/^(XDG_(CONFIG|DATA|STATE|CACHE)_HOME|OLDPWD|PWD|SUDO_.*|MAIL)$/, 'names a place outside'],
+  [
+    /^(XDG_(CONFIG|DATA|STATE|CACHE)_HOME|OLDPWD|PWD|SUDO_.*|MAIL|TMP|TEMP|TEMPDIR)$/,
+    'names a place outside',
+  ],
+  [/^PINFOLD/, "is Pinfold's own"],
   [
     /^(AWS|AZURE|GOOGLE|GCLOUD|GCP|OPENAI|ANTHROPIC|GITHUB|GH|GITLAB|NPM|HF|HUGGINGFACE|STRIPE|TWILIO|SENTRY|DATADOG|CLOUDFLARE|VAULT|CONSUL|NOMAD)_/,
     'belongs to an account',
   ],
   [
-    /(TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|SIGNING_?KEY|AUTH|COOKIE|SESSION_KEY|DSN|WEBHOOK|CONNECTION_STRING)/i,
+    /(TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|SIGNING_?KEY|AUTH(?!OR)|COOKIE|DSN|WEBHOOK|BEARER|JWT|CONNECTION_?STRING)|(^|_)(KEY|PASS|PWD|PAT)$/i,
     'its name says that it is a secret',
   ],
 ];
 
-/** By the shape of the value, from the issuers' published prefixes. */
+/** By the shape of the value, from the issuers' published prefixes. Every repetition is bounded, so no value stalls a start. */
 const VALUES: readonly Rule[] = [
   [/\b(sk|pk|rk)-[A-Za-z0-9_-]{16,}|\bsk_(live|test)_[A-Za-z0-9]{16,}/, 'its value looks like an API key'],
   [
@@ -63,32 +70,51 @@ const VALUES: readonly Rule[] = [
     'its value looks like a cloud key',
   ],
   [
-    /\bxox[abposr]-[A-Za-z0-9-]{10,}|\bhf_[A-Za-z0-9]{20,}|\bdop_v1_[a-f0-9]{32,}|\bpypi-[A-Za-z0-9_-]{30,}/,
+    /\bxox[abposr]-[A-Za-z0-9-]{10,}|\bhf_[A-Za-z0-9]{20,}|\bdop_v1_[a-f0-9]{32,}|\bpypi-[A-Za-z0-9_-]{30,}|\bhvs\.[A-Za-z0-9_-]{20,}|\bSG\.[A-Za-z0-9_-]{16,}/,
     'its value looks like a token',
   ],
   [
-    /\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*/,
+    /\beyJ[A-Za-z0-9_-]{10,2000}\.[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{0,4000}/,
     'its value looks like a signed token (JWT)',
   ],
-  [/-----BEGIN [A-Z ]*PRIVATE KEY-----/, 'its value is a private key'],
-  [/\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:[^\s/@]+@/i, 'its value is an address with a password'],
+  [/-----BEGIN [A-Z ]{0,40}PRIVATE KEY( BLOCK)?-----|\bAGE-SECRET-KEY-1/, 'its value is a private key'],
+  [
+    /\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s/:@]{0,256}:[^\s/@]{1,256}@/i,
+    'its value is an address with a password',
+  ],
 ];
 
 function reasonToDrop(name: string, value: string): string | undefined {
-  const byName = NAMES.find(([test]) => test.test(name));
+  if (value.includes('\0')) return 'its value contains a NUL character';
+  const byName = HARMLESS.test(name) ? undefined : NAMES.find(([test]) => test.test(name));
   return (byName ?? VALUES.find(([test]) => test.test(value)))?.[1];
 }
 
 /**
- * Entries of PATH that count inside: absolute ones, and none from a place that the inside may write, where a planted
- * program would be found before the real one at the next run.
+ * Entries of PATH that count inside: absolute ones that are shown, and none that the inside may write, the project's
+ * `node_modules/.bin` included: a `git` planted there would be found before the real one, at this run and the next.
  */
-function innerPath(value: string, policy: Policy): string {
-  const usable = value
-    .split(':')
-    .filter((entry) => entry.startsWith('/') && accessOf(policy, entry) === 'read');
-  return [...new Set(usable)].join(':') || '/usr/local/bin:/usr/bin:/bin';
+function innerPath(
+  value: string,
+  policy: Policy,
+): { readonly value: string; readonly dropped: readonly DroppedVariable[] } {
+  const decider = new Decider(policy);
+  const usable = new Set<string>();
+  const dropped: DroppedVariable[] = [];
+  for (const entry of value.split(':')) {
+    if (entry === '') continue;
+    const why = entry.startsWith('/') ? PATH_REFUSALS[decider.accessOf(entry)] : 'is not absolute';
+    if (why === undefined) usable.add(entry);
+    else dropped.push({ name: 'PATH', why: `its entry ${entry} ${why}` });
+  }
+  return { value: [...usable].join(':') || '/usr/local/bin:/usr/bin:/bin', dropped };
 }
+
+const PATH_REFUSALS: Readonly<Record<Access, string | undefined>> = {
+  none: 'is not visible inside',
+  read: undefined,
+  write: 'can be written from inside',
+};
 
 /** The target's environment, and what was left out with the reason. `set` and `pass` are a person's own word and win. */
 export function scrubEnvironment(
@@ -110,14 +136,19 @@ export function scrubEnvironment(
     if (why === undefined) kept[name] = value;
     else dropped.push({ name, why });
   }
-  for (const { environment: needed } of toolchains) Object.assign(kept, needed);
-  kept.PATH = innerPath(environment.PATH ?? '', policy);
+  for (const { environment: needed } of toolchains) {
+    for (const [name, value] of Object.entries(needed)) if (!drop.has(name)) kept[name] = value;
+  }
+  const path = innerPath(environment.PATH ?? '', policy);
+  kept.PATH = path.value;
+  dropped.push(...path.dropped);
   kept.HOME = policy.sandboxHome;
   kept.TMPDIR = '/tmp';
   // zsh puts here-documents there (zshparam(1)); its default ignores TMPDIR.
   kept.TMPPREFIX = '/tmp/zsh';
+  for (const [name, { value }] of Object.entries(policy.environment.set)) kept[name] = value;
+  // Last: programs ask these whether they are enclosed, and nobody's word changes that.
   kept.PINFOLD = '1';
   kept.PINFOLD_MODE = policy.mode.value;
-  for (const [name, { value }] of Object.entries(policy.environment.set)) kept[name] = value;
   return { environment: kept, dropped };
 }

@@ -123,6 +123,12 @@ describe('mode and network', () => {
     expect(merge([layer('project', { networkAccess: 'local' }), flag]).network.access.value).toBe('local');
   });
 
+  test('an untrusted file that asks for strict may keep the network that the person has', () => {
+    expect(merge([untrusted({ mode: 'strict' })]).network.access.value).toBe('none');
+    const kept = merge([untrusted({ mode: 'strict', networkAccess: 'local' })]);
+    expect([kept.network.access.value, kept.notices]).toEqual(['local', []]);
+  });
+
   test('an untrusted file cannot switch the sandbox off, and a person can', () => {
     const refused = merge([untrusted({ enabled: false })]);
     expect([refused.enabled.value, noticesOf(refused)]).toEqual([true, ['untrusted false']]);
