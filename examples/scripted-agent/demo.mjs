@@ -122,7 +122,7 @@ function fingerprint(world) {
     existsSync(path) ? createHash('sha256').update(readFileSync(path)).digest('hex') : 'absent';
   return {
     'the key in ~/.ssh': digest(join(world.home, '.ssh/id_ed25519')),
-    'the other project': `${digest(join(world.outside, 'notes.txt'))} ${digest(join(world.outside, 'planted.txt'))}`,
+    'the other project': digest(join(world.outside, 'notes.txt')),
     '.git/config': digest(join(world.project, '.git/config')),
     '.git/hooks': `${digest(join(world.project, '.git/hooks/pre-commit'))} ${digest(join(world.home, 'planted'))}`,
   };
@@ -144,7 +144,7 @@ function printAct({ kind, what, met, detail }) {
 async function runAgent(world) {
   const targets = {
     key: join(world.home, '.ssh/id_ed25519'),
-    outside: join(world.outside, 'planted.txt'),
+    outside: join(world.outside, 'notes.txt'),
     port: world.service.port,
     pid: world.victim.pid,
   };
@@ -176,8 +176,8 @@ async function runAgent(world) {
 function explain(world, { name }) {
   const paths = {
     key: [join(world.home, '.ssh/id_ed25519')],
-    outside: [join(world.outside, 'planted.txt'), '--write'],
-    hook: [join(world.project, '.git/hooks/pre-commit'), '--write'],
+    outside: [join(world.outside, 'notes.txt'), '--write'],
+    hook: [join(world.project, '.git/hooks'), '--write'],
     configuration: [join(world.project, '.git/config'), '--write'],
   };
   if (!(name in paths)) return REASONS[name];
