@@ -58,7 +58,7 @@ describe('one key', () => {
     expect(brief(report(layers, 'mode'))).toEqual({
       value: 'standard',
       from: 'managed.json',
-      outdone: ['overridden', 'untrusted', 'overridden', 'ceiling', 'holds'],
+      outdone: ['overridden', 'overridden', 'overridden', 'ceiling', 'holds'],
     });
   });
 
@@ -89,6 +89,23 @@ describe('one key', () => {
       value: undefined,
       from: undefined,
       outdone: ['untrusted'],
+    });
+  });
+
+  test('a variable that the administrator drops is not set', () => {
+    const layers = [
+      layer('user', true, { environment: { set: { A: '1', B: '2' } } }),
+      layer('managed', true, { environment: { drop: ['A'] } }),
+    ];
+    expect(brief(report(layers, 'environment.set.A'))).toEqual({
+      value: undefined,
+      from: undefined,
+      outdone: ['ceiling'],
+    });
+    expect(brief(report(layers, 'environment.set.B'))).toEqual({
+      value: '2',
+      from: 'user.json',
+      outdone: ['holds'],
     });
   });
 

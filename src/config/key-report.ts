@@ -67,19 +67,55 @@ function writtenValue(path: readonly string[], { value, origin }: Sourced<unknow
   return plainKey(path).startsWith('limits.') ? JSON.parse(origin.text) : value;
 }
 
-/** Whether `said` takes the place of `current`, or why not. */
-function contest(key: string, said: Said, current: unknown): Statement['outdone'] | 'holds' {
-  const { layer, sourced } = said;
+interface Standing {
+  /** What has held so far. */
+  readonly current: unknown;
+  /** What the trusted files alone come to: an untrusted one may not be wider. */
+  readonly limit: unknown;
+}
+
+/** Whether `said` takes the place of what stands, or why not. */
+function contest(
+  key: string,
+  { layer, sourced }: Said,
+  { current, limit }: Standing,
+): Statement['outdone'] | 'holds' {
   if (key.startsWith('environment.set.')) {
     return layer.trusted ? 'holds' : 'untrusted';
   }
   const order = ORDERS[key];
   const rank = (value: unknown): number => order?.indexOf(value) ?? (value as number);
-  const tighter = current === undefined || rank(sourced.value) <= rank(current);
+  const lowers = current === undefined || rank(sourced.value) < rank(current);
   if (layer.scope === 'managed') {
-    return tighter && rank(sourced.value) !== rank(current) ? 'holds' : 'overridden';
+    return lowers ? 'holds' : 'overridden';
   }
-  return layer.trusted || tighter ? 'holds' : 'untrusted';
+  const mayStand = order === undefined ? lowers : rank(sourced.value) <= rank(limit);
+  return layer.trusted || mayStand ? 'holds' : 'untrusted';
+}
+
+/** What the trusted files say of the key themselves; of a profile's key that they leave out, what holds without it. */
+function limitOf(layers: readonly SettingsLayer[], path: readonly string[]): unknown {
+  const trusted = layers.filter((layer) => layer.trusted);
+  const said = saidAbout(trusted, path).findLast(({ layer }) => layer.scope !== 'managed');
+  if (said !== undefined) {
+    return said.sourced.value;
+  }
+  const plain = plainKey(path).split('.');
+  return path[0] === 'profiles'
+    ? reportScalar(trusted, plain, defaultOf(trusted, plain)).value
+    : defaultOf(trusted, path);
+}
+
+/** An administrator's `drop` takes a variable away that anybody else has set. */
+function dropper(layers: readonly SettingsLayer[], path: readonly string[]): boolean {
+  const [section, list, name] = path;
+  return (
+    section === 'environment' &&
+    list === 'set' &&
+    saidAbout(layers, ['environment', 'drop']).some(
+      ({ layer, sourced }) => layer.scope === 'managed' && sourced.value === name,
+    )
+  );
 }
 
 function reportScalar(
@@ -88,27 +124,32 @@ function reportScalar(
   fallback: unknown,
 ): KeyReport {
   const key = plainKey(path);
+  const ordered = ORDERS[key] !== undefined;
+  const limit = ordered ? limitOf(layers, path) : undefined;
   let current: unknown = fallback;
   let holder = -1;
   const statements: Statement[] = [];
-  for (const said of saidAbout(layers, path)) {
-    const { value, origin } = said.sourced;
-    const result = contest(key, said, current);
-    const statement = { value: writtenValue(path, said.sourced), origin };
-    if (result === 'holds') {
-      const previous = statements[holder];
-      if (previous !== undefined) {
-        statements[holder] = {
-          ...previous,
-          outdone: said.layer.scope === 'managed' ? 'ceiling' : 'overridden',
-        };
-      }
-      holder = statements.length;
-      current = value;
-      statements.push(statement);
-    } else {
-      statements.push(result === undefined ? statement : { ...statement, outdone: result });
+  const outdo = (outdone: NonNullable<Statement['outdone']>): void => {
+    const previous = statements[holder];
+    if (previous !== undefined) {
+      statements[holder] = { ...previous, outdone };
     }
+  };
+  for (const said of saidAbout(layers, path)) {
+    const result = contest(key, said, { current, limit });
+    const statement = { value: writtenValue(path, said.sourced), origin: said.sourced.origin };
+    if (result === 'holds') {
+      outdo(said.layer.scope === 'managed' ? 'ceiling' : 'overridden');
+      holder = statements.length;
+      current = said.sourced.value;
+    }
+    statements.push(
+      result === 'holds' || result === undefined ? statement : { ...statement, outdone: result },
+    );
+  }
+  if (dropper(layers, path) && statements[holder]?.origin.scope !== 'managed') {
+    outdo('ceiling');
+    holder = -1;
   }
   const held = statements[holder];
   return {
