@@ -44,22 +44,6 @@ export function refuseDisabled({ policy }: LoadedPolicy): void {
   });
 }
 
-/** Signals that come before there is a command to hear them are kept for it. */
-function forwardSignals(context: Context): { start(control: RunControl): void; stop(): void } {
-  const early: NodeJS.Signals[] = [];
-  let deliver = (name: NodeJS.Signals): void => {
-    early.push(name);
-  };
-  const stop = context.onSignals(FORWARDED, (name) => deliver(name));
-  return {
-    start(control) {
-      deliver = (name) => control.signal(name);
-      early.forEach(deliver);
-    },
-    stop,
-  };
-}
-
 function openSession(loaded: LoadedPolicy, target: Target, context: Context): OpenSession {
   const { policy, facts } = loaded;
   return new SessionStore(facts.pinfold.stateDir).create(
@@ -123,9 +107,12 @@ export async function runEnclosed(
   const talkative = !manner.quiet && !manner.json && (manner.verbose || err.isTerminal);
   if (talkative) err.write(renderBanner(err, policy));
   if (!manner.quiet && !manner.json) err.write(renderNotices(err, policy, { all: talkative }));
-  const signals = forwardSignals(context);
+  // Until there is a command to hear them, signals end this process as they would any other; the launcher goes with it.
+  let stopForwarding = (): void => {};
   try {
-    const outcome = await record(loaded, target, context, (control) => signals.start(control));
+    const outcome = await record(loaded, target, context, (control) => {
+      stopForwarding = context.onSignals(FORWARDED, (name) => control.signal(name));
+    });
     const natural = exitCodeOf(outcome.ending);
     // Caught only by the last look, after the command had ended well: that must not pass for a success.
     const code = outcome.breached && natural === 0 ? SIGKILL_CODE : natural;
@@ -139,6 +126,6 @@ export async function runEnclosed(
     new SessionStore(facts.pinfold.stateDir).prune();
     return code;
   } finally {
-    signals.stop();
+    stopForwarding();
   }
 }

@@ -2,7 +2,7 @@
 import { ACCESS_FS } from '../../platform/linux/landlock-plan.ts';
 import { type MountStep, NAMESPACE, type Plan } from '../../platform/linux/plan.ts';
 import { Decider } from '../../policy/decide.ts';
-import type { Policy, RuleCategory } from '../../policy/types.ts';
+import type { Access, Policy, RuleCategory } from '../../policy/types.ts';
 import type { Planned } from '../../session/run.ts';
 import type { LoadedPolicy } from '../../session/types.ts';
 import type { Output } from '../command.ts';
@@ -29,18 +29,20 @@ const CATEGORY_WORDS: Readonly<Record<RuleCategory, string>> = {
 
 type Bind = Extract<MountStep, { op: 'bind' }>;
 
-function byCategory(policy: Policy, paths: readonly string[]): Map<RuleCategory, string[]> {
+function byCategory(policy: Policy, paths: readonly string[], access: Access): Map<RuleCategory, string[]> {
   const decider = new Decider(policy);
   const groups = new Map<RuleCategory, string[]>();
   for (const path of paths) {
-    const category = decider.candidates(path)[0]?.rule.category ?? 'runtime';
+    // The plan has decided already; of the rules that cover the path, the one that says so is its reason.
+    const rule = decider.candidates(path).find((candidate) => candidate.rule.access === access)?.rule;
+    const category = rule?.category ?? 'runtime';
     groups.set(category, [...(groups.get(category) ?? []), path]);
   }
   return groups;
 }
 
-function grouped(policy: Policy, paths: readonly string[]): string[] {
-  const groups = byCategory(policy, paths);
+function grouped(policy: Policy, paths: readonly string[], access: Access): string[] {
+  const groups = byCategory(policy, paths, access);
   return Object.keys(CATEGORY_WORDS).flatMap((key) => {
     const category = key as RuleCategory;
     const members = groups.get(category) ?? [];
@@ -60,16 +62,17 @@ function mountSections(policy: Policy, plan: Plan): Section[] {
     step.op === 'tmpfs' && step.target !== '/' ? [step.target] : [],
   );
   return [
-    ['Can be written', grouped(policy, targets(true))],
-    ['Can be read', grouped(policy, targets(false))],
-    ['Denied although its surroundings are shown', grouped(policy, masked)],
+    ['Can be written', grouped(policy, targets(true), 'write')],
+    ['Can be read', grouped(policy, targets(false), 'read')],
+    ['Denied although its surroundings are shown', grouped(policy, masked, 'none')],
     ['Made fresh and thrown away at the end', fresh.length > 0 ? [fresh.map(escapeText).join(', ')] : []],
     ['Hidden', ['everything else on this machine; other processes; the services of the host']],
   ];
 }
 
 function nameSection({ policy }: LoadedPolicy, { plan, scanComplete }: Planned): Section {
-  const names = new Set(plan.guarded.map(({ components }) => components.join('/')));
+  const rules = new Set(plan.guarded.map(({ rule }) => policy.rules[rule]));
+  const names = new Set([...rules].map((rule) => rule?.origin.text.replace(/^protected /, '') ?? ''));
   const shown = [...names].slice(0, MAX_LISTED).map(escapeText).join(', ');
   const more = names.size > MAX_LISTED ? ` and ${names.size - MAX_LISTED} more` : '';
   return [
@@ -119,8 +122,8 @@ function environmentSection({ plan, dropped }: Planned): Section {
   return [
     'Environment',
     [
-      `${plural(plan.environment.length, 'variable')} passed on`,
-      ...dropped.map(({ name, why }) => `${escapeText(name)} is dropped: ${escapeText(why)}`),
+      `${plural(plan.environment.length, 'variable')} passed on${dropped.length === 0 ? '' : '; left out:'}`,
+      ...new Set(dropped.map(({ name, why }) => `  ${escapeText(name)}: ${escapeText(why)}`)),
     ],
   ];
 }

@@ -4,7 +4,7 @@ import type { Policy } from '../../policy/types.ts';
 import type { Ending } from '../../session/types.ts';
 import type { Output } from '../command.ts';
 import { findHostCommand, hidingRule } from '../command-search.ts';
-import { quoteWord } from './escape.ts';
+import { escapeText, quoteWord } from './escape.ts';
 import { paint } from './style.ts';
 import { shownOrigin, shownPath } from './words.ts';
 
@@ -23,10 +23,12 @@ function hiddenLines(command: string, { policy, cwd, environment }: Surroundings
   const why =
     rule === 'nothing'
       ? 'no rule shows it'
-      : `hidden by ${shownOrigin(rule.origin, policy.homeDir)} (${rule.why})`;
+      : `it is hidden by ${shownOrigin(rule.origin, policy.homeDir)} (${escapeText(rule.why)})`;
   return [
     `why  ${place} exists on the host, but ${why}`,
-    `fix  Show it to the command: --allow ${quoteWord(found.real)}:ro`,
+    rule !== 'nothing' && rule.ceiling
+      ? 'fix  Ask your administrator: no setting of yours can open it'
+      : `fix  Show it to the command: --allow ${quoteWord(found.real)}:ro`,
   ];
 }
 
@@ -48,7 +50,7 @@ export function describeUnstarted(output: Output, ending: Ending, around: Surrou
   const command = quoteWord(ending.command);
   const missing = ending.kind === 'not-found';
   const what = missing ? `command not found: ${command}` : `cannot execute ${command}`;
-  const reason = missing ? '' : (getSystemErrorMap().get(-ending.errno)?.[1] ?? `errno ${ending.kind}`);
+  const reason = missing ? '' : (getSystemErrorMap().get(-ending.errno)?.[1] ?? `error ${ending.errno}`);
   const lines = missing
     ? notFoundLines(ending.command, around)
     : (hiddenLines(ending.command, around) ?? [`why  ${reason}`]);
