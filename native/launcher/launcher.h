@@ -115,6 +115,6 @@ struct place {
 int resolve_place(int root, pid_t pid, int base, const char *path, bool follow, struct place *place);
 
 /* session.c */
-int session_run(const struct spec *spec);
+void session_run(const struct spec *spec);
 
 #endif

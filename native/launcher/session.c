@@ -228,7 +228,7 @@ static void end(struct session *session, int error)
 	close(session->signals);
 }
 
-int session_run(const struct spec *spec)
+void session_run(const struct spec *spec)
 {
 	struct session session = { .spec = spec, .mode = terminal_mode(), .tty = terminal_fd(), .init_fd = -1, .sync = -1 };
 	int error;
@@ -239,7 +239,7 @@ int session_run(const struct spec *spec)
 	if (error < 0) {
 		report_failure("namespaces", -error, "create namespaces");
 		report_number(RECORD_ENDED, 0);
-		return error;
+		return;
 	}
 	error = map_ids(&session);
 	if (error < 0)
@@ -249,5 +249,4 @@ int session_run(const struct spec *spec)
 	if (!error)
 		error = supervise(&session);
 	end(&session, error);
-	return error;
 }

@@ -40,7 +40,9 @@ struct making {
 	uint64_t path;
 	bool follow; /* open() follows a dangling link and makes what it leads to */
 	bool directory;
-	bool arrives; /* rename, link, symlink: what arrives may bring any content with it */
+	bool arrives; /* rename, link, symlink: what arrives may already hold anything */
+	int from_base; /* where it comes from; `from` 0: a new symbolic link */
+	uint64_t from;
 };
 
 static int makings(const struct seccomp_data *data, struct making *out)
@@ -51,46 +53,48 @@ static int makings(const struct seccomp_data *data, struct making *out)
 	switch (data->nr) {
 #ifdef SYS_open
 	case SYS_open:
-		out[0] = (struct making){ cwd, a[0], !(a[1] & (O_EXCL | O_NOFOLLOW)), false, false };
+		out[0] = (struct making){ .base = cwd, .path = a[0], .follow = !(a[1] & (O_EXCL | O_NOFOLLOW)) };
 		return 1;
 	case SYS_creat:
-		out[0] = (struct making){ cwd, a[0], true, false, false };
+		out[0] = (struct making){ .base = cwd, .path = a[0], .follow = true };
 		return 1;
 	case SYS_mkdir:
-		out[0] = (struct making){ cwd, a[0], false, true, false };
+		out[0] = (struct making){ .base = cwd, .path = a[0], .directory = true };
 		return 1;
 	case SYS_mknod:
-		out[0] = (struct making){ cwd, a[0], false, false, false };
+		out[0] = (struct making){ .base = cwd, .path = a[0] };
 		return 1;
 	case SYS_rename:
 	case SYS_link:
+		out[0] = (struct making){ .base = cwd, .path = a[1], .arrives = true, .from_base = cwd, .from = a[0] };
+		return 1;
 	case SYS_symlink:
-		out[0] = (struct making){ cwd, a[1], false, false, true };
+		out[0] = (struct making){ .base = cwd, .path = a[1], .arrives = true };
 		return 1;
 #endif
 	case SYS_openat:
-		out[0] = (struct making){ (int)a[0], a[1], !(a[2] & (O_EXCL | O_NOFOLLOW)), false, false };
+		out[0] = (struct making){ .base = (int)a[0], .path = a[1], .follow = !(a[2] & (O_EXCL | O_NOFOLLOW)) };
 		return 1;
 	case SYS_mkdirat:
-		out[0] = (struct making){ (int)a[0], a[1], false, true, false };
+		out[0] = (struct making){ .base = (int)a[0], .path = a[1], .directory = true };
 		return 1;
 	case SYS_mknodat:
-		out[0] = (struct making){ (int)a[0], a[1], false, false, false };
+		out[0] = (struct making){ .base = (int)a[0], .path = a[1] };
 		return 1;
 	case SYS_symlinkat:
-		out[0] = (struct making){ (int)a[1], a[2], false, false, true };
+		out[0] = (struct making){ .base = (int)a[1], .path = a[2], .arrives = true };
 		return 1;
 	case SYS_linkat:
 #ifdef SYS_renameat
 	case SYS_renameat:
 #endif
-		out[0] = (struct making){ (int)a[2], a[3], false, false, true };
+		out[0] = (struct making){ .base = (int)a[2], .path = a[3], .arrives = true, .from_base = (int)a[0], .from = a[1] };
 		return 1;
 	case SYS_renameat2:
-		out[0] = (struct making){ (int)a[2], a[3], false, false, true };
+		out[0] = (struct making){ .base = (int)a[2], .path = a[3], .arrives = true, .from_base = (int)a[0], .from = a[1] };
 		if (!((uint32_t)a[4] & RENAME_EXCHANGE_FLAG))
 			return 1;
-		out[1] = (struct making){ (int)a[0], a[1], false, false, true };
+		out[1] = (struct making){ .base = (int)a[0], .path = a[1], .arrives = true, .from_base = (int)a[2], .from = a[3] };
 		return 2;
 	default:
 		return 0;
@@ -165,6 +169,28 @@ static bool excepted(const struct guarded_name *guard, const char *directory)
 	return false;
 }
 
+/*
+ * Whether what arrives is a directory or a link: only they can bring a guarded entry along, under the name of the entry's
+ * parent. What cannot be looked at counts as one.
+ */
+static bool brings_more(struct supervisor *supervisor, pid_t pid, const struct making *making)
+{
+	char path[PATH_MAX];
+	struct place place;
+	struct stat st;
+	bool plain;
+
+	if (!making->arrives)
+		return false;
+	if (!making->from || copy_path(pid, making->from, path) < 0 ||
+	    resolve_place(supervisor->root, pid, making->from_base, path, false, &place) < 0)
+		return true;
+	plain = place.name[0] && fstatat(place.parent, place.name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode) &&
+		!S_ISLNK(st.st_mode);
+	close(place.parent);
+	return !plain;
+}
+
 /* The name alone decides almost always; only then is the directory's path looked up. */
 static bool name_concerns(const struct guarded_name *guard, const struct making *making, const char *name)
 {
@@ -179,7 +205,7 @@ static bool name_concerns(const struct guarded_name *guard, const struct making 
 	return false;
 }
 
-static bool guards(const struct guarded_name *guard, const struct making *making, const char *directory, const char *name)
+static bool guards(const struct guarded_name *guard, bool more, const char *directory, const char *name)
 {
 	size_t count = guard->components.count;
 
@@ -187,7 +213,7 @@ static bool guards(const struct guarded_name *guard, const struct making *making
 		return false;
 	if (same_name(guard->components.items[count - 1], name) && ends_with(directory, guard->components.items, count - 1))
 		return true;
-	for (size_t i = 0; making->arrives && i + 1 < count; i++)
+	for (size_t i = 0; more && i + 1 < count; i++)
 		if (same_name(guard->components.items[i], name) && ends_with(directory, guard->components.items, i))
 			return true;
 	return false;
@@ -231,7 +257,7 @@ static int judge(struct supervisor *supervisor, const struct seccomp_notif *requ
 {
 	char path[PATH_MAX], link[64], directory[PATH_MAX];
 	struct place place;
-	bool concerns = false;
+	bool concerns = false, more;
 	int error = copy_path((pid_t)request->pid, making->path, path);
 	ssize_t length;
 
@@ -257,10 +283,11 @@ static int judge(struct supervisor *supervisor, const struct seccomp_notif *requ
 	directory[length] = 0;
 	if (is_opened(supervisor->spec, directory, place.name))
 		return 0;
+	more = brings_more(supervisor, (pid_t)request->pid, making);
 	for (size_t i = 0; i < supervisor->spec->guarded_count; i++) {
 		const struct guarded_name *guard = &supervisor->spec->guarded[i];
 
-		if (name_concerns(guard, making, place.name) && guards(guard, making, directory, place.name)) {
+		if (name_concerns(guard, making, place.name) && guards(guard, more, directory, place.name)) {
 			tell(supervisor, request, guard->rule, directory, place.name);
 			return -EACCES;
 		}

@@ -111,6 +111,7 @@ export async function planFor(loaded: LoadedPolicy, target: Target, options: Run
 /** Records of a run, folded into what became of it. */
 class Progress {
   readonly applied = new Set<string>();
+  started = false;
   failure: FailureRecord | undefined;
   ending: Ending | undefined;
   readonly #command: string;
@@ -121,6 +122,7 @@ class Progress {
 
   take(record: LauncherRecord): void {
     if (record.kind === 'applied') this.applied.add(record.step);
+    if (record.kind === 'started') this.started = true;
     if (record.kind === 'failure') this.failure ??= record;
     if (record.kind === 'exited') this.ending ??= { kind: 'exited', code: record.code };
     if (record.kind === 'killed') this.ending ??= { kind: 'killed', signal: record.signal };
@@ -219,6 +221,7 @@ async function carryOut(
   });
   events.onStarted?.({ signal: (name) => launcher.signal(name) }, launcher.pid);
   await run.finally(stopWatchdog);
+  if (progress.failure && !progress.started) throw setupError(progress.failure);
   const after = await launcher.scan(request.roots, request.patterns);
   await guard.sweep(scanMatches(policy, after.hits));
   if (progress.failure) throw setupError(progress.failure);

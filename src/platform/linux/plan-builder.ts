@@ -1,7 +1,7 @@
 /** Joins the parts of a plan: what the launcher is told to do for one run. Pure. */
 import type { HostFacts } from '../../policy/host-facts.ts';
 import type { LimitName, Policy } from '../../policy/types.ts';
-import type { Capabilities } from './capabilities.ts';
+import type { Capabilities, IdRange } from './capabilities.ts';
 import { guardNames, openedPaths } from './guarded-names.ts';
 import { planLandlock } from './landlock-plan.ts';
 import { planMounts } from './mount-plan.ts';
@@ -32,14 +32,14 @@ export interface PlanInput {
 }
 
 /** RLIMIT_* of asm-generic/resource.h, the same on x86-64 and arm64. */
-const RLIMIT = { CPU: 0, FSIZE: 1, CORE: 4, NPROC: 6, NOFILE: 7, AS: 9 } as const;
+const RLIMIT = { CPU: 0, FSIZE: 1, CORE: 4, NPROC: 6, NOFILE: 7, DATA: 2 } as const;
 
 const LIMITED: Readonly<Partial<Record<LimitName, number>>> = {
   cpuTime: RLIMIT.CPU,
   fileSize: RLIMIT.FSIZE,
   processes: RLIMIT.NPROC,
   openFiles: RLIMIT.NOFILE,
-  memory: RLIMIT.AS,
+  memory: RLIMIT.DATA,
 };
 
 export function buildPlan(input: PlanInput): Plan {
@@ -63,12 +63,16 @@ export function buildPlan(input: PlanInput): Plan {
 }
 
 /**
- * Every id stays what it is, so that files keep their owners. Root maps all ids (user_namespaces(7)), for files of other
- * users in the project; anyone else may map only themselves, and must give up setgroups first.
+ * Every id stays what it is, so that files keep their owners. Root maps all ids there are (user_namespaces(7)), for
+ * files of other users in the project; anyone else may map only themselves, and must give up setgroups first.
  */
-function identity({ uid, gid }: Capabilities): Pick<Plan, 'uidMap' | 'gidMap' | 'denySetgroups'> {
-  if (uid === 0) return { uidMap: '0 0 4294967295', gidMap: '0 0 4294967295', denySetgroups: false };
+function identity({ uid, gid, uids, gids }: Capabilities): Pick<Plan, 'uidMap' | 'gidMap' | 'denySetgroups'> {
+  if (uid === 0) return { uidMap: mapOf(uids), gidMap: mapOf(gids), denySetgroups: false };
   return { uidMap: `${uid} ${uid} 1`, gidMap: `${gid} ${gid} 1`, denySetgroups: true };
+}
+
+function mapOf(ranges: readonly IdRange[]): string {
+  return ranges.map(({ first, count }) => `${first} ${first} ${count}`).join('\n');
 }
 
 /** The limits that the kernel has an rlimit for; `wallTime` is kept by the session. */

@@ -35,6 +35,8 @@ export const FACTS: HostFacts = {
 export const CAPABILITIES: Capabilities = {
   uid: 1000,
   gid: 1000,
+  uids: [{ first: 0, count: 4294967295 }],
+  gids: [{ first: 0, count: 4294967295 }],
   landlockAbi: 7,
   arch: 'x64',
   kernel: '6.15.0',
