@@ -1,70 +1,18 @@
-/** Writes plans that the launcher accepts as seeds for the fuzzer: `node make-corpus.mjs DIRECTORY`. */
+/** Writes the seeds of the fuzzer as files: `node make-corpus.mjs DIRECTORY`. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const [directory] = process.argv.slice(2);
 const { outputFiles } = await build({
-  entryPoints: [fileURLToPath(new URL('../../src/platform/linux/plan-codec.ts', import.meta.url))],
+  entryPoints: [fileURLToPath(new URL('seed-plans.ts', import.meta.url))],
   bundle: true,
   write: false,
   format: 'esm',
   platform: 'node',
 });
-const { encodePlan } = await import(
-  `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`
-);
-
-const small = {
-  namespaces: 0x7e020000,
-  uidMap: '1000 1000 1',
-  gidMap: '1000 1000 1',
-  denySetgroups: true,
-  hostname: 'pinfold',
-  mounts: [{ op: 'tmpfs', target: '/', mode: 0o755 }],
-  guarded: [],
-  rlimits: [],
-  environment: [],
-  argv: ['true'],
-  cwd: '/',
-};
-
-const large = {
-  ...small,
-  mounts: [
-    { op: 'tmpfs', target: '/', mode: 0o755, sizeBytes: 1 << 20, noexec: true },
-    { op: 'bind', source: '/usr', target: '/usr', writable: false },
-    { op: 'bind', source: '/home/u/p', target: '/home/u/p', writable: true, optional: true, noexec: true },
-    { op: 'bind', source: '/dev/null', target: '/dev/null', writable: true, devices: true },
-    { op: 'mask', target: '/home/u/p/.env' },
-    { op: 'directory', path: '/tmp', mode: 0o1777 },
-    { op: 'symlink', path: '/bin', to: 'usr/bin' },
-    { op: 'file', path: '/etc/hostname', mode: 0o644, content: 'pinfold\n' },
-    { op: 'proc', target: '/proc' },
-    { op: 'devpts', target: '/dev/pts' },
-    { op: 'console', target: '/dev/console' },
-    { op: 'seal', target: '/' },
-  ],
-  landlock: {
-    handledFs: 0xffffn,
-    handledNet: 3n,
-    scoped: 3n,
-    rules: [
-      { path: '/usr', access: 0xdn },
-      { path: '/home/u/p', access: 0xffffn },
-    ],
-  },
-  seccomp: { program: new Uint8Array(16).fill(6), notify: true },
-  guarded: [
-    { components: ['.git', 'hooks'], root: '/home/u/p', except: ['node_modules'], kind: 'any', rule: 3 },
-    { components: ['.git'], root: '/home/u/p', except: [], kind: 'file', rule: 4 },
-  ],
-  rlimits: [{ resource: 7, soft: 1024n, hard: 4096n }],
-  environment: ['PATH=/usr/bin', 'HOME=/home/u'],
-  argv: ['sh', '-c', 'true'],
-  cwd: '/home/u/p',
-};
+const source = Buffer.from(outputFiles[0].contents).toString('base64');
+const { seeds } = await import(`data:text/javascript;base64,${source}`);
 
 mkdirSync(directory, { recursive: true });
-for (const [name, plan] of Object.entries({ small, large }))
-  writeFileSync(`${directory}/${name}`, encodePlan(plan));
+for (const [name, bytes] of Object.entries(seeds)) writeFileSync(`${directory}/${name}`, bytes);

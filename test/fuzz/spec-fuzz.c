@@ -55,6 +55,7 @@ static void touch(const struct spec *spec)
 		touched += spec->filter[i];
 	for (size_t i = 0; i < spec->limit_count; i++)
 		touched += spec->limits[i].soft;
+	touch_list(&spec->opened);
 	touch_list(&spec->environment);
 	touch_list(&spec->argv);
 }

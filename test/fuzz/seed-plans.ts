@@ -1,0 +1,61 @@
+/** Plans that the launcher accepts, between them with every kind of field: where the fuzzer begins. */
+import type { Plan } from '../../src/platform/linux/plan.ts';
+import { encodePlan } from '../../src/platform/linux/plan-codec.ts';
+
+const small: Plan = {
+  namespaces: 0x7e020000,
+  uidMap: '1000 1000 1',
+  gidMap: '1000 1000 1',
+  denySetgroups: true,
+  hostname: 'pinfold',
+  mounts: [{ op: 'tmpfs', target: '/', mode: 0o755 }],
+  guarded: [],
+  opened: [],
+  opened: [],
+  rlimits: [],
+  environment: [],
+  argv: ['true'],
+  cwd: '/',
+};
+
+const large: Plan = {
+  ...small,
+  mounts: [
+    { op: 'tmpfs', target: '/', mode: 0o755, sizeBytes: 1 << 20, noexec: true },
+    { op: 'bind', source: '/usr', target: '/usr', writable: false },
+    { op: 'bind', source: '/home/u/p', target: '/home/u/p', writable: true, optional: true, noexec: true },
+    { op: 'bind', source: '/dev/null', target: '/dev/null', writable: true, devices: true },
+    { op: 'mask', target: '/home/u/p/.env' },
+    { op: 'directory', path: '/tmp', mode: 0o1777 },
+    { op: 'symlink', path: '/bin', to: 'usr/bin' },
+    { op: 'file', path: '/etc/hostname', mode: 0o644, content: 'pinfold\n' },
+    { op: 'proc', target: '/proc' },
+    { op: 'devpts', target: '/dev/pts' },
+    { op: 'console', target: '/dev/console' },
+    { op: 'seal', target: '/' },
+  ],
+  landlock: {
+    handledFs: 0xffffn,
+    handledNet: 3n,
+    scoped: 3n,
+    rules: [
+      { path: '/usr', access: 0xdn },
+      { path: '/home/u/p', access: 0xffffn },
+    ],
+  },
+  seccomp: { program: new Uint8Array(16).fill(6), notify: true },
+  guarded: [
+    { components: ['.git', 'hooks'], root: '/home/u/p', except: ['node_modules'], kind: 'any', rule: 3 },
+    { components: ['.git'], root: '/home/u/p', except: [], kind: 'file', rule: 4 },
+  ],
+  opened: ['/home/u/p/.git/hooks'],
+  rlimits: [{ resource: 7, soft: 1024n, hard: 4096n }],
+  environment: ['PATH=/usr/bin', 'HOME=/home/u'],
+  argv: ['sh', '-c', 'true'],
+  cwd: '/home/u/p',
+};
+
+export const seeds: Readonly<Record<string, Uint8Array>> = {
+  small: encodePlan(small),
+  large: encodePlan(large),
+};
