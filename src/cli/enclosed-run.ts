@@ -82,6 +82,7 @@ async function record(
           session?.started(launcherPid === undefined ? undefined : identify(launcherPid));
           onStarted(control);
         },
+        onEnforced: (enforcement) => session?.enforced(enforcement),
         onGuarded: (report) => session?.append({ kind: 'guarded', ...report }),
       },
     );

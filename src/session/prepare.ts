@@ -5,6 +5,7 @@ import { findHome, gatherHostFacts } from '../host/host-facts.ts';
 import { resolveProject } from '../host/project.ts';
 import { resolvePolicy } from '../host/resolve.ts';
 import { mergePolicy } from '../policy/merge.ts';
+import { withoutWidening } from '../policy/merge-paths.ts';
 import type { SettingsLayer } from '../policy/types.ts';
 import type { LoadedPolicy, PolicyRequest } from './types.ts';
 
@@ -45,6 +46,9 @@ export async function loadPolicy(request: PolicyRequest): Promise<LoadedPolicy> 
     now: new Date(),
     ...(request.profile !== undefined && { profile: request.profile }),
   });
-  const policy = await resolvePolicy({ ...merged, notices: [...loaded.notices, ...merged.notices] });
+  // Once more after links were followed: an untrusted entry may name the target of a link that a person denied.
+  const policy = withoutWidening(
+    await resolvePolicy({ ...merged, notices: [...loaded.notices, ...merged.notices] }),
+  );
   return { policy, layers, facts };
 }

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SandboxError } from '../errors.ts';
 import { findExisting, followMatches } from '../host/existing.ts';
+import type { Enforcement } from '../platform/backend.ts';
 import { type Capabilities, probeCapabilities } from '../platform/linux/capabilities.ts';
 import { enforcementOf, setupError } from '../platform/linux/enforcement.ts';
 import { Launcher } from '../platform/linux/launcher.ts';
@@ -44,6 +45,8 @@ export interface SessionPlace {
 export interface RunEvents {
   onPlanned?(planned: Planned): SessionPlace;
   onStarted?(control: RunControl, launcherPid: number | undefined): void;
+  /** Every mechanism is in force and the command has been started. */
+  onEnforced?(enforcement: readonly Enforcement[]): void;
   onGuarded?(report: GuardReport): void;
 }
 
@@ -215,8 +218,10 @@ async function carryOut(
   const stopWatchdog = startWatchdog(launcher, policy.limits.wallTime?.value, () => {
     timedOut = true;
   });
+  const enforced = () => enforcementOf(planned.plan, progress.applied, planned.capabilities.landlockAbi);
   const run = launcher.run(planned.plan, (record) => {
     progress.take(record as LauncherRecord);
+    if (record.kind === 'started') events.onEnforced?.(enforced());
     if (record.kind === 'guarded') tell(guardReport(loaded, record));
   });
   events.onStarted?.({ signal: (name) => launcher.signal(name) }, launcher.pid);
@@ -231,7 +236,7 @@ async function carryOut(
   return {
     sessionId: place.id,
     ending: progress.ending,
-    enforcement: enforcementOf(planned.plan, progress.applied, planned.capabilities.landlockAbi),
+    enforcement: enforced(),
     guarded: reports,
     breached: guard.caught > 0,
     ...(timedOut ? { timedOut: true as const } : {}),

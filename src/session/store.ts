@@ -75,6 +75,12 @@ export class OpenSession {
     this.#log.append({ kind: 'started', argv: this.#record.argv, cwd: this.#record.cwd });
   }
 
+  /** What holds the command, for whoever asks while it runs. */
+  enforced(enforcement: readonly Enforcement[]): void {
+    this.#record = { ...this.#record, enforcement };
+    this.#save();
+  }
+
   append(event: SessionEvent): void {
     this.#log.append(event);
   }

@@ -1,4 +1,5 @@
 /** Reads a glob as names: its alternatives, its components, and each component in the words of fnmatch(3). */
+import { compileComponent } from '../../policy/glob-component.ts';
 
 /** Every pattern that the braces of a glob stand for, split into components. Braces without a comma mean themselves. */
 export function alternativesOf(pattern: string): string[][] {
@@ -39,9 +40,9 @@ export function hasWildcard(name: string): boolean {
   return /[*?[]/.test(name.replace(/\\./g, ''));
 }
 
-/** A component as the launcher matches it, with FNM_NOESCAPE: an escaped wildcard becomes a class of itself. */
+/** A component as the launcher matches it: by bytes and with FNM_NOESCAPE, so in places it takes in a little more. */
 export function fnmatchOf(name: string): string {
-  return name.replace(/\\(.)/gs, (_, char: string) => escapeName(char)).replaceAll('[^', '[!');
+  return compileComponent(name, false).fnmatch;
 }
 
 /** A literal name as a pattern that matches only itself. */
