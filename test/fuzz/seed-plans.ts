@@ -11,7 +11,6 @@ const small: Plan = {
   mounts: [{ op: 'tmpfs', target: '/', mode: 0o755 }],
   guarded: [],
   opened: [],
-  opened: [],
   rlimits: [],
   environment: [],
   argv: ['true'],
