@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { pinfold } from '../fixtures/as-user.ts';
 import { alive, childrenOf, mountsOf, processesWith, treeOf, until } from '../fixtures/host-tree.ts';
 import { finished, makeWorld, people, type World } from '../fixtures/world.ts';
 
@@ -132,7 +133,6 @@ describe.each(people)('as $label', (person) => {
   });
 
   test('closed standard streams are no hole and no crash', async () => {
-    const { pinfold } = await import('../fixtures/as-user.ts');
     const argv = [...pinfold(), 'run', '--mode', 'strict', '--', 'true'];
     for (const closing of ['<&-', '>&-', '2>&-', '<&- >&- 2>&-']) {
       const ran = await world.run(['sh', '-c', `exec "$@" ${closing}`, 'sh', ...argv]);

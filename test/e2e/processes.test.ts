@@ -1,7 +1,7 @@
 /** Processes: the command sees its own tree, and nothing of the host's can be seen, signalled, traced or inherited. */
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { pinfold } from '../fixtures/as-user.ts';
 import { alive, processesWith, until } from '../fixtures/host-tree.ts';
 import { type Act, makeWorld, people, type World } from '../fixtures/world.ts';
 
@@ -76,41 +76,20 @@ describe.each(people)('as $label', (person) => {
     expect(ran).toMatchObject({ code: 0, stdout: `cat\n${world.project}\n` });
   });
 
-  test('descriptors that the caller holds open are not inherited', async () => {
-    const held = Array.from({ length: 38 }, () => openSync(`${world.outside}/canary`, 'r'));
-    try {
-      const script = 'exec 3<$1 4<$1 5<$1 6<$1 7<$1 8<$1 9<$1; shift; exec "$@"';
-      const argv = [
-        world.node,
-        (await import('../fixtures/as-user.ts')).pinfold()[1]!,
-        'run',
-        '--mode',
-        'strict',
-      ];
-      const full = ['--allow', `${world.root}/bin:ro`, '--', world.probe, 'descriptors'];
-      const outside = await world.run([
-        'bash',
-        '-c',
-        script,
-        'bash',
-        `${world.outside}/canary`,
-        world.probe,
-        'descriptors',
-      ]);
-      expect(outside.stdout).toContain('3,4,5,6,7,8,9');
-      const inside = await world.run([
-        'bash',
-        '-c',
-        script,
-        'bash',
-        `${world.outside}/canary`,
-        ...argv,
-        ...full,
-      ]);
-      expect(inside).toMatchObject({ code: 0, stdout: 'ok\n' });
-    } finally {
-      for (const descriptor of held) closeSync(descriptor);
-    }
+  test('descriptors 3 to 40 that the caller holds open are not inherited', async () => {
+    const holding = [
+      'import os, sys',
+      'held = os.open(sys.argv[1], os.O_RDONLY)',
+      'os.set_inheritable(held, True)',
+      '[os.dup2(held, number) for number in range(3, 41)]',
+      'os.execvp(sys.argv[2], sys.argv[2:])',
+    ].join('\n');
+    const canary = `${world.outside}/canary`;
+    const held = async (...argv: readonly string[]): Promise<string> =>
+      (await world.run(['python3', '-c', holding, canary, ...argv])).stdout;
+    expect(await held(world.probe, 'descriptors')).toMatch(/^ok:3,4,.*,39,40[,\n]/);
+    const run = ['run', '--mode', 'strict', '--allow', `${world.root}/bin:ro`, '--'];
+    expect(await held(...pinfold(), ...run, world.probe, 'descriptors')).toBe('ok\n');
   });
 
   test('a background child ends with the command', async () => {

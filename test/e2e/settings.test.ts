@@ -1,6 +1,7 @@
 /** Settings that cannot be understood stop the run before the command starts; those that can are obeyed. */
 import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { pinfold } from '../fixtures/as-user.ts';
 import { CANARY, makeWorld, people, type World } from '../fixtures/world.ts';
 
 describe.each(people)('as $label', (person) => {
@@ -142,7 +143,7 @@ describe.each(people)('as $label', (person) => {
 
   test('a host without user namespaces is told so and nothing runs', async () => {
     // A namespace whose limit of further user namespaces is zero stands for such a host.
-    const command = (await import('../fixtures/as-user.ts')).pinfold();
+    const command = pinfold();
     const script = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"';
     const argv = [
       'unshare',

@@ -1,5 +1,6 @@
 /** A terminal that feels native: job control, resize, raw mode and names work as they do without Pinfold. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { pinfold } from '../fixtures/as-user.ts';
 import { processesWith, until } from '../fixtures/host-tree.ts';
 import { onTerminal, type Step, sandboxed } from '../fixtures/terminal.ts';
 import { makeWorld, people, type World } from '../fixtures/world.ts';
@@ -205,7 +206,6 @@ describe.each(people)('as $label', (person) => {
   });
 
   test('pinfold shell is an interactive shell inside', async () => {
-    const { pinfold } = await import('../fixtures/as-user.ts');
     const steps: Step[] = [
       { send: 'echo "at:$PWD"; ls ../outside; exit 6\n' },
       { expect: `at:${world.project}` },

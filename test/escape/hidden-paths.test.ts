@@ -1,6 +1,7 @@
 /** Ways round a hidden, denied or read-only path: other names for it, descriptors, links, moved ancestors, swapped starts. */
 import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { pinfold } from '../fixtures/as-user.ts';
 import { treeOf } from '../fixtures/host-tree.ts';
 import { type Act, CANARY, makeWorld, people, type World } from '../fixtures/world.ts';
 
@@ -173,7 +174,6 @@ describe.each(people)('as $label', (person) => {
   });
 
   test('Pinfold inside Pinfold does not widen', async () => {
-    const { pinfold } = await import('../fixtures/as-user.ts');
     const install = pinfold()[1]!.replace(/\/dist\/[^/]*$/, '');
     const nested = [
       ...pinfold(),

@@ -1,5 +1,5 @@
 /** Absent names that the host would run by itself: no syscall, no route and no race brings one into being. */
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Act, compileFixture, makeWorld, people, type World } from '../fixtures/world.ts';
@@ -139,8 +139,6 @@ describe.each(people)('as $label', (person) => {
   test('a thread that rewrites the path during the refused call wins nothing that stays', async () => {
     const race = await compileFixture('race');
     const program = `${world.root}/bin/race`;
-    await world.run(['true']);
-    const { copyFileSync, chmodSync } = await import('node:fs');
     copyFileSync(race, program);
     chmodSync(program, 0o755);
     const guarded = `${world.project}/.mcp.json`;
