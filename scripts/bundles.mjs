@@ -1,6 +1,16 @@
 /** Bundles `src/` into `dist/`: two CommonJS files for the command line, and the library in both module formats. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
 import { seccompPrograms } from './seccomp-programs.mjs';
 
@@ -28,7 +38,7 @@ const CJS_META = "const __pinfoldUrl = require('node:url').pathToFileURL(__filen
 function outputs(root) {
   const commandLine = { format: 'cjs', plugins: [lazyCommands(root)] };
   return [
-    { entry: 'src/cli/main.ts', file: 'dist/pinfold.cjs', shebang: true, ...commandLine },
+    { entry: 'src/cli/main.ts', file: 'dist/main.cjs', ...commandLine },
     { entry: 'src/cli/commands/index.ts', file: 'dist/commands.cjs', ...commandLine },
     { entry: 'src/index.ts', file: 'dist/index.cjs', format: 'cjs' },
     { entry: 'src/index.ts', file: 'dist/index.js', format: 'esm' },
@@ -44,11 +54,8 @@ async function loadBundler() {
   }
 }
 
-function settings(root, bundler, { entry, file, format, shebang, plugins }) {
+function settings(root, bundler, { entry, file, format, plugins }) {
   const cjs = format === 'cjs';
-  const banner = [shebang ? '#!/usr/bin/env node' : '', cjs ? CJS_META : '']
-    .filter((line) => line !== '')
-    .join('\n');
   return {
     absWorkingDir: root,
     entryPoints: [entry],
@@ -72,7 +79,7 @@ function settings(root, bundler, { entry, file, format, shebang, plugins }) {
           'import.meta.filename': '__filename',
         }
       : {},
-    banner: banner === '' ? {} : { js: banner },
+    banner: cjs ? { js: CJS_META } : {},
     logLevel: 'warning',
   };
 }
@@ -97,9 +104,31 @@ export async function buildBundles(root) {
   await Promise.all(
     wanted.map(async (output) => {
       const { outputFiles } = await bundler.build(settings(root, bundler, output));
-      replaceFile(`${root}/${output.file}`, outputFiles[0].contents, output.shebang ? 0o755 : 0o644);
+      replaceFile(`${root}/${output.file}`, outputFiles[0].contents, 0o644);
     }),
   );
+  replaceFile(`${root}/dist/pinfold.cjs`, readFileSync(`${root}/scripts/entry.cjs`), 0o755);
+  writeCodeCache(root);
+}
+
+/**
+ * Runs the command line once in a throwaway home and keeps what V8 compiled. It fits the Node that built it; another one
+ * rejects it and compiles anew, so a failure here costs milliseconds later and nothing else.
+ */
+function writeCodeCache(root) {
+  const home = mkdtempSync(`${tmpdir()}/pinfold-build-`);
+  const cache = `${home}/main.cache`;
+  const project = `${home}/project`;
+  mkdirSync(project);
+  spawnSync(process.execPath, [`${root}/scripts/code-cache.cjs`, `${root}/dist/main.cjs`, cache], {
+    cwd: project,
+    env: { PATH: process.env.PATH, HOME: home },
+    stdio: 'ignore',
+    timeout: 30_000,
+  });
+  if (existsSync(cache)) replaceFile(`${root}/dist/main.cache`, readFileSync(cache), 0o644);
+  else rmSync(`${root}/dist/main.cache`, { force: true });
+  rmSync(home, { recursive: true, force: true });
 }
 
 /** The declarations of the library, one file per source file. */

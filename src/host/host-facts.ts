@@ -1,5 +1,5 @@
 /** Gathers everything the policy core needs to know of this host. */
-import { lstat, mkdir, realpath, stat } from 'node:fs/promises';
+import { lstatSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,7 +27,7 @@ const GIT_FILES = ['.gitconfig', '.config/git/config', '.config/git/ignore', '.c
 
 export async function gatherHostFacts(request: HostFactsRequest): Promise<HostFacts> {
   const { environment, projectDir } = request;
-  const homeDir = await realpath(request.homeDir ?? (await findHome(environment)));
+  const homeDir = realpathSync(request.homeDir ?? (await findHome(environment)));
   const searchPath = environment.PATH ?? '';
   const dataDir = await makeDirectory(
     ownDirectory(environment, 'XDG_DATA_HOME', join(homeDir, '.local/share')),
@@ -60,9 +60,9 @@ export async function gatherHostFacts(request: HostFactsRequest): Promise<HostFa
 /** The home directory: `$HOME` where it is absolute and exists, as every tool has it; else what passwd(5) says. */
 export async function findHome(environment: Environment): Promise<string> {
   const said = environment.HOME;
-  if (said !== undefined && isAbsolute(said) && (await isDirectory(said))) return await realpath(said);
+  if (said !== undefined && isAbsolute(said) && (await isDirectory(said))) return realpathSync(said);
   const { homedir } = userInfo();
-  if (await isDirectory(homedir)) return await realpath(homedir);
+  if (await isDirectory(homedir)) return realpathSync(homedir);
   throw new SandboxError('ERR_STATE_UNWRITABLE', {
     what: 'Cannot find the home directory',
     why: `neither $HOME nor ${homedir} (passwd) is a directory`,
@@ -78,8 +78,8 @@ function ownDirectory(environment: Environment, variable: string, fallback: stri
 
 async function makeDirectory(path: string): Promise<string> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
-    return await realpath(path);
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    return realpathSync(path);
   } catch (cause) {
     throw new SandboxError('ERR_STATE_UNWRITABLE', {
       what: `Cannot make ${path}`,
@@ -101,7 +101,7 @@ async function findGitConfig(homeDir: string): Promise<GitFile[]> {
     const path = join(homeDir, name);
     const trail = followLinks(path);
     if (trail.kind !== 'found') continue;
-    if ((await lstat(trail.path)).isFile()) files.push({ path, real: trail.path });
+    if (lstatSync(trail.path).isFile()) files.push({ path, real: trail.path });
   }
   return files;
 }
@@ -115,7 +115,7 @@ async function placeHomeFiles(
   for (const { path, real } of files) {
     const relative = path.slice(homeDir.length + 1);
     // macOS mounts nothing: there the settings are read where they are.
-    if (process.platform === 'linux') await makeMountPoint(privateHome, relative);
+    if (process.platform === 'linux') makeMountPoint(privateHome, relative);
     placed.push({ source: real, target: join(privateHome, relative) });
   }
   return placed;
@@ -123,22 +123,18 @@ async function placeHomeFiles(
 
 /** The nearest directory above this file that is a package of its own. */
 async function findInstallDir(): Promise<string> {
-  const here = await realpath(dirname(fileURLToPath(import.meta.url)));
+  const here = realpathSync(dirname(fileURLToPath(import.meta.url)));
   for (let directory = here; directory !== '/'; directory = dirname(directory)) {
-    if (
-      await stat(join(directory, 'package.json')).then(
-        (state) => state.isFile(),
-        () => false,
-      )
-    )
-      return directory;
+    if (statSync(join(directory, 'package.json'), { throwIfNoEntry: false })?.isFile()) return directory;
   }
   return here;
 }
 
 async function isDirectory(path: string): Promise<boolean> {
-  return await stat(path).then(
-    (state) => state.isDirectory(),
-    () => false,
-  );
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    // ENOENT, EACCES, ELOOP: in each case no directory that could be used.
+    return false;
+  }
 }

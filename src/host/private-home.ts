@@ -1,7 +1,15 @@
 /** The private home of a project: made once, kept between sessions, and given places to mount the person's git settings. */
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { chmod, type FileHandle, lstat, mkdir, open, rename, unlink } from 'node:fs/promises';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  unlinkSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { SandboxError } from '../errors.ts';
 
@@ -17,14 +25,14 @@ export function privateHomeName(projectDir: string): string {
 }
 
 /** Makes the private home (0700) and returns it. `dataDir` is a real path. */
-export async function makePrivateHome(dataDir: string, projectDir: string): Promise<string> {
+export function makePrivateHome(dataDir: string, projectDir: string): string {
   const homes = join(dataDir, 'homes');
   const home = join(homes, privateHomeName(projectDir));
   try {
-    await mkdir(home, { recursive: true, mode: 0o700 });
-    if (!(await lstat(home)).isDirectory()) throw new Error('it is not a directory');
-    await chmod(homes, 0o700);
-    await chmod(home, 0o700);
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    if (!lstatSync(home).isDirectory()) throw new Error('it is not a directory');
+    chmodSync(homes, 0o700);
+    chmodSync(home, 0o700);
   } catch (cause) {
     throw new SandboxError('ERR_STATE_UNWRITABLE', {
       what: `Cannot make the private home ${home}`,
@@ -43,47 +51,49 @@ export async function makePrivateHome(dataDir: string, projectDir: string): Prom
  * (`.config -> ~/.ssh`). Each component is opened with O_NOFOLLOW and the next is reached through that descriptor,
  * which no rename can move; whatever is not what it should be is put aside.
  */
-export async function makeMountPoint(privateHome: string, relative: string): Promise<void> {
+export function makeMountPoint(privateHome: string, relative: string): void {
   const names = relative.split('/');
   const last = names.pop()!;
-  let directory = await open(privateHome, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  let directory = openSync(privateHome, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   try {
     for (const name of names) {
-      const next = await openDirectory(directory, name);
-      await directory.close();
+      const next = openDirectory(directory, name);
+      closeSync(directory);
       directory = next;
     }
-    await makeFile(directory, last);
+    makeFile(directory, last);
   } finally {
-    await directory.close();
+    closeSync(directory);
   }
 }
 
 /** Node has no openat(2); the kernel offers the same through /proc/self/fd (proc_pid_fd(5)). */
-function beneath(directory: FileHandle, name: string): string {
-  return `/proc/self/fd/${directory.fd}/${name}`;
+function beneath(directory: number, name: string): string {
+  return `/proc/self/fd/${directory}/${name}`;
 }
 
-async function openDirectory(directory: FileHandle, name: string): Promise<FileHandle> {
+function openDirectory(directory: number, name: string): number {
   const path = beneath(directory, name);
-  const state = await lstat(path).catch(() => undefined);
-  if (state && !state.isDirectory()) await unlink(path);
-  await mkdir(path, { mode: 0o700 }).catch(ignoreExisting);
-  return await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  const state = lstatSync(path, { throwIfNoEntry: false });
+  if (state && !state.isDirectory()) unlinkSync(path);
+  unlessExisting(() => mkdirSync(path, { mode: 0o700 }));
+  return openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 }
 
-async function makeFile(directory: FileHandle, name: string): Promise<void> {
+function makeFile(directory: number, name: string): void {
   const path = beneath(directory, name);
-  const state = await lstat(path).catch(() => undefined);
+  const state = lstatSync(path, { throwIfNoEntry: false });
   if (state?.isFile()) return;
-  if (state?.isDirectory()) await rename(path, `${path}.aside-${Date.now().toString(36)}`);
-  else if (state) await unlink(path);
-  const file = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600).catch(ignoreExisting);
-  await file?.close();
+  if (state?.isDirectory()) renameSync(path, `${path}.aside-${Date.now().toString(36)}`);
+  else if (state) unlinkSync(path);
+  unlessExisting(() => closeSync(openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)));
 }
 
 /** Another session of the same project may have made it just now; the launcher refuses what is not a plain file. */
-function ignoreExisting(error: unknown): undefined {
-  if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  return undefined;
+function unlessExisting(make: () => void): void {
+  try {
+    make();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }

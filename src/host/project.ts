@@ -1,5 +1,6 @@
 /** Finds the project directory of a run; fixed before the command starts. */
-import { access, constants, lstat, realpath, stat } from 'node:fs/promises';
+import { lstatSync } from 'node:fs';
+import { access, constants, realpath, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { SandboxError } from '../errors.ts';
 
@@ -20,7 +21,7 @@ export async function resolveProject({ cwd, projectDir, homeDir }: ProjectReques
   const home = await realpath(homeDir).catch(() => homeDir);
   // The walk ends below home and `/`: `~/.claude` exists for everyone who uses Claude Code.
   for (let directory = start; directory !== '/' && directory !== home; directory = dirname(directory)) {
-    if (await hasMarker(directory)) return directory;
+    if (hasMarker(directory)) return directory;
   }
   if (start !== '/' && start !== home) return start;
   throw new SandboxError('ERR_PROJECT_INVALID', {
@@ -53,14 +54,13 @@ async function realDirectory(path: string, written: string): Promise<string> {
   }
 }
 
-async function hasMarker(directory: string): Promise<boolean> {
-  const found = await Promise.all(
-    MARKERS.map((name) =>
-      lstat(join(directory, name)).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  );
-  return found.includes(true);
+function hasMarker(directory: string): boolean {
+  return MARKERS.some((name) => {
+    try {
+      return lstatSync(join(directory, name), { throwIfNoEntry: false }) !== undefined;
+    } catch {
+      // ENOTDIR, EACCES: nothing there that could mark a project.
+      return false;
+    }
+  });
 }

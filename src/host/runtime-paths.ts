@@ -1,5 +1,5 @@
 /** Finds what every program needs of the host: the system directories, the harmless parts of /etc, PATH outside home. */
-import { lstat, readdir, readlink } from 'node:fs/promises';
+import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { RuntimePath } from '../policy/host-facts.ts';
 import { isBeneath } from './containment.ts';
@@ -77,7 +77,7 @@ export interface RuntimeRequest {
 export async function findRuntime(request: RuntimeRequest = {}): Promise<RuntimePath[]> {
   const found = new Map<string, RuntimePath>();
   const add = async (path: string, why: string) => {
-    for (const each of await describe(path, why)) if (!found.has(each.path)) found.set(each.path, each);
+    for (const each of describe(path, why)) if (!found.has(each.path)) found.set(each.path, each);
   };
   for (const path of SYSTEM_DIRECTORIES) await add(path, 'programs and libraries of the system');
   for (const [path, why] of await findEtc()) await add(path, why);
@@ -88,11 +88,11 @@ export async function findRuntime(request: RuntimeRequest = {}): Promise<Runtime
 
 async function findEtc(): Promise<(readonly [string, string])[]> {
   const entries: (readonly [string, string])[] = [];
-  for (const name of await namesIn('/etc')) {
+  for (const name of namesIn('/etc')) {
     const known = ETC.find(([pattern]) => pattern.test(name));
     if (known) entries.push([join('/etc', name), known[1]]);
   }
-  for (const name of await namesIn('/etc/ssl')) {
+  for (const name of namesIn('/etc/ssl')) {
     if (name !== 'private') entries.push([join('/etc/ssl', name), 'certificates of public authorities']);
   }
   return [...entries, ...ETC_NESTED];
@@ -127,16 +127,16 @@ function widen(path: string): string | undefined {
 }
 
 /** A link is described twice: as the link to make again, and as the place it leads to, so that it leads somewhere. */
-async function describe(path: string, why: string): Promise<RuntimePath[]> {
+function describe(path: string, why: string): RuntimePath[] {
   try {
-    if (!(await lstat(path)).isSymbolicLink()) {
+    if (!lstatSync(path).isSymbolicLink()) {
       const trail = followLinks(path);
       return trail.kind === 'found' ? [{ path: trail.path, why }] : [];
     }
     const trail = followLinks(path);
     if (trail.kind !== 'found') return [];
     return [
-      { path, why, symlinkTo: await readlink(path) },
+      { path, why, symlinkTo: readlinkSync(path) },
       { path: trail.path, why },
     ];
   } catch {
@@ -153,9 +153,9 @@ function dropCovered(all: RuntimePath[]): RuntimePath[] {
   });
 }
 
-async function namesIn(directory: string): Promise<string[]> {
+function namesIn(directory: string): string[] {
   try {
-    return (await readdir(directory)).sort();
+    return readdirSync(directory).sort();
   } catch {
     return []; // Absent or not readable to this person, hence not to the programs inside either.
   }

@@ -1,5 +1,5 @@
 /** Finds the tool chains on PATH that live under the home directory, and names what of them may be shown. */
-import { readdir, readlink } from 'node:fs/promises';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Toolchain } from '../policy/host-facts.ts';
 import { isBeneath } from './containment.ts';
@@ -160,10 +160,10 @@ function mayShow(path: string, homeDir: string, projectDir: string): boolean {
 /** What the links of `~/.local/bin` lead to: the store they were installed in, or else that file alone. */
 async function linkedFrom(directory: string, homeDir: string): Promise<string[]> {
   const places = new Set<string>();
-  for (const entry of await readdir(directory, { withFileTypes: true })) {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
     if (!entry.isSymbolicLink()) continue;
     const link = join(directory, entry.name);
-    const next = resolve(directory, await readlink(link));
+    const next = resolve(directory, readlinkSync(link));
     const trail = followLinks(link);
     if (trail.kind !== 'found' || !isBeneath(trail.path, homeDir) || isBeneath(trail.path, directory))
       continue;

@@ -8,7 +8,7 @@ import { type Capabilities, probeCapabilities } from '../platform/linux/capabili
 import { enforcementOf, setupError } from '../platform/linux/enforcement.ts';
 import { Launcher } from '../platform/linux/launcher.ts';
 import type { FailureRecord, LauncherRecord, Plan } from '../platform/linux/plan.ts';
-import { buildPlan, scanMatches, scanRequest } from '../platform/linux/plan-builder.ts';
+import { buildPlan, type ScanRequest, scanMatches, scanRequest } from '../platform/linux/plan-builder.ts';
 import { compileSeccomp } from '../platform/linux/seccomp/compile.ts';
 import { type DroppedVariable, scrubEnvironment } from '../policy/environment.ts';
 import { type GuardedEntry, NameGuard } from './name-guard.ts';
@@ -27,6 +27,8 @@ export interface Planned {
   readonly dropped: readonly DroppedVariable[];
   /** Guarded and rule-named entries that exist in writable trees. */
   readonly matches: readonly GuardedEntry[];
+  /** Where and for what the trees are scanned, before and after. */
+  readonly scan: ScanRequest;
   /** False when part of a tree could not be scanned. */
   readonly scanComplete: boolean;
 }
@@ -81,7 +83,7 @@ async function makePlan(
     },
     seccomp: compileSeccomp({ arch: capabilities.arch, notify: true }),
   });
-  return { plan, capabilities, dropped, matches, scanComplete: scan.complete };
+  return { plan, capabilities, dropped, matches, scan: request, scanComplete: scan.complete };
 }
 
 function noLandlock(): SandboxError {
@@ -201,9 +203,9 @@ async function carryOut(
     reports.push(report);
     events.onGuarded?.(report);
   };
-  const request = scanRequest(policy);
+  const { scan } = planned;
   const guard = new NameGuard({
-    roots: request.roots,
+    roots: scan.roots,
     before: planned.matches,
     guarded: (entries) => scanMatches(policy, entries),
     quarantineDir: join(place.directory, 'quarantine'),
@@ -227,7 +229,7 @@ async function carryOut(
   events.onStarted?.({ signal: (name) => launcher.signal(name) }, launcher.pid);
   await run.finally(stopWatchdog);
   if (progress.failure && !progress.started) throw setupError(progress.failure);
-  const after = await launcher.scan(request.roots, request.patterns);
+  const after = await launcher.scan(scan.roots, scan.patterns);
   await guard.sweep(scanMatches(policy, after.hits));
   if (progress.failure) throw setupError(progress.failure);
   if (!progress.ending) {

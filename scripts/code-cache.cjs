@@ -1,0 +1,14 @@
+// node code-cache.cjs MAIN CACHE: runs `pinfold run -- true` from MAIN and writes what V8 compiled for it to CACHE.
+'use strict';
+const { readFileSync, writeFileSync } = require('node:fs');
+const { createRequire } = require('node:module');
+const { dirname } = require('node:path');
+const { Script } = require('node:vm');
+
+const [filename, cache] = process.argv.slice(2);
+// The same text as in entry.cjs: V8 compares its length.
+const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(filename, 'utf8')}\n})`;
+const script = new Script(source, { filename });
+process.argv.splice(2, process.argv.length, 'run', '--', 'true');
+process.on('exit', () => writeFileSync(cache, script.createCachedData()));
+script.runInThisContext()(exports, createRequire(filename), module, filename, dirname(filename));
