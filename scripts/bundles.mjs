@@ -133,6 +133,7 @@ function writeCodeCache(root) {
 
 /** The declarations of the library, one file per source file. */
 export function buildTypes(root) {
+  if (!existsSync(`${root}/src/index.ts`)) return;
   const compiler = resolve(root, 'node_modules/typescript/bin/tsc');
   const { status } = spawnSync(
     process.execPath,
