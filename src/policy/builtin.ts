@@ -135,7 +135,13 @@ function homeRules(facts: HostFacts, mode: Mode): PathRule[] {
 export function modeRules(mode: Mode, facts: HostFacts): PathRule[] {
   return [
     ...PRIVATE_DIRECTORIES.map((path) =>
-      rule(path, 'write', 'private', 'private to the session', `mode ${mode}`),
+      rule(
+        path,
+        'write',
+        'private',
+        'private to the session; the one of the host is not shown',
+        `mode ${mode}`,
+      ),
     ),
     ...runtimeRules(facts),
     ...toolchainRules(facts),

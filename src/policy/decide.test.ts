@@ -33,6 +33,14 @@ describe('of the rules that cover a path', () => {
     expect(accessOf({ rules }, '/a/b/c/x')).toBe('none');
   });
 
+  test('a built-in protection takes away and never adds: beneath a denial it stays denied', () => {
+    const guard = rule('/p/**/.npmrc', 'read', { scope: 'builtin', category: 'host-run' });
+    const rules = [rule('/p', 'write'), guard];
+    expect(accessOf({ rules }, '/p/secrets/.npmrc')).toBe('read');
+    expect(accessOf({ rules: [...rules, rule('/p/secrets', 'none')] }, '/p/secrets/.npmrc')).toBe('none');
+    expect(accessOf({ rules: [guard] }, '/p/.npmrc')).toBe('none');
+  });
+
   test('at equal depth a denial beats an allowance, and writing beats reading', () => {
     const both = [rule('/a', 'read'), rule('/a', 'write')];
     expect(accessOf({ rules: both }, '/a')).toBe('write');

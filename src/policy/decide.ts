@@ -77,6 +77,22 @@ function pushTo<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   else map.set(key, [value]);
 }
 
+/**
+ * A built-in protection only takes away: where its surroundings give less than it would leave, they decide. Else
+ * `deniedPaths: ["secrets"]` would leave `secrets/.npmrc` readable, by the deeper rule that keeps it from being written.
+ */
+function demoteProtective(sorted: Candidate[]): Candidate[] {
+  const first = sorted.findIndex(
+    ({ rule }) => rule.category !== 'host-run' || rule.origin.scope !== 'builtin',
+  );
+  if (first === 0) return sorted;
+  const around = sorted[first];
+  if (!around) return []; // Nothing shows the place, so there is nothing to protect.
+  const protective = sorted.slice(0, first);
+  const holds = protective.some(({ rule }) => RANK[rule.access] <= RANK[around.rule.access]);
+  return holds ? sorted : [...sorted.slice(first), ...protective];
+}
+
 /** Asks many paths of one policy. Rules are indexed by path and by name, so that a question costs what its path has parts. */
 export class Decider {
   readonly #literal = new Map<string, PathRule[]>();
@@ -109,7 +125,7 @@ export class Decider {
       const depth = glob.match(at, facts);
       if (depth !== undefined) found.push({ rule: glob.rule, depth });
     }
-    return found.sort((a, b) => prevails(b, a));
+    return demoteProtective(found.sort((a, b) => prevails(b, a)));
   }
 
   accessOf(path: string, facts?: PathFacts): Access {
