@@ -9,11 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #define TABLE 1024u
-#define MAX_DEPTH 128
+/* No path is longer than PATH_MAX, so none is deeper. */
+#define MAX_DEPTH (PATH_MAX / 2)
 #define MAX_ENTRIES 5000000u
 
 struct linux_dirent64 {
@@ -29,6 +31,7 @@ struct scan {
 	const char *globs[256];
 	size_t glob_count;
 	uint32_t entries;
+	size_t unseen; /* length of the path last told as too long to look into */
 	bool complete;
 	int error;
 	char path[PATH_MAX];
@@ -74,12 +77,15 @@ static bool wanted(const struct scan *scan, const char *name)
 	return false;
 }
 
-static int tell_hit(const char *path, bool directory)
+/* SECURITY: what cannot be looked into is told as such. Its owner inside could make it readable again and write there. */
+enum hit { HIT_OTHER = 0, HIT_DIRECTORY = 1, HIT_UNSEEN = 2 };
+
+static int tell_hit(const char *path, enum hit hit)
 {
 	struct record record;
 
 	record_begin(&record, RECORD_SCAN_HIT);
-	record_u32(&record, directory);
+	record_u32(&record, hit);
 	record_bytes(&record, path, strlen(path));
 	return record_send(&record);
 }
@@ -108,22 +114,23 @@ static void visit(struct scan *scan, int directory, const struct linux_dirent64 
 			type = DT_DIR;
 	}
 	if (length + size + 2 > sizeof(scan->path)) {
-		scan->complete = false;
+		if (scan->unseen != length)
+			scan->error = tell_hit(scan->path, HIT_UNSEEN);
+		scan->unseen = length;
 		return;
 	}
 	store = type == DT_DIR && is_store(scan->path, entry->name);
 	scan->path[length] = '/';
 	memcpy(scan->path + length + 1, entry->name, size + 1);
 	if (wanted(scan, entry->name))
-		scan->error = tell_hit(scan->path, type == DT_DIR);
+		scan->error = tell_hit(scan->path, type == DT_DIR ? HIT_DIRECTORY : HIT_OTHER);
 	if (type == DT_DIR && !store && !scan->error) {
 		child = openat(directory, entry->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (child >= 0) {
 			walk(scan, child, length + 1 + size, depth + 1);
 			close(child);
-		} else if (errno != ENOENT && errno != EACCES) {
-			/* What its owner cannot read the sandbox, which has no more rights, cannot either. */
-			scan->complete = false;
+		} else if (errno != ENOENT && !scan->error) {
+			scan->error = tell_hit(scan->path, HIT_UNSEEN);
 		}
 	}
 	scan->path[length] = 0;
@@ -134,7 +141,7 @@ static void walk(struct scan *scan, int directory, size_t length, unsigned int d
 	long got;
 
 	if (depth >= MAX_DEPTH) {
-		scan->complete = false;
+		scan->error = tell_hit(scan->path, HIT_UNSEEN);
 		return;
 	}
 	while (!scan->error && (got = syscall(SYS_getdents64, directory, scan->buffers[depth], sizeof(scan->buffers[depth]))) > 0) {
@@ -171,10 +178,14 @@ int scan_trees(const uint8_t *payload, size_t length)
 	const uint8_t *at = payload + 8, *end = payload + length, *roots = at;
 	uint32_t counts[2];
 	struct record record;
+	struct rlimit files;
 	int error;
 
 	if (!scan)
 		return -ENOMEM;
+	/* A descriptor for each level; what the scan cannot open it must tell, so it should open what it can. */
+	getrlimit(RLIMIT_NOFILE, &files);
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){ files.rlim_max, files.rlim_max });
 	scan->complete = true;
 	scan->error = length < 8 ? -EPROTO : 0;
 	if (!scan->error)
@@ -201,6 +212,7 @@ int scan_trees(const uint8_t *payload, size_t length)
 	record_u32(&record, scan->entries);
 	record_u32(&record, scan->complete);
 	error = scan->error ? scan->error : record_send(&record);
+	setrlimit(RLIMIT_NOFILE, &files);
 	free(scan);
 	return error;
 }

@@ -1,7 +1,7 @@
 /** Runs one command inside for the person at the terminal: records the session, forwards signals, tells what happened. */
 import { SandboxError } from '../errors.ts';
 import { identify } from '../session/process-identity.ts';
-import { type RunControl, runInside } from '../session/run.ts';
+import { type Planned, type RunControl, runInside } from '../session/run.ts';
 import { type OpenSession, SessionStore } from '../session/store.ts';
 import type { Ending, LoadedPolicy, RunOutcome, Target } from '../session/types.ts';
 import type { Context } from './command.ts';
@@ -65,6 +65,7 @@ async function record(
   target: Target,
   context: Context,
   onStarted: (control: RunControl) => void,
+  onPlanned: (planned: Planned) => void,
 ): Promise<RunOutcome> {
   let session: OpenSession | undefined;
   const { launcherPath, environment } = context;
@@ -74,7 +75,8 @@ async function record(
       target,
       { launcherPath, environment },
       {
-        onPlanned() {
+        onPlanned(planned) {
+          onPlanned(planned);
           session = openSession(loaded, target, context);
           return session;
         },
@@ -111,9 +113,17 @@ export async function runEnclosed(
   // Until there is a command to hear them, signals end this process as they would any other; the launcher goes with it.
   let stopForwarding = (): void => {};
   try {
-    const outcome = await record(loaded, target, context, (control) => {
-      stopForwarding = context.onSignals(FORWARDED, (name) => control.signal(name));
-    });
+    const outcome = await record(
+      loaded,
+      target,
+      context,
+      (control) => {
+        stopForwarding = context.onSignals(FORWARDED, (name) => control.signal(name));
+      },
+      ({ notices }) => {
+        if (talkative) err.write(renderNotices(err, { ...policy, notices }, { all: true }));
+      },
+    );
     const natural = exitCodeOf(outcome.ending);
     // Caught only by the last look, after the command had ended well: that must not pass for a success.
     const code = outcome.breached && natural === 0 ? SIGKILL_CODE : natural;

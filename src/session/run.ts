@@ -11,8 +11,11 @@ import type { FailureRecord, LauncherRecord, Plan } from '../platform/linux/plan
 import { buildPlan, type ScanRequest, scanMatches, scanRequest } from '../platform/linux/plan-builder.ts';
 import { compileSeccomp } from '../platform/linux/seccomp/compile.ts';
 import { type DroppedVariable, scrubEnvironment } from '../policy/environment.ts';
+import type { Notice, Policy } from '../policy/types.ts';
 import { type GuardedEntry, NameGuard } from './name-guard.ts';
+import { refuseUnseen, sweep, unmatched } from './scan.ts';
 import type { Ending, GuardReport, LoadedPolicy, RunOutcome, Target } from './types.ts';
+import { closeUnseen, isAmong } from './unseen.ts';
 
 export interface RunOptions {
   /** Absolute path of `pinfold-launcher`. */
@@ -29,8 +32,12 @@ export interface Planned {
   readonly matches: readonly GuardedEntry[];
   /** Where and for what the trees are scanned, before and after. */
   readonly scan: ScanRequest;
-  /** False when part of a tree could not be scanned. */
-  readonly scanComplete: boolean;
+  /** Directories that could not be looked into, shown read-only. */
+  readonly unseen: readonly string[];
+  /** The policy as enforced: with what the scan added. Records of guarded names index its rules. */
+  readonly policy: Policy;
+  /** A person's globs that match nothing now. */
+  readonly notices: readonly Notice[];
 }
 
 /** What a person may do with a run while it lasts. */
@@ -61,12 +68,13 @@ async function makePlan(
   target: Target,
   options: RunOptions,
 ): Promise<Planned> {
-  const { policy, facts } = loaded;
-  const request = scanRequest(policy);
+  const { facts } = loaded;
+  const request = scanRequest(loaded.policy);
   const [hello, scan] = await Promise.all([launcher.hello(), launcher.scan(request.roots, request.patterns)]);
   const capabilities = probeCapabilities(hello.landlockAbi);
   if (hello.landlockAbi === 0) throw noLandlock();
-  if (scan.unnameable.length > 0) throw unnameable(scan.unnameable[0]!);
+  refuseUnseen(loaded.policy, scan);
+  const policy = closeUnseen(loaded.policy, scan.unseen);
   const existing = findExisting(policy);
   const matches = followMatches(scanMatches(policy, scan.hits));
   const { environment, dropped } = scrubEnvironment(options.environment, policy, facts.toolchains);
@@ -83,7 +91,8 @@ async function makePlan(
     },
     seccomp: compileSeccomp({ arch: capabilities.arch, notify: true }),
   });
-  return { plan, capabilities, dropped, matches, scan: request, scanComplete: scan.complete };
+  const notices = unmatched(policy, matches);
+  return { plan, policy, capabilities, dropped, matches, notices, scan: request, unseen: scan.unseen };
 }
 
 function noLandlock(): SandboxError {
@@ -91,15 +100,6 @@ function noLandlock(): SandboxError {
     what: 'Cannot set the second lock',
     why: 'this kernel has no Landlock, or it is not among the active security modules',
     fix: 'Boot a kernel from 5.13 on with "landlock" in its lsm= list',
-  });
-}
-
-/** A protected name in a directory whose own name is not UTF-8 cannot be put into a plan; leaving it out would open it. */
-function unnameable(path: Uint8Array): SandboxError {
-  return new SandboxError('ERR_PATH_INVALID', {
-    what: `Cannot protect ${JSON.stringify(Buffer.from(path).toString('latin1'))}`,
-    why: 'its path is not valid UTF-8',
-    fix: 'Rename the directory that holds it',
   });
 }
 
@@ -141,10 +141,10 @@ class Progress {
   }
 }
 
-function guardReport(loaded: LoadedPolicy, record: LauncherRecord & { kind: 'guarded' }): GuardReport {
+function guardReport(policy: Policy, record: LauncherRecord & { kind: 'guarded' }): GuardReport {
   return {
     path: Buffer.from(record.path).toString('utf8'),
-    rule: loaded.policy.rules[record.rule],
+    rule: policy.rules[record.rule],
     pid: record.pid,
     program: Buffer.from(record.exe).toString('utf8'),
     outcome: 'refused',
@@ -183,7 +183,7 @@ export async function runInside(
       id: '',
       directory: join(loaded.facts.pinfold.stateDir, 'sessions'),
     };
-    return await carryOut(launcher, loaded, planned, place, events);
+    return await carryOut(launcher, planned, place, events);
   } finally {
     await launcher.close();
   }
@@ -191,12 +191,11 @@ export async function runInside(
 
 async function carryOut(
   launcher: Launcher,
-  loaded: LoadedPolicy,
   planned: Planned,
   place: SessionPlace,
   events: RunEvents,
 ): Promise<RunOutcome> {
-  const { policy } = loaded;
+  const { policy } = planned;
   const progress = new Progress(planned.plan.argv[0] ?? '');
   const reports: GuardReport[] = [];
   const tell = (report: GuardReport) => {
@@ -207,7 +206,7 @@ async function carryOut(
   const guard = new NameGuard({
     roots: scan.roots,
     before: planned.matches,
-    guarded: (entries) => scanMatches(policy, entries),
+    guarded: (entries) => scanMatches(policy, entries).filter(({ path }) => !isAmong(path, planned.unseen)),
     quarantineDir: join(place.directory, 'quarantine'),
     onCaught: ({ path, movedTo }) => {
       tell({ path, movedTo, rule: undefined, outcome: 'quarantined' });
@@ -224,13 +223,12 @@ async function carryOut(
   const run = launcher.run(planned.plan, (record) => {
     progress.take(record as LauncherRecord);
     if (record.kind === 'started') events.onEnforced?.(enforced());
-    if (record.kind === 'guarded') tell(guardReport(loaded, record));
+    if (record.kind === 'guarded') tell(guardReport(planned.policy, record));
   });
   events.onStarted?.({ signal: (name) => launcher.signal(name) }, launcher.pid);
   await run.finally(stopWatchdog);
   if (progress.failure && !progress.started) throw setupError(progress.failure);
-  const after = await launcher.scan(scan.roots, scan.patterns);
-  await guard.sweep(scanMatches(policy, after.hits));
+  await sweep(launcher, planned, guard);
   if (progress.failure) throw setupError(progress.failure);
   if (!progress.ending) {
     throw new SandboxError('ERR_LAUNCHER_DIED', { what: 'The sandbox ended', why: 'it did not say how' });

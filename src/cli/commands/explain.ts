@@ -1,10 +1,10 @@
 /** `pinfold explain`: which rule of which file decides about a path, and the smallest grant that would change it. */
-import { lstatSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { SandboxError } from '../../errors.ts';
 import { followLinks } from '../../host/symlinks.ts';
 import { type Candidate, Decider } from '../../policy/decide.ts';
-import { isWithin } from '../../policy/paths.ts';
+import { isWithin, parentOf } from '../../policy/paths.ts';
 import type { Decision, Notice, PathRule, Policy } from '../../policy/types.ts';
 import { loadPolicy } from '../../session/prepare.ts';
 import { type Context, defineCommand, type Output } from '../command.ts';
@@ -50,8 +50,26 @@ function isDirectory(path: string): boolean | undefined {
   }
 }
 
-function grantFor(path: string, wanted: 'read' | 'write', decision: Decision): string | undefined {
-  if (decision.allowed || decision.rule?.ceiling) return undefined;
+/**
+ * The path to grant. What is absent in a directory that cannot be written is not granted alone: there is nothing to mount,
+ * and nothing could be made. Then the nearest directory that exists is, if it is no more than a rule speaks of.
+ */
+function grantable(path: string, exists: boolean, decider: Decider): string | undefined {
+  if (exists || decider.accessOf(parentOf(path), { directory: true }) === 'write') return path;
+  let up = parentOf(path);
+  while (up !== '/' && !existsSync(up)) up = parentOf(up);
+  const rule = decider.candidates(up, { directory: true })[0]?.rule;
+  const meant =
+    rule?.category === 'host-run' || rule?.category === 'credential' || rule?.category === 'setting';
+  return meant ? up : undefined;
+}
+
+function grantFor(
+  path: string | undefined,
+  wanted: 'read' | 'write',
+  decision: Decision,
+): string | undefined {
+  if (path === undefined || decision.allowed || decision.rule?.ceiling) return undefined;
   return `--allow ${quoteWord(path)}${wanted === 'read' ? ':ro' : ''}`;
 }
 
@@ -85,11 +103,12 @@ export async function explainPath(
     .candidates(resolved, facts)
     .slice(1)
     .map(({ rule }: Candidate) => rule);
-  const grant = grantFor(resolved, wanted, decision);
+  const exists = trail.kind === 'found';
+  const grant = grantFor(grantable(resolved, exists, decider), wanted, decision);
   return {
     path,
     resolved,
-    exists: trail.kind === 'found',
+    exists,
     wanted,
     decision,
     overruled,

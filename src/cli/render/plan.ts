@@ -70,7 +70,7 @@ function mountSections(policy: Policy, plan: Plan): Section[] {
   ];
 }
 
-function nameSection({ policy }: LoadedPolicy, { plan, scanComplete }: Planned): Section {
+function nameSection({ plan, policy, unseen }: Planned): Section {
   const rules = new Set(plan.guarded.map(({ rule }) => policy.rules[rule]));
   const names = new Set([...rules].map((rule) => rule?.origin.text.replace(/^protected /, '') ?? ''));
   const shown = [...names].slice(0, MAX_LISTED).map(escapeText).join(', ');
@@ -79,9 +79,9 @@ function nameSection({ policy }: LoadedPolicy, { plan, scanComplete }: Planned):
     'Names that cannot be made in writable places',
     [
       names.size === 0 ? 'none' : `${shown}${more}`,
-      ...(scanComplete
+      ...(unseen.length === 0
         ? []
-        : [`a part of ${shownPath(policy.projectDir, policy.homeDir)} could not be searched for them`]),
+        : [`what cannot be looked into is read-only: ${unseen.map(escapeText).join(', ')}`]),
     ],
   ];
 }
@@ -157,7 +157,7 @@ export function renderPlan(output: Output, loaded: LoadedPolicy, planned: Planne
     ],
     ...mountSections(policy, plan),
     ['Network', [networkPhrase(policy.network.access.value)]],
-    nameSection(loaded, planned),
+    nameSection(planned),
     environmentSection(planned),
     ['Limits', limits.length > 0 ? limits : ['none but those of the host']],
     lockSection(planned),
@@ -166,10 +166,7 @@ export function renderPlan(output: Output, loaded: LoadedPolicy, planned: Planne
 }
 
 /** JSON has no bigint, and the filter is bytes: both become text. Values of variables stay out: they may be secrets. */
-export function planAsData(
-  loaded: LoadedPolicy,
-  { plan, dropped, scanComplete, capabilities }: Planned,
-): unknown {
+export function planAsData(loaded: LoadedPolicy, { plan, dropped, unseen, capabilities }: Planned): unknown {
   const { policy } = loaded;
   const { environment, seccomp, ...rest } = plan;
   const data = {
@@ -182,7 +179,7 @@ export function planAsData(
       passed: environment.map((entry) => entry.slice(0, entry.indexOf('='))),
       dropped,
     },
-    scanComplete,
+    unseen,
     capabilities,
     plan: {
       ...rest,

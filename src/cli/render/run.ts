@@ -38,7 +38,7 @@ export function renderBanner(output: Output, policy: Policy): string {
 
 /** Without `all`, only those that a person must not miss. */
 export function renderNotices(output: Output, policy: Policy, { all }: { readonly all: boolean }): string {
-  const wanted = policy.notices.filter((notice) => all || isUrgent(notice));
+  const wanted = policy.notices.filter((notice) => all || isUrgent(notice) || notice.kind === 'missing');
   const lines = wanted.slice(0, MAX_NOTICES).map((notice) => {
     const where = notice.origin.scope === 'builtin' ? '' : ` (${shownOrigin(notice.origin, policy.homeDir)})`;
     return `${paint(output, 'warning', 'notice:')} ${escapeText(notice.message)}${paint(output, 'dim', where)}`;

@@ -21,8 +21,10 @@ export interface ScanHit {
 
 export interface ScanResult {
   readonly hits: readonly ScanHit[];
+  /** Directories that could not be looked into: unreadable, or too deep. */
+  readonly unseen: readonly string[];
   readonly entries: number;
-  /** False when something could not be looked at; what was not seen is then only held by the name guard. */
+  /** False when a whole tree could not be opened, or holds more entries than a scan will count. */
   readonly complete: boolean;
   /** Hits whose path is not valid UTF-8, as bytes: Node cannot name them in a plan, so they are reported. */
   readonly unnameable: readonly Uint8Array[];
@@ -69,18 +71,20 @@ export class Launcher {
 
   async scan(roots: readonly string[], patterns: readonly string[]): Promise<ScanResult> {
     const hits: ScanHit[] = [];
+    const unseen: string[] = [];
     const unnameable: Uint8Array[] = [];
     const done = this.#until((record) => {
       if (record.kind === 'scan-hit') {
         const path = Buffer.from(record.path).toString('utf8');
-        if (Buffer.from(path).equals(record.path)) hits.push({ path, directory: record.directory });
-        else unnameable.push(Uint8Array.from(record.path));
+        if (!Buffer.from(path).equals(record.path)) unnameable.push(Uint8Array.from(record.path));
+        else if (record.unseen) unseen.push(path);
+        else hits.push({ path, directory: record.directory });
       }
       return record.kind === 'scan-done' ? record : undefined;
     });
     this.#control.write(scanFrame(roots, patterns));
     const { entries, complete } = await done;
-    return { hits, entries, complete, unnameable };
+    return { hits, unseen, entries, complete, unnameable };
   }
 
   /** Carries the plan out; `onRecord` sees every record of the run. Resolves when everything inside has ended. */

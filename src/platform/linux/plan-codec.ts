@@ -202,7 +202,12 @@ const DECODERS: Readonly<Record<number, Decoder>> = {
   },
   2: {
     least: 5,
-    decode: (p) => ({ kind: 'scan-hit', directory: p.readUInt32LE(0) === 1, path: p.subarray(4) }),
+    decode: (p) => ({
+      kind: 'scan-hit',
+      directory: p.readUInt32LE(0) !== 0,
+      unseen: p.readUInt32LE(0) === 2,
+      path: p.subarray(4),
+    }),
   },
   3: {
     least: 8,

@@ -115,7 +115,13 @@ export interface FailureRecord {
 /** What the launcher reports, one union for all records. */
 export type LauncherRecord =
   | { readonly kind: 'hello'; readonly version: number; readonly landlockAbi: number }
-  | { readonly kind: 'scan-hit'; readonly path: Uint8Array; readonly directory: boolean }
+  /** `unseen`: a directory that could not be looked into. */
+  | {
+      readonly kind: 'scan-hit';
+      readonly path: Uint8Array;
+      readonly directory: boolean;
+      readonly unseen: boolean;
+    }
   | { readonly kind: 'scan-done'; readonly entries: number; readonly complete: boolean }
   /** A mechanism is in force; one per mechanism, before the target is started. */
   | { readonly kind: 'applied'; readonly step: string }
