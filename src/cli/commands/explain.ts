@@ -52,24 +52,20 @@ function isDirectory(path: string): boolean | undefined {
 
 /**
  * The path to grant. What is absent in a directory that cannot be written is not granted alone: there is nothing to mount,
- * and nothing could be made. Then the nearest directory that exists is, if it is no more than a rule speaks of.
+ * and nothing could be made. Then the nearest directory that exists is, if a rule speaks of just that.
  */
-function grantable(path: string, exists: boolean, decider: Decider): string | undefined {
+function grantable(path: string, exists: boolean, decider: Decider): string {
   if (exists || decider.accessOf(parentOf(path), { directory: true }) === 'write') return path;
   let up = parentOf(path);
   while (up !== '/' && !existsSync(up)) up = parentOf(up);
   const rule = decider.candidates(up, { directory: true })[0]?.rule;
   const meant =
     rule?.category === 'host-run' || rule?.category === 'credential' || rule?.category === 'setting';
-  return meant ? up : undefined;
+  return meant ? up : path;
 }
 
-function grantFor(
-  path: string | undefined,
-  wanted: 'read' | 'write',
-  decision: Decision,
-): string | undefined {
-  if (path === undefined || decision.allowed || decision.rule?.ceiling) return undefined;
+function grantFor(path: string, wanted: 'read' | 'write', decision: Decision): string | undefined {
+  if (decision.allowed || decision.rule?.ceiling) return undefined;
   return `--allow ${quoteWord(path)}${wanted === 'read' ? ':ro' : ''}`;
 }
 

@@ -73,7 +73,7 @@ describe('notices', () => {
   });
   const noticed = {
     ...policy,
-    notices: [notice('untrusted', 'not granted'), notice('missing', 'not there')],
+    notices: [notice('untrusted', 'not granted'), notice('unmatched', 'not matched')],
   };
 
   test('a grant that does not count is always told, with its place and nothing harmful', () => {
