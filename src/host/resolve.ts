@@ -14,7 +14,14 @@ const RANK: Readonly<Record<Access, number>> = { none: 0, read: 1, write: 2 };
  * is reached through a link which something inside may have put there.
  */
 export async function resolvePolicy(policy: Policy): Promise<Policy> {
-  const trails = policy.rules.map((rule) => followLinks(literalPart(rule)));
+  // A hundred protections of one tree share its path.
+  const known = new Map<string, Trail>();
+  const trailOf = (path: string): Trail => {
+    const trail = known.get(path) ?? followLinks(path);
+    known.set(path, trail);
+    return trail;
+  };
+  const trails = policy.rules.map((rule) => trailOf(literalPart(rule)));
   const followed = policy.rules.map((rule, index) => follow(rule, trails[index]!));
   const resolved: Policy = { ...policy, rules: followed };
   const rules = followed.map((rule, index) => settle(resolved, rule, index));

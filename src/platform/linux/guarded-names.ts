@@ -116,11 +116,16 @@ export function scanRequest(policy: Policy): ScanRequest {
   const trees = new Set<string>();
   for (const rule of policy.rules) {
     const path = rule.resolved ?? rule.pattern;
-    if (rule.glob || isOwnPrivate(rule, path)) continue;
+    // Beneath what is denied nothing is looked for, and most rules deny or show one file of the system.
+    if (rule.glob || rule.access === 'none' || isOwnPrivate(rule, path)) continue;
+    const near = prefixes.filter(
+      ({ literalPrefix }) => isWithin(literalPrefix, path) || isWithin(path, literalPrefix),
+    );
+    if (near.length === 0) continue;
     const access = decider.accessOf(path);
     // The system and tool chains hold a million names: they are walked only when a person's own glob means them.
     const shared = rule.category === 'runtime' || rule.category === 'toolchain';
-    for (const { rule: glob, literalPrefix } of access === 'none' ? [] : prefixes) {
+    for (const { rule: glob, literalPrefix } of access === 'none' ? [] : near) {
       if (glob.access === access || (shared && glob.origin.scope === 'builtin')) continue;
       if (isWithin(literalPrefix, path)) trees.add(literalPrefix);
       else if (isWithin(path, literalPrefix)) trees.add(path);
