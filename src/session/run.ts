@@ -73,6 +73,7 @@ async function makePlan(
   const [hello, scan] = await Promise.all([launcher.hello(), launcher.scan(request.roots, request.patterns)]);
   const capabilities = probeCapabilities(hello.landlockAbi);
   if (hello.landlockAbi === 0) throw noLandlock();
+  if (capabilities.uid === 0 && loaded.policy.limits.processes) throw noProcessLimit();
   refuseUnseen(loaded.policy, scan);
   const policy = closeUnseen(loaded.policy, scan.unseen);
   const existing = findExisting(policy);
@@ -93,6 +94,15 @@ async function makePlan(
   });
   const notices = unmatched(policy, matches);
   return { plan, policy, capabilities, dropped, matches, notices, scan: request, unseen: scan.unseen };
+}
+
+/** RLIMIT_NPROC does not hold for the user with id 0 (setrlimit(2)). */
+function noProcessLimit(): SandboxError {
+  return new SandboxError('ERR_SETUP_FAILED', {
+    what: 'Cannot limit the processes of root',
+    why: 'the kernel exempts root from this limit',
+    fix: 'Run as an ordinary user, or without the limit',
+  });
 }
 
 function noLandlock(): SandboxError {
