@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { checkHost } from '../config/hosts.ts';
 import { checkPath } from '../config/path-text.ts';
 import { LIMITS, parseLimit } from '../config/quantities.ts';
-import { nearest } from '../config/suggestion.ts';
+import { nearest } from '../policy/suggestion.ts';
 import type {
   AllowedPath,
   LimitName,

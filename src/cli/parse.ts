@@ -1,7 +1,7 @@
 /** Reads a command's words by its table; what the table does not know is refused with the nearest that it does. */
 import { parseArgs } from 'node:util';
-import { nearest } from '../config/suggestion.ts';
 import { SandboxError } from '../errors.ts';
+import { nearest } from '../policy/suggestion.ts';
 import type { ArgumentSpec, CommandSpec, OptionSpec, OptionTable, OptionValues } from './command.ts';
 
 export type ParsedLine =

@@ -1,8 +1,8 @@
 /** Owns keys and values as the command line writes them: `sandbox`, `mode`, `environment.set.CI`, `'["~/x"]'`. */
 import { SandboxError } from '../errors.ts';
+import { nearest } from '../policy/suggestion.ts';
 import { parseDocument } from './document.ts';
 import { type Field, fieldOf, SANDBOX_SHAPE, type Shape } from './schema.ts';
-import { nearest } from './suggestion.ts';
 import { TEXT_FORMATS } from './text-formats.ts';
 import { checkShape, ProblemList } from './validator.ts';
 

@@ -1,9 +1,9 @@
 /** Claims about single values: hosts, paths, sizes, durations, dates, and the nearest word. */
 import { describe, expect, test } from 'vitest';
+import { nearest } from '../policy/suggestion.ts';
 import { checkHost } from './hosts.ts';
 import { checkPath } from './path-text.ts';
 import { checkDate, parseDuration, parseLimit, parseSize } from './quantities.ts';
-import { nearest } from './suggestion.ts';
 
 describe('hosts', () => {
   test.each([

@@ -1,10 +1,10 @@
 /** Owns the comparison of a node tree with the schema: every departure becomes a Problem with its place. */
 import type { Node } from 'jsonc-parser';
 import type { Problem } from '../errors.ts';
+import { nearest } from '../policy/suggestion.ts';
 import { propertiesOf, type SettingsDocument } from './document.ts';
 import { checkLimit, LIMITS, parseLimit } from './quantities.ts';
 import { fieldOf, type ObjectShape, type Shape } from './schema.ts';
-import { nearest } from './suggestion.ts';
 import { type Complaint, TEXT_FORMATS } from './text-formats.ts';
 
 /** Collects the problems of one document. */

@@ -1,6 +1,6 @@
 /** Named variants of a settings file: what a profile says is laid over the file that holds it. */
 import { SandboxError } from '../errors.ts';
-import { nearestName } from './nearest.ts';
+import { nearest } from './suggestion.ts';
 import type { SettingsLayer } from './types.ts';
 
 function overlay(layer: SettingsLayer, name: string): SettingsLayer {
@@ -35,7 +35,7 @@ function overlay(layer: SettingsLayer, name: string): SettingsLayer {
 export function overlayProfile(layers: readonly SettingsLayer[], name: string): SettingsLayer[] {
   const known = [...new Set(layers.flatMap((layer) => Object.keys(layer.profiles ?? {})))].sort();
   if (!known.includes(name)) {
-    const near = nearestName(name, known);
+    const near = nearest(name, known);
     throw new SandboxError('ERR_PROFILE_UNKNOWN', {
       what: `Cannot use the profile ${JSON.stringify(name)}`,
       why: known.length > 0 ? `the settings have ${known.join(', ')}` : 'the settings have no profiles',

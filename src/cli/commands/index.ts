@@ -1,5 +1,5 @@
 /** Every command in one table, and the way from words to one of them; loaded for all but a plain `run`. */
-import { nearest } from '../../config/suggestion.ts';
+import { nearest } from '../../policy/suggestion.ts';
 import type { Command, Context } from '../command.ts';
 import { parseLine, usageError } from '../parse.ts';
 import { renderCommandHelp, renderOverview } from '../render/help.ts';
