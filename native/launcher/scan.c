@@ -201,8 +201,6 @@ int scan_trees(const uint8_t *payload, size_t length)
 		const char *root = next_string(&roots, end);
 		CLEANUP_FD int directory = open(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-		if (directory < 0 && (errno == ENOENT || errno == ENOTDIR))
-			continue; /* Allowed though absent, or a file: nothing lies beneath. */
 		if (directory < 0 || strlen(root) >= sizeof(scan->path)) {
 			scan->complete = false;
 			continue;

@@ -40,7 +40,8 @@ export function followMatches(matches: readonly ScannedPath[]): Match[] {
   });
 }
 
-function kindOf(path: string): PathKind | undefined {
+/** Undefined for a symbolic link, and for what is absent or out of this person's reach. */
+export function kindOf(path: string): PathKind | undefined {
   try {
     const state = lstatSync(path, { throwIfNoEntry: false });
     if (!state || state.isSymbolicLink()) return undefined;

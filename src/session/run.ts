@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SandboxError } from '../errors.ts';
-import { findExisting, followMatches } from '../host/existing.ts';
+import { findExisting, followMatches, kindOf, type PathKind } from '../host/existing.ts';
 import type { Enforcement } from '../platform/backend.ts';
 import { type Capabilities, probeCapabilities } from '../platform/linux/capabilities.ts';
 import { enforcementOf, setupError } from '../platform/linux/enforcement.ts';
@@ -69,14 +69,17 @@ async function makePlan(
   options: RunOptions,
 ): Promise<Planned> {
   const { facts } = loaded;
-  const request = scanRequest(loaded.policy);
+  // Looked up before the scan: a tree that is there now and gone for the scan makes it incomplete, and the run is refused.
+  const existing = findExisting(loaded.policy);
+  const { roots, patterns } = scanRequest(loaded.policy);
+  const request = { roots: roots.filter((root) => isTree(root, existing)), patterns };
   const [hello, scan] = await Promise.all([launcher.hello(), launcher.scan(request.roots, request.patterns)]);
   const capabilities = probeCapabilities(hello.landlockAbi);
   if (hello.landlockAbi === 0) throw noLandlock();
   if (capabilities.uid === 0 && loaded.policy.limits.processes) throw noProcessLimit();
   refuseUnseen(loaded.policy, scan);
   const policy = closeUnseen(loaded.policy, scan.unseen);
-  const existing = findExisting(policy);
+  for (const path of scan.unseen) existing.set(path, 'directory');
   const matches = followMatches(scanMatches(policy, scan.hits));
   const { environment, dropped } = scrubEnvironment(options.environment, policy, facts.toolchains);
   const plan = buildPlan({
@@ -94,6 +97,11 @@ async function makePlan(
   });
   const notices = unmatched(policy, matches);
   return { plan, policy, capabilities, dropped, matches, notices, scan: request, unseen: scan.unseen };
+}
+
+/** What is allowed though absent, or is a file, has nothing beneath it. A glob's own directory is in no rule: it is asked. */
+function isTree(path: string, existing: ReadonlyMap<string, PathKind>): boolean {
+  return (existing.get(path) ?? kindOf(path)) === 'directory';
 }
 
 /** RLIMIT_NPROC does not hold for the user with id 0 (setrlimit(2)). */
