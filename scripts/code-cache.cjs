@@ -3,8 +3,11 @@
 const { readFileSync, writeFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { dirname } = require('node:path');
+const { setFlagsFromString } = require('node:v8');
 const { Script } = require('node:vm');
 
+// As in entry.cjs: V8 rejects a cache that was made with other flags.
+setFlagsFromString('--no-opt');
 const [filename, cache] = process.argv.slice(2);
 // The same text as in entry.cjs: V8 compares its length.
 const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(filename, 'utf8')}\n})`;
