@@ -4,7 +4,7 @@ import { SandboxError } from '../errors.ts';
 import { accessOf } from '../policy/decide.ts';
 import { isWithin, parentOf } from '../policy/paths.ts';
 import type { Access, Notice, PathRule, Policy } from '../policy/types.ts';
-import { followLinks, type Trail } from './symlinks.ts';
+import { followLinks, type Known, type Trail } from './symlinks.ts';
 
 const RANK: Readonly<Record<Access, number>> = { none: 0, read: 1, write: 2 };
 
@@ -14,14 +14,15 @@ const RANK: Readonly<Record<Access, number>> = { none: 0, read: 1, write: 2 };
  * is reached through a link which something inside may have put there.
  */
 export async function resolvePolicy(policy: Policy): Promise<Policy> {
-  // A hundred protections of one tree share its path.
-  const known = new Map<string, Trail>();
-  const trailOf = (path: string): Trail => {
-    const trail = known.get(path) ?? followLinks(path);
-    known.set(path, trail);
+  // A hundred protections of one tree share its path, and the rest their upper directories.
+  const known: Known = new Map();
+  const walked = new Map<string, Trail>();
+  const trails = policy.rules.map((rule) => {
+    const path = literalPart(rule);
+    const trail = walked.get(path) ?? followLinks(path, known);
+    walked.set(path, trail);
     return trail;
-  };
-  const trails = policy.rules.map((rule) => trailOf(literalPart(rule)));
+  });
   const followed = policy.rules.map((rule, index) => follow(rule, trails[index]!));
   const resolved: Policy = { ...policy, rules: followed };
   const rules = followed.map((rule, index) => settle(resolved, rule, index));

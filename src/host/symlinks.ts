@@ -26,9 +26,10 @@ interface Step {
 
 /**
  * Follows `path` (absolute). `dangling`: a link's target does not exist; `looping`: too many links. A directory that may
- * not be searched ends the walk as `missing`: what cannot be looked at is compared as it is written.
+ * not be searched ends the walk as `missing`: what cannot be looked at is compared as it is written. `known` lets several
+ * walks at one moment share what they saw.
  */
-export function followLinks(path: string): Trail {
+export function followLinks(path: string, known: Known = new Map()): Trail {
   const pending: Step[] = split(path).map((name) => ({ name }));
   const links: string[] = [];
   let reached = '/';
@@ -38,7 +39,8 @@ export function followLinks(path: string): Trail {
       continue;
     }
     const next = join(reached, step.name);
-    const kind = kindOf(next);
+    const kind = known.get(next) ?? kindOf(next);
+    known.set(next, kind);
     if (kind === 'unknown' && step.from !== undefined) return { kind: 'dangling', path: step.from, links };
     if (kind === 'unknown')
       return { kind: 'missing', path: join(next, ...pending.map((each) => each.name)), links };
@@ -59,7 +61,11 @@ function split(path: string): string[] {
   return path.split('/').filter((name) => name !== '' && name !== '.');
 }
 
-function kindOf(path: string): 'link' | 'other' | 'unknown' {
+type Kind = 'link' | 'other' | 'unknown';
+
+export type Known = Map<string, Kind>;
+
+function kindOf(path: string): Kind {
   try {
     const state = lstatSync(path, { throwIfNoEntry: false });
     if (!state) return 'unknown';
