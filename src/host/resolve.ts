@@ -56,6 +56,8 @@ function follow(rule: PathRule, trail: Trail): PathRule {
  */
 function settle(policy: Policy, rule: PathRule, index: number): PathRule {
   if (!rule.links || rule.access === 'none' || rule.resolved === undefined) return rule;
+  // Most links are the system's: no rule that allows writing comes near them.
+  if (!rule.links.some((link) => mayBeWritten(policy, parentOf(link)))) return rule;
   const others: Policy = {
     ...policy,
     rules: policy.rules.filter((other, each) => each !== index && !isSessionPlace(policy, other)),
@@ -68,6 +70,13 @@ function settle(policy: Policy, rule: PathRule, index: number): PathRule {
   if (rule.glob && isWithin(target, parentOf(planted))) return rule;
   if (isPersons(rule)) throw untrusted(rule, planted, target);
   return { ...rule, resolved: rule.pattern };
+}
+
+/** Whether any rule at all could make the directory writable; which one decides is another question. */
+function mayBeWritten(policy: Policy, directory: string): boolean {
+  return policy.rules.some(
+    (rule) => rule.access === 'write' && (rule.glob || isWithin(directory, rule.resolved ?? rule.pattern)),
+  );
 }
 
 function isPersons(rule: PathRule): boolean {

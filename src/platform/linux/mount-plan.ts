@@ -1,7 +1,7 @@
 /** Writes down, step by step, the new root that a policy shows. Pure. */
 
 import { SandboxError } from '../../errors.ts';
-import { accessOf } from '../../policy/decide.ts';
+import { Decider } from '../../policy/decide.ts';
 import type { HostFacts } from '../../policy/host-facts.ts';
 import { depthOf, isWithin, parentOf } from '../../policy/paths.ts';
 import type { Policy } from '../../policy/types.ts';
@@ -92,11 +92,12 @@ function bindDevice(path: string): MountStep {
 /** Links of the system (`/bin`), and those by which a person or PATH names a place (`~/data -> /mnt/data`). */
 function linkLayers({ policy, facts, existing }: MountInput): Layer[] {
   const links = new Map<string, string>();
+  const decider = new Decider(policy);
   for (const { path, symlinkTo } of facts.runtime) if (symlinkTo !== undefined) links.set(path, symlinkTo);
   for (const rule of policy.rules) {
     const to = rule.resolved;
     if (rule.glob || rule.access === 'none' || to === undefined || to === rule.pattern) continue;
-    if (!existing.has(to) || accessOf(policy, to) === 'none' || links.has(rule.pattern)) continue;
+    if (!existing.has(to) || decider.accessOf(to) === 'none' || links.has(rule.pattern)) continue;
     links.set(rule.pattern, to);
   }
   const paths = [...links.keys()];
