@@ -61,7 +61,9 @@ int report_applied(const char *step);
 int report_number(uint32_t type, uint32_t value);
 
 /* scan.c */
-int scan_trees(const uint8_t *payload, size_t length);
+int scan_trees(const uint8_t *payload, size_t length, struct scanned *scanned);
+void scan_forget(struct scanned *scanned);
+int scan_matches(const struct scanned *scanned, const char *path, int fd);
 
 /* Detail of what a step was at when it failed, for the failure record. */
 struct trouble {

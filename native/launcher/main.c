@@ -19,7 +19,7 @@ static int say_hello(void)
 	return record_send(&record);
 }
 
-static int run_plan(const uint8_t *payload, size_t length)
+static int run_plan(const uint8_t *payload, size_t length, const struct scanned *scanned)
 {
 	struct spec spec;
 	int error = spec_parse(payload, length, &spec);
@@ -28,19 +28,20 @@ static int run_plan(const uint8_t *payload, size_t length)
 		report_failure("plan", -error, "the plan is malformed or of another version");
 		return error;
 	}
+	spec.scanned = scanned;
 	/* How it went was reported; whoever asked may still want to look around on the host. */
 	session_run(&spec);
 	spec_free(&spec);
 	return 0;
 }
 
-static int obey(uint32_t type, const uint8_t *payload, size_t length)
+static int obey(uint32_t type, const uint8_t *payload, size_t length, struct scanned *scanned)
 {
 	switch (type) {
 	case CONTROL_SCAN:
-		return scan_trees(payload, length);
+		return scan_trees(payload, length, scanned);
 	case CONTROL_PLAN:
-		return run_plan(payload, length);
+		return run_plan(payload, length, scanned);
 	case CONTROL_SIGNAL:
 		return 0; /* For a target that has already ended. */
 	default:
@@ -50,6 +51,7 @@ static int obey(uint32_t type, const uint8_t *payload, size_t length)
 
 int main(void)
 {
+	struct scanned scanned = { 0 };
 	uint32_t frame[2];
 
 	/* Nothing that our caller left open may reach the inside (CVE-2024-21626). */
@@ -70,10 +72,11 @@ int main(void)
 			free(payload);
 			return 125;
 		}
-		error = obey(frame[0], payload, frame[1]);
+		error = obey(frame[0], payload, frame[1], &scanned);
 		free(payload);
 		if (error < 0 && error != -EPIPE)
 			return 125;
 	}
+	scan_forget(&scanned);
 	return 0;
 }

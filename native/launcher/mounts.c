@@ -112,10 +112,10 @@ static int make_tmpfs(struct building *b, const struct mount_step *step)
  * Opens what a bind shows. No symbolic link is followed anywhere on the way: the plan holds resolved paths, so a link
  * that is there now was put there since, to lead us elsewhere (CVE-2024-21626 and its kin).
  */
-static int open_source(const struct mount_step *step)
+static int open_source(const struct spec *spec, const struct mount_step *step)
 {
 	CLEANUP_FD int path = -1;
-	int tree;
+	int tree, error;
 
 	if (step->op == MOUNT_CONSOLE) {
 		char name[PATH_MAX];
@@ -129,6 +129,9 @@ static int open_source(const struct mount_step *step)
 	}
 	if (path < 0)
 		return -errno;
+	error = step->op == MOUNT_BIND ? scan_matches(spec->scanned, step->source, path) : 0;
+	if (error < 0)
+		return error;
 	tree = sys_open_tree(path, "", OPEN_TREE_CLONE | AT_RECURSIVE | AT_EMPTY_PATH);
 	return tree < 0 ? -errno : tree;
 }
@@ -141,7 +144,7 @@ static int open_sources(struct building *b)
 		if (step->op != MOUNT_BIND && step->op != MOUNT_CONSOLE)
 			continue;
 		note(b->trouble, "open", step->op == MOUNT_BIND ? step->source : "terminal");
-		b->sources[i] = open_source(step);
+		b->sources[i] = open_source(b->spec, step);
 		if (b->sources[i] == -ENOENT && step->flags & FLAG_OPTIONAL)
 			continue;
 		if (b->sources[i] == -ENOTTY)

@@ -171,8 +171,51 @@ static const char *next_string(const uint8_t **at, const uint8_t *end)
 	return (const char *)start;
 }
 
+void scan_forget(struct scanned *scanned)
+{
+	for (size_t i = 0; i < scanned->count; i++)
+		free(scanned->roots[i].path);
+	free(scanned->roots);
+	*scanned = (struct scanned){ 0 };
+}
+
+static int remember_root(struct scanned *scanned, const char *path, int directory)
+{
+	struct scanned_root *roots = reallocarray(scanned->roots, scanned->count + 1, sizeof(*roots));
+	struct stat st;
+
+	if (!roots)
+		return -ENOMEM;
+	scanned->roots = roots;
+	if (fstat(directory, &st) < 0)
+		return -errno;
+	roots[scanned->count] = (struct scanned_root){ strdup(path), st.st_dev, st.st_ino };
+	return roots[scanned->count++].path ? 0 : -ENOMEM;
+}
+
+/*
+ * SECURITY: what is mounted must be the directory that was looked through, or protected names in another one that took its
+ * place would lie open. -ESTALE when `path` was scanned and `fd` is not what was found there.
+ */
+int scan_matches(const struct scanned *scanned, const char *path, int fd)
+{
+	struct stat st;
+
+	for (size_t i = 0; scanned && i < scanned->count; i++) {
+		const struct scanned_root *root = &scanned->roots[i];
+
+		if (strcmp(root->path, path))
+			continue;
+		if (fstat(fd, &st) < 0)
+			return -errno;
+		if (st.st_dev != root->device || st.st_ino != root->inode)
+			return -ESTALE;
+	}
+	return 0;
+}
+
 /* Payload: u32 number of roots, u32 number of patterns, then that many NUL-terminated strings each. */
-int scan_trees(const uint8_t *payload, size_t length)
+int scan_trees(const uint8_t *payload, size_t length, struct scanned *scanned)
 {
 	struct scan *scan = calloc(1, sizeof(*scan));
 	const uint8_t *at = payload + 8, *end = payload + length, *roots = at;
@@ -183,6 +226,7 @@ int scan_trees(const uint8_t *payload, size_t length)
 
 	if (!scan)
 		return -ENOMEM;
+	scan_forget(scanned);
 	/* A descriptor for each level; what the scan cannot open it must tell, so it should open what it can. */
 	getrlimit(RLIMIT_NOFILE, &files);
 	setrlimit(RLIMIT_NOFILE, &(struct rlimit){ files.rlim_max, files.rlim_max });
@@ -205,6 +249,7 @@ int scan_trees(const uint8_t *payload, size_t length)
 			scan->complete = false;
 			continue;
 		}
+		scan->error = remember_root(scanned, root, directory);
 		strcpy(scan->path, root);
 		walk(scan, directory, strlen(root), 0);
 	}

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define SPEC_VERSION 2
 
@@ -56,8 +57,20 @@ struct limit {
 	uint64_t hard;
 };
 
+struct scanned_root {
+	char *path;
+	dev_t device;
+	ino_t inode;
+};
+
+struct scanned {
+	struct scanned_root *roots;
+	size_t count;
+};
+
 struct spec {
 	uint8_t *buffer;
+	const struct scanned *scanned; /* set by the launcher, no part of the plan */
 	uint32_t namespaces;
 	const char *uid_map;
 	const char *gid_map;

@@ -16,6 +16,7 @@ import type {
 import type { PolicyRequest } from '../session/types.ts';
 import type { Context, OptionTable, OptionValues } from './command.ts';
 import { usageError } from './parse.ts';
+import { PROJECT_OPTION } from './settings-places.ts';
 
 const GROUP = 'The boundary';
 
@@ -30,11 +31,7 @@ export const POLICY_FLAGS = {
     group: GROUP,
   },
   project: {
-    type: 'value',
-    placeholder: 'DIR',
-    completion: 'directory',
-    summary: 'the project directory',
-    default: 'nearest directory above with .pinfold, .claude or .git, else here',
+    ...PROJECT_OPTION.project,
     group: GROUP,
   },
   allow: {

@@ -3,7 +3,7 @@ import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, syml
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { pinfold } from '../fixtures/as-user.ts';
 import { treeOf } from '../fixtures/host-tree.ts';
-import { type Act, CANARY, makeWorld, people, type World } from '../fixtures/world.ts';
+import { type Act, CANARY, gitRepository, makeWorld, people, type World } from '../fixtures/world.ts';
 
 describe.each(people)('as $label', (person) => {
   let world: World;
@@ -141,6 +141,36 @@ describe.each(people)('as $label', (person) => {
     stop = true;
     await swapping;
     rmSync(`${world.project}/planted`, { force: true });
+  });
+
+  test('a project exchanged for another directory during the start runs as it was looked at, or not at all', async () => {
+    const other = `${world.root}/other-repository`;
+    world.put(`${other}/file`, 'x\n');
+    await gitRepository(world, other);
+    const configs = [`${world.project}/.git/config`, `${other}/.git/config`] as const;
+    const before = configs.map((path) => readFileSync(path, 'utf8'));
+    const aside = `${world.project}-aside`;
+    let stop = false;
+    const exchanging = (async () => {
+      const pause = () => new Promise((accept) => setTimeout(accept, 1));
+      while (!stop) {
+        renameSync(world.project, aside);
+        renameSync(other, world.project);
+        await pause();
+        renameSync(world.project, other);
+        renameSync(aside, world.project);
+        await pause();
+      }
+    })();
+    for (let time = 0; time < 15; time += 1) {
+      await world.inside(['sh', '-c', 'echo "[core]" >> .git/config'], ['--project', world.project], {
+        cwd: '/',
+      });
+    }
+    stop = true;
+    await exchanging;
+    expect(configs.map((path) => readFileSync(path, 'utf8'))).toEqual(before);
+    expect((await world.run(['sh', '-c', 'echo "# x" >> .git/config'])).code).toBe(0);
   });
 
   test('an allowed path that a link replaced before the run does not follow it for a project’s own settings', async () => {

@@ -4,7 +4,7 @@ import type { Access, PathRule, Policy, RuleCategory } from '../../policy/types.
 import type { Capabilities } from './capabilities.ts';
 import type { MountStep } from './plan.ts';
 
-export const PROJECT = '/home/ada/work/app';
+export const PROJECT = '/home/ada/code/app';
 export const PRIVATE_HOME = '/home/ada/.local/share/pinfold/homes/app-0123456789ab';
 
 export const FACTS: HostFacts = {
