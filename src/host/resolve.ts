@@ -1,6 +1,7 @@
 /** Follows the symbolic links of a policy's rules, and refuses links that an earlier run may have planted. */
 import { join } from 'node:path';
 import { SandboxError } from '../errors.ts';
+import { isSessionPlace } from '../policy/builtin.ts';
 import { accessOf } from '../policy/decide.ts';
 import { isWithin, parentOf } from '../policy/paths.ts';
 import type { Access, Notice, PathRule, Policy } from '../policy/types.ts';
@@ -52,7 +53,8 @@ function follow(rule: PathRule, trail: Trail): PathRule {
 
 /**
  * SECURITY: a run may leave a link behind (`ln -s ~/.ssh data` where `data` is an allowed path) and wait for the next run
- * to follow it. A link is believed only if nothing inside could have made it, or if following it grants nothing.
+ * to follow it. A link is believed only if nothing inside could have made it, or if following it grants nothing. /tmp inside
+ * is not the host's: nothing inside can plant a link in the latter.
  */
 function settle(policy: Policy, rule: PathRule, index: number): PathRule {
   if (!rule.links || rule.access === 'none' || rule.resolved === undefined) return rule;
@@ -60,7 +62,7 @@ function settle(policy: Policy, rule: PathRule, index: number): PathRule {
   if (!rule.links.some((link) => mayBeWritten(policy, parentOf(link)))) return rule;
   const others: Policy = {
     ...policy,
-    rules: policy.rules.filter((other, each) => each !== index && !isSessionPlace(policy, other)),
+    rules: policy.rules.filter((other, each) => each !== index && !isSessionPlace(other)),
   };
   const planted = rule.links.find((link) => accessOf(others, parentOf(link)) === 'write');
   if (planted === undefined) return rule;
@@ -81,11 +83,6 @@ function mayBeWritten(policy: Policy, directory: string): boolean {
 
 function isPersons(rule: PathRule): boolean {
   return rule.origin.scope !== 'builtin';
-}
-
-/** /tmp inside is not the host's: nothing inside can plant a link in the latter. */
-function isSessionPlace(policy: Policy, rule: PathRule): boolean {
-  return rule.category === 'private' && rule.pattern !== policy.sandboxHome;
 }
 
 function missingNotice(rule: PathRule, trail: Trail): Notice[] {

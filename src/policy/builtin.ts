@@ -16,6 +16,11 @@ export const MODE_NETWORK: Readonly<Record<Mode, NetworkAccess>> = {
 /** Private to the session in every mode; tmpfs inside, never the host's. */
 export const PRIVATE_DIRECTORIES: readonly string[] = ['/tmp', '/var/tmp', '/dev/shm', '/run'];
 
+/** Whether a rule speaks of the session's own /tmp, /run …: it says nothing of what the host has under that name. */
+export function isSessionPlace(rule: PathRule): boolean {
+  return rule.origin.scope === 'builtin' && PRIVATE_DIRECTORIES.includes(rule.pattern);
+}
+
 export function builtinOrigin(text: string): Origin {
   return { scope: 'builtin', text };
 }

@@ -1,6 +1,6 @@
 /** The path rules of the layers: what is granted, what is denied, and what of it falls away. */
 import { SandboxError } from '../errors.ts';
-import { homeHostRunRules, modeRules, protectedRules } from './builtin.ts';
+import { homeHostRunRules, isSessionPlace, modeRules, protectedRules } from './builtin.ts';
 import { Decider } from './decide.ts';
 import { expandGlob, isGlob } from './glob.ts';
 import type { HostFacts } from './host-facts.ts';
@@ -211,7 +211,11 @@ function withoutTail(text: string): string {
 
 /** Whether a grant gives no more than `base` does anyway. */
 function isCovered(rule: PathRule, base: Decider): boolean {
-  return RANK[base.accessOf(rule.resolved ?? rule.pattern)] >= RANK[rule.access];
+  const [deciding] = base.candidates(rule.resolved ?? rule.pattern);
+  // SECURITY: a grant in /run or /tmp opens the host's own (docker.sock, tmux), not the session's, which is open anyway.
+  // Covered by "an untrusted file cannot open the host's /tmp or /run".
+  if (!deciding || isSessionPlace(deciding.rule)) return rule.access === 'none';
+  return RANK[deciding.rule.access] >= RANK[rule.access];
 }
 
 /** Guards of nested grants repeat each other; the first of equal ones is enough. */

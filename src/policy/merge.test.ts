@@ -422,6 +422,17 @@ function expectNoWider(narrow: Policy, wide: Policy): void {
   );
 }
 
+test("an untrusted file cannot open the host's /tmp or /run, though the session's own are writable", () => {
+  for (const path of ['/tmp/other', '/tmp', '/run', '/var/tmp/x', '/dev/shm/x']) {
+    const opened = (trusted: boolean) =>
+      merge([layer('project', { allowedPaths: [path] }, trusted)]).rules.filter(
+        ({ pattern, origin }) => pattern === path && origin.scope === 'project',
+      );
+    expect(opened(false)).toEqual([]);
+    expect(opened(true)).toHaveLength(1);
+  }
+});
+
 test('an untrusted file never widens, wherever it stands among the others', () => {
   fc.assert(
     fc.property(layers, fc.array(fc.tuple(scope, words), { minLength: 1, maxLength: 2 }), (trusted, more) => {

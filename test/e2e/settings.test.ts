@@ -1,5 +1,16 @@
 /** Settings that cannot be understood stop the run before the command starts; those that can are obeyed. */
-import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { pinfold } from '../fixtures/as-user.ts';
 import { CANARY, makeWorld, people, type World } from '../fixtures/world.ts';
@@ -117,6 +128,20 @@ describe.each(people)('as $label', (person) => {
     expect(before.stderr).toMatch(/trust/);
     expect((await world.pinfold(['trust', '--yes'])).code).toBe(0);
     expect(await world.pinfold(read)).toMatchObject({ code: 0, stdout: `${CANARY}\n` });
+  });
+
+  test('a project’s own file cannot open a directory of the host’s /tmp before it is trusted', async () => {
+    const outside = realpathSync(mkdtempSync(join(tmpdir(), 'pinfold-host-tmp-')));
+    chmodSync(outside, 0o755);
+    writeFileSync(`${outside}/canary`, `${CANARY}\n`);
+    world.put(settings, JSON.stringify({ sandbox: { allowedPaths: [outside] } }));
+    const read = ['run', '--', 'cat', `${outside}/canary`];
+    const before = await world.pinfold(read);
+    expect(before).toMatchObject({ code: 1, stdout: '' });
+    expect(before.stderr).toContain('No such file or directory');
+    expect((await world.pinfold(['trust', '--yes'])).code).toBe(0);
+    expect(await world.pinfold(read)).toMatchObject({ code: 0, stdout: `${CANARY}\n` });
+    rmSync(outside, { recursive: true });
   });
 
   test('a project’s own file may tighten without trust', async () => {

@@ -1,8 +1,10 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { plainOutput } from '../../../test/fixtures/plain-output.ts';
+import { isSessionPlace } from '../../policy/builtin.ts';
+import { isWithin } from '../../policy/paths.ts';
 import { loadPolicy } from '../../session/prepare.ts';
 import type { LoadedPolicy } from '../../session/types.ts';
 import { explainPath, renderExplanation } from './explain.ts';
@@ -13,8 +15,7 @@ let home = '';
 let loaded: LoadedPolicy;
 
 beforeAll(async () => {
-  // Not beneath /tmp: inside, that is another place.
-  root = realpathSync(mkdtempSync(join(homedir(), '.pinfold-explain-')));
+  root = realpathSync(mkdtempSync(join(tmpdir(), 'pinfold-explain-')));
   project = join(root, 'project');
   home = join(root, 'home');
   for (const path of [`${project}/.git/hooks`, `${project}/.pinfold`, `${home}/.ssh`, `${root}/else`])
@@ -26,7 +27,13 @@ beforeAll(async () => {
     `${project}/.pinfold/settings.json`,
     '{ "sandbox": {\n  "deniedPaths": ["secrets"],\n  "allowedPaths": ["../else"]\n} }\n',
   );
-  loaded = await loadPolicy({ cwd: project, environment: { HOME: home, PATH: '/usr/bin:/bin' } });
+  const { policy, ...rest } = await loadPolicy({
+    cwd: project,
+    environment: { HOME: home, PATH: '/usr/bin:/bin' },
+  });
+  // Wherever this test has its files: inside, /tmp and its kin are other places, and that is not what is tested here.
+  const rules = policy.rules.filter((rule) => !(isSessionPlace(rule) && isWithin(root, rule.pattern)));
+  loaded = { ...rest, policy: { ...policy, rules } };
 });
 afterAll(() => rmSync(root, { recursive: true }));
 
