@@ -18,8 +18,8 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MAX_FRAME (64u << 20)
 
-/* Node's ends of these are the descriptors 3 and 4 of child_process.spawn's stdio array. */
-enum { CONTROL_FD = 3, RECORD_FD = 4 };
+/* Node's ends of these are in child_process.spawn's stdio array; 6 is there only when handles are to be sent. */
+enum { CONTROL_FD = 3, RECORD_FD = 4, CHANNEL_FD = 6 };
 
 /* Frames are u32 type, u32 length, payload; native byte order. */
 enum control_frame { CONTROL_SCAN = 1, CONTROL_PLAN = 2, CONTROL_SIGNAL = 3 };
@@ -59,6 +59,11 @@ int write_exactly(int fd, const void *buffer, size_t length);
 int report_failure(const char *step, int error, const char *detail);
 int report_applied(const char *step);
 int report_number(uint32_t type, uint32_t value);
+
+/* channel.c: `message` is JSON, `type` one of Node's (net.Native, net.Server, net.Socket, dgram.Native). */
+bool channel_given(void);
+int channel_send(int channel, const char *type, const char *message, int fd);
+bool channel_drain(int channel);
 
 /* scan.c */
 int scan_trees(const uint8_t *payload, size_t length, struct scanned *scanned);

@@ -19,6 +19,18 @@ static int say_hello(void)
 	return record_send(&record);
 }
 
+/* Nothing that our caller left open may reach the inside (CVE-2024-21626). */
+static int close_others(bool channel)
+{
+	if (syscall(SYS_close_range, RECORD_FD + 1, CHANNEL_FD - 1, 0) < 0 ||
+	    syscall(SYS_close_range, CHANNEL_FD + channel, ~0u, 0) < 0)
+		return -errno;
+	for (int fd = CONTROL_FD; fd <= RECORD_FD; fd++)
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+			return -errno;
+	return channel && fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
+}
+
 static int run_plan(const uint8_t *payload, size_t length, const struct scanned *scanned)
 {
 	struct spec spec;
@@ -29,6 +41,7 @@ static int run_plan(const uint8_t *payload, size_t length, const struct scanned 
 		return error;
 	}
 	spec.scanned = scanned;
+	spec.channel = channel_given() ? CHANNEL_FD : -1;
 	/* How it went was reported; whoever asked may still want to look around on the host. */
 	session_run(&spec);
 	spec_free(&spec);
@@ -54,17 +67,16 @@ int main(void)
 	struct scanned scanned = { 0 };
 	uint32_t frame[2];
 
-	/* Nothing that our caller left open may reach the inside (CVE-2024-21626). */
-	if (syscall(SYS_close_range, RECORD_FD + 1, ~0u, 0) < 0 || fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC) < 0 ||
-	    fcntl(RECORD_FD, F_SETFD, FD_CLOEXEC) < 0) {
-		fprintf(stderr, "pinfold-launcher is started by pinfold, with descriptors 3 and 4: %s\n", strerror(errno));
+	int error = close_others(channel_given());
+
+	if (error < 0) {
+		fprintf(stderr, "pinfold-launcher is started by pinfold, with descriptors 3 and 4: %s\n", strerror(-error));
 		return 125;
 	}
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || say_hello() < 0)
 		return 125;
 	while (read_exactly(CONTROL_FD, frame, sizeof(frame)) == 1) {
 		uint8_t *payload;
-		int error;
 
 		if (frame[1] > MAX_FRAME || !(payload = malloc((size_t)frame[1] + 1)))
 			return 125;

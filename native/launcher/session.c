@@ -23,6 +23,7 @@ struct session {
 	pid_t init;
 	int init_fd;
 	int sync;
+	int channel;
 	int signals;
 	struct supervisor *supervisor;
 };
@@ -79,6 +80,8 @@ static int spawn_init(struct session *session)
 	if (pid == 0) {
 		close(pair[0]);
 		close(CONTROL_FD);
+		if (session->channel >= 0)
+			close(session->channel);
 		_exit(init_main(session->spec, pair[1], session->mode));
 	}
 	close(pair[1]);
@@ -163,6 +166,7 @@ static int supervise(struct session *session)
 			{ .fd = CONTROL_FD, .events = POLLIN },
 			{ .fd = session->signals, .events = POLLIN },
 			{ .fd = session->supervisor ? supervisor_fd(session->supervisor) : -1, .events = POLLIN },
+			{ .fd = session->channel, .events = POLLIN },
 		};
 		int error = 0;
 
@@ -178,6 +182,8 @@ static int supervise(struct session *session)
 			error = obey_control(session);
 		if (wait[3].revents)
 			hear_signal(session);
+		if (wait[5].revents && !channel_drain(session->channel))
+			session->channel = -1; /* Disconnected; that the control socket closes is what ends a session. */
 		if (error < 0)
 			return error;
 	}
@@ -230,7 +236,8 @@ static void end(struct session *session, int error)
 
 void session_run(const struct spec *spec)
 {
-	struct session session = { .spec = spec, .mode = terminal_mode(), .tty = terminal_fd(), .init_fd = -1, .sync = -1 };
+	struct session session = { .spec = spec, .mode = terminal_mode(), .tty = terminal_fd(), .init_fd = -1, .sync = -1,
+				   .channel = spec->channel };
 	int error;
 
 	session.modes_known = session.tty >= 0 && tcgetattr(session.tty, &session.modes) == 0;

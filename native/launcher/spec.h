@@ -70,7 +70,8 @@ struct scanned {
 
 struct spec {
 	uint8_t *buffer;
-	const struct scanned *scanned; /* set by the launcher, no part of the plan */
+	const struct scanned *scanned; /* set by the launcher, no part of the plan; and so is `channel` */
+	int channel;		       /* Node's IPC channel, or -1 */
 	uint32_t namespaces;
 	const char *uid_map;
 	const char *gid_map;

@@ -30,7 +30,15 @@ export interface ScanResult {
   readonly unnameable: readonly Uint8Array[];
 }
 
+/** Descriptors 5, which is closed at once, and 6. */
+const CHANNEL = ['ignore', 'ipc'] as const;
+
 type Listener = (record: WireRecord) => void;
+
+export interface LauncherOptions {
+  /** Node's IPC channel, on which the launcher sends handles. It costs start-up time, so only on demand. */
+  readonly channel?: boolean;
+}
 
 /** A running launcher. One scan at a time, at most one plan, then scans again; `close` ends it. */
 export class Launcher {
@@ -41,13 +49,14 @@ export class Launcher {
   #ended: SandboxError | undefined;
   readonly #onEnd = new Set<(error: SandboxError) => void>();
 
-  constructor(path: string, cwd: string) {
-    // Extra pipes are socket pairs in libuv. The environment stays empty: the target's comes with the plan.
+  constructor(path: string, cwd: string, options: LauncherOptions = {}) {
+    // Extra pipes are socket pairs in libuv. The environment stays empty but for Node's own NODE_CHANNEL_*, which name
+    // the channel: the target's comes with the plan.
     this.#child = spawn(path, [], {
       cwd,
       env: {},
       argv0: 'pinfold-launcher',
-      stdio: ['inherit', 'inherit', 'inherit', 'pipe', 'pipe'],
+      stdio: ['inherit', 'inherit', 'inherit', 'pipe', 'pipe', ...(options.channel ? CHANNEL : [])],
     });
     this.#control = this.#child.stdio[3] as Duplex;
     // EPIPE after the launcher has gone: its end is reported by `exit`, with more to say.
