@@ -46,6 +46,6 @@ test('more handles than may be in flight at once all arrive', async () => {
     (handle as unknown as { close(): void }).close();
     if (arrived === 3000) child.disconnect();
   });
-  expect(await once(child, 'close')).toEqual([0, null]);
+  expect(await once(child, 'exit')).toEqual([0, null]);
   expect(arrived).toBe(3000);
 });
