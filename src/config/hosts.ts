@@ -1,6 +1,6 @@
 /** Owns how a host is written in settings: name, `*.` wildcard, address, port. Says what is wrong, changes nothing. */
 import { isIPv4, isIPv6 } from 'node:net';
-import { domainToASCII } from 'node:url';
+import { parsePort, splitPort, toAscii } from '../policy/host-pattern.ts';
 
 export interface HostComplaint {
   readonly message: string;
@@ -28,15 +28,6 @@ const REGISTRY_LABELS = new Set([
 
 function complain(message: string, suggestion?: string): HostComplaint {
   return suggestion === undefined ? { message } : { message, suggestion };
-}
-
-function splitPort(text: string): { host: string; port: string | undefined } {
-  const bracket = text.startsWith('[') ? text.indexOf(']') : 0;
-  // An address whose bracket is never closed has no port that could be told from it.
-  const colon = bracket === -1 ? -1 : text.indexOf(':', bracket);
-  return colon === -1
-    ? { host: text, port: undefined }
-    : { host: text.slice(0, colon), port: text.slice(colon + 1) };
 }
 
 /** Scripts whose letters look alike: `аllowed.test` with a Cyrillic а is not the host it seems to be. */
@@ -73,7 +64,7 @@ function checkName(name: string): HostComplaint | undefined {
     return complain('"*" stands only for all subdomains, at the front: "*.example.com"');
   }
   const mixed = labels.find(mixesScripts);
-  const ascii = domainToASCII(name);
+  const ascii = toAscii(name);
   if (mixed !== undefined) {
     return complain(
       `"${mixed}" mixes alphabets that look alike; write the name in its ASCII form`,
@@ -133,7 +124,7 @@ export function checkHost(text: string, use: HostUse): HostComplaint | undefined
     return misshapen;
   }
   const { host, port } = splitPort(text);
-  if (port !== undefined && !(/^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65_535)) {
+  if (port !== undefined && parsePort(port) === undefined) {
     return complain(`":${port}" is not a port between 1 and 65535`);
   }
   if (host.startsWith('[')) {

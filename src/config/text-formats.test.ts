@@ -1,5 +1,7 @@
 /** Claims about single values: hosts, paths, sizes, durations, dates, and the nearest word. */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parseHostPattern } from '../policy/host-pattern.ts';
 import { nearest } from '../policy/suggestion.ts';
 import { checkHost } from './hosts.ts';
 import { checkPath } from './path-text.ts';
@@ -25,6 +27,24 @@ describe('hosts', () => {
   ])('accepts %s', (host) => {
     expect(checkHost(host, 'allow')).toBeUndefined();
     expect(checkHost(host, 'deny')).toBeUndefined();
+  });
+
+  test('that pass are all understood by what decides about connections', () => {
+    const port = fc.option(fc.nat(70_000));
+    const host = fc.oneof(
+      fc.domain(),
+      fc.ipV4Extended(),
+      fc.ipV6().map((text) => `[${text}]`),
+      fc.stringMatching(/^(\*\.)?[a-zA-Z0-9._xünß-]{1,20}$/),
+    );
+    fc.assert(
+      fc.property(host, port, (name, at) => {
+        const written = at === null ? name : `${name}:${at}`;
+        fc.pre(checkHost(written, 'deny') === undefined);
+        expect(parseHostPattern(written)).toBeDefined();
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   const notName = 'this is not a host name';
