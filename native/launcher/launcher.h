@@ -14,7 +14,7 @@
 
 #include "spec.h"
 
-#define PROTOCOL_VERSION 1
+#define PROTOCOL_VERSION 2
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MAX_FRAME (64u << 20)
 
@@ -22,12 +22,10 @@
 enum { CONTROL_FD = 3, RECORD_FD = 4, CHANNEL_FD = 6 };
 
 /* Frames are u32 type, u32 length, payload; native byte order. */
-enum control_frame { CONTROL_SCAN = 1, CONTROL_PLAN = 2, CONTROL_SIGNAL = 3 };
+enum control_frame { CONTROL_PLAN = 2, CONTROL_SIGNAL = 3 };
 
 enum record_frame {
 	RECORD_HELLO = 1,
-	RECORD_SCAN_HIT = 2,
-	RECORD_SCAN_DONE = 3,
 	RECORD_APPLIED = 4,
 	RECORD_STARTED = 5,
 	RECORD_GUARDED = 6,
@@ -64,11 +62,6 @@ int report_number(uint32_t type, uint32_t value);
 bool channel_given(void);
 int channel_send(int channel, const char *type, const char *message, int fd);
 bool channel_drain(int channel);
-
-/* scan.c */
-int scan_trees(const uint8_t *payload, size_t length, struct scanned *scanned);
-void scan_forget(struct scanned *scanned);
-int scan_matches(const struct scanned *scanned, const char *path, int fd);
 
 /* Detail of what a step was at when it failed, for the failure record. */
 struct trouble {

@@ -31,42 +31,33 @@ static int close_others(bool channel)
 	return channel && fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
 }
 
-static int run_plan(const uint8_t *payload, size_t length, const struct scanned *scanned)
+/* One plan is all that a launcher carries out; without one it ends when Node closes its end. */
+static int obey(void)
 {
+	uint32_t frame[2];
+	uint8_t *payload;
 	struct spec spec;
-	int error = spec_parse(payload, length, &spec);
+	int error;
 
+	if (read_exactly(CONTROL_FD, frame, sizeof(frame)) != 1)
+		return 0;
+	if (frame[0] != CONTROL_PLAN || frame[1] > MAX_FRAME || !(payload = malloc((size_t)frame[1] + 1)))
+		return 125;
+	error = read_exactly(CONTROL_FD, payload, frame[1]) == 1 ? spec_parse(payload, frame[1], &spec) : -EPROTO;
+	free(payload);
 	if (error < 0) {
 		report_failure("plan", -error, "the plan is malformed or of another version");
-		return error;
+		return 125;
 	}
-	spec.scanned = scanned;
 	spec.channel = channel_given() ? CHANNEL_FD : -1;
-	/* How it went was reported; whoever asked may still want to look around on the host. */
+	/* How it went is reported. */
 	session_run(&spec);
 	spec_free(&spec);
 	return 0;
 }
 
-static int obey(uint32_t type, const uint8_t *payload, size_t length, struct scanned *scanned)
-{
-	switch (type) {
-	case CONTROL_SCAN:
-		return scan_trees(payload, length, scanned);
-	case CONTROL_PLAN:
-		return run_plan(payload, length, scanned);
-	case CONTROL_SIGNAL:
-		return 0; /* For a target that has already ended. */
-	default:
-		return -EPROTO;
-	}
-}
-
 int main(void)
 {
-	struct scanned scanned = { 0 };
-	uint32_t frame[2];
-
 	int error = close_others(channel_given());
 
 	if (error < 0) {
@@ -75,20 +66,5 @@ int main(void)
 	}
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || say_hello() < 0)
 		return 125;
-	while (read_exactly(CONTROL_FD, frame, sizeof(frame)) == 1) {
-		uint8_t *payload;
-
-		if (frame[1] > MAX_FRAME || !(payload = malloc((size_t)frame[1] + 1)))
-			return 125;
-		if (frame[1] && read_exactly(CONTROL_FD, payload, frame[1]) != 1) {
-			free(payload);
-			return 125;
-		}
-		error = obey(frame[0], payload, frame[1], &scanned);
-		free(payload);
-		if (error < 0 && error != -EPIPE)
-			return 125;
-	}
-	scan_forget(&scanned);
-	return 0;
+	return obey();
 }

@@ -108,11 +108,23 @@ static int make_tmpfs(struct building *b, const struct mount_step *step)
 	return mount < 0 ? mount : remember_own(b, mount);
 }
 
+/* SECURITY: Node looked through one directory; protected names in another that took its place would lie open. */
+static int check_identity(const struct mount_step *step, int fd)
+{
+	struct stat st;
+
+	if (step->op != MOUNT_BIND || !step->inode)
+		return 0;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return st.st_dev == step->device && st.st_ino == step->inode ? 0 : -ESTALE;
+}
+
 /*
  * Opens what a bind shows. No symbolic link is followed anywhere on the way: the plan holds resolved paths, so a link
  * that is there now was put there since, to lead us elsewhere (CVE-2024-21626 and its kin).
  */
-static int open_source(const struct spec *spec, const struct mount_step *step)
+static int open_source(const struct mount_step *step)
 {
 	CLEANUP_FD int path = -1;
 	int tree, error;
@@ -129,7 +141,7 @@ static int open_source(const struct spec *spec, const struct mount_step *step)
 	}
 	if (path < 0)
 		return -errno;
-	error = step->op == MOUNT_BIND ? scan_matches(spec->scanned, step->source, path) : 0;
+	error = check_identity(step, path);
 	if (error < 0)
 		return error;
 	tree = sys_open_tree(path, "", OPEN_TREE_CLONE | AT_RECURSIVE | AT_EMPTY_PATH);
@@ -144,7 +156,7 @@ static int open_sources(struct building *b)
 		if (step->op != MOUNT_BIND && step->op != MOUNT_CONSOLE)
 			continue;
 		note(b->trouble, "open", step->op == MOUNT_BIND ? step->source : "terminal");
-		b->sources[i] = open_source(b->spec, step);
+		b->sources[i] = open_source(step);
 		if (b->sources[i] == -ENOENT && step->flags & FLAG_OPTIONAL)
 			continue;
 		if (b->sources[i] == -ENOTTY)

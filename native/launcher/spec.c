@@ -136,6 +136,8 @@ static void take_mounts(struct reader *reader, struct spec *spec)
 		step->flags = take_u32(reader);
 		step->mode = take_u32(reader);
 		step->size = take_u64(reader);
+		step->device = take_u64(reader);
+		step->inode = take_u64(reader);
 		step->target = take_absolute(reader);
 		step->source = take_string(reader);
 		if (step->op < MOUNT_TMPFS || step->op > MOUNT_SEAL || (step->op == MOUNT_BIND && step->source[0] != '/'))

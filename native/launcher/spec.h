@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SPEC_VERSION 2
+#define SPEC_VERSION 3
 
 enum mount_op {
 	MOUNT_TMPFS = 1,
@@ -29,6 +29,8 @@ struct mount_step {
 	uint32_t flags;
 	uint32_t mode;
 	uint64_t size;
+	uint64_t device; /* bind: the directory that the source must be, by st_dev and st_ino; inode 0: any */
+	uint64_t inode;
 	const char *target;
 	const char *source; /* bind: host path; symlink: where it leads; file: its content */
 };
@@ -57,21 +59,9 @@ struct limit {
 	uint64_t hard;
 };
 
-struct scanned_root {
-	char *path;
-	dev_t device;
-	ino_t inode;
-};
-
-struct scanned {
-	struct scanned_root *roots;
-	size_t count;
-};
-
 struct spec {
 	uint8_t *buffer;
-	const struct scanned *scanned; /* set by the launcher, no part of the plan; and so is `channel` */
-	int channel;		       /* Node's IPC channel, or -1 */
+	int channel; /* set by the launcher, no part of the plan: Node's IPC channel, or -1 */
 	uint32_t namespaces;
 	const char *uid_map;
 	const char *gid_map;

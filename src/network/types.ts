@@ -6,7 +6,7 @@ import type { DomainRule } from '../policy/types.ts';
 export interface Destination {
   /** A normalised name (lower case, ASCII, no dot at its end), or an IP address in its canonical spelling, no brackets. */
   readonly host: string;
-  /** 1 to 65535. */
+  /** 1 to 65535; 0 in the refusal of a name that was only asked for. */
   readonly port: number;
 }
 

@@ -12,12 +12,14 @@ type Token =
     };
 
 export interface ComponentPattern {
+  /** As it was written. */
+  readonly pattern: string;
   matches(name: string): boolean;
   /** The one name it matches, when it has no wildcard. */
   readonly literal: string | undefined;
   /**
-   * An fnmatch(3) pattern that matches at least the same names, with or without FNM_NOESCAPE. Wider where the C library counts bytes and we count
-   * characters: a scanner that filters with it must not miss `é.env` for `?.env`.
+   * An fnmatch(3) pattern that matches at least the same names, with or without FNM_NOESCAPE. Wider where the C library
+   * counts bytes and we count characters: a guard that refuses by it must not miss `é.env` for `?.env`.
    */
   readonly fnmatch: string;
 }
@@ -30,12 +32,17 @@ export function compileComponent(pattern: string, ignoreCase: boolean): Componen
     ? tokens.map((token) => token.char).join('')
     : undefined;
   const folded = literal !== undefined && ignoreCase ? foldName(literal) : literal;
+  const [head, tail] = plainEnds(tokens, ignoreCase);
   return {
+    pattern,
     literal,
     fnmatch: tokens.map(fnmatchOf).join(''),
     matches(name) {
-      if (folded !== undefined) return (ignoreCase ? foldName(name) : name) === folded;
-      return matchTokens(tokens, Array.from(ignoreCase ? foldName(name) : name), ignoreCase);
+      const compared = ignoreCase ? foldName(name) : name;
+      if (folded !== undefined) return compared === folded;
+      // A scan asks for every name of a project, and nearly all fail here.
+      if (!compared.startsWith(head) || !compared.endsWith(tail)) return false;
+      return matchTokens(tokens, Array.from(compared), ignoreCase);
     },
   };
 }
@@ -44,10 +51,24 @@ export function compileComponent(pattern: string, ignoreCase: boolean): Componen
 function literalComponent(name: string, ignoreCase: boolean): ComponentPattern {
   const folded = ignoreCase ? foldName(name) : name;
   return {
+    pattern: name,
     literal: name,
     fnmatch: name,
     matches: (other) => (ignoreCase ? foldName(other) : other) === folded,
   };
+}
+
+/** What every name begins and ends with that the tokens match. Only ASCII, where folding goes character by character. */
+function plainEnds(tokens: readonly Token[], ignoreCase: boolean): readonly [head: string, tail: string] {
+  const plain = tokens.map((token) =>
+    token.kind === 'char' && token.char < '\x80'
+      ? ignoreCase
+        ? token.char.toLowerCase()
+        : token.char
+      : undefined,
+  );
+  const first = plain.indexOf(undefined);
+  return [plain.slice(0, first).join(''), plain.slice(plain.lastIndexOf(undefined) + 1).join('')];
 }
 
 /**

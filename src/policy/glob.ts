@@ -10,7 +10,7 @@ export interface Glob {
    * the literal prefix) whose name is in `except` nothing matches.
    */
   matchedDepth(path: string, except?: readonly string[]): number | undefined;
-  /** fnmatch patterns of the final component: a name that matches none of them cannot complete the glob. */
+  /** Patterns of the final component: a name that matches none of them cannot complete the glob. */
   readonly lastComponent: readonly string[];
   /** The deepest directory beneath which (or at which) everything lies that the glob can match. */
   readonly literalPrefix: string;
@@ -41,7 +41,7 @@ export function compileGlob(pattern: string, options: GlobOptions = {}): Glob {
   );
   const prefix = commonPrefix(alternatives.map(literalPrefixOf));
   const prefixDepth = prefix.length;
-  const lasts = alternatives.map((parts) => fnmatchOf(parts.at(-1) ?? 'any-depth'));
+  const lasts = alternatives.map((parts) => textOf(parts.at(-1) ?? 'any-depth'));
   const matchedDepth = (path: string, except: readonly string[] = []): number | undefined => {
     const components = splitPath(path);
     const end = reachOf(components, prefixDepth, except);
@@ -135,8 +135,8 @@ function commonPrefix(lists: readonly (readonly string[])[]): string[] {
   return differs < 0 ? [...first] : first.slice(0, differs);
 }
 
-function fnmatchOf(part: Part): string {
-  return part === 'any-depth' ? '*' : part.fnmatch;
+function textOf(part: Part): string {
+  return part === 'any-depth' ? '*' : part.pattern;
 }
 
 /** All the patterns that `{a,b}` stands for. Braces without a comma or a partner are ordinary characters. */

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SandboxError } from '../errors.ts';
 import { findExisting, followMatches, kindOf, type PathKind } from '../host/existing.ts';
+import { scanTrees } from '../host/tree-scan.ts';
 import type { Enforcement } from '../platform/backend.ts';
 import { type Capabilities, probeCapabilities } from '../platform/linux/capabilities.ts';
 import { enforcementOf, setupError } from '../platform/linux/enforcement.ts';
@@ -78,7 +79,8 @@ async function makePlan(
   const existing = findExisting(loaded.policy);
   const { roots, patterns } = scanRequest(loaded.policy);
   const request = { roots: roots.filter((root) => isTree(root, existing)), patterns };
-  const [hello, scan] = await Promise.all([launcher.hello(), launcher.scan(request.roots, request.patterns)]);
+  const scan = scanTrees(request);
+  const hello = await launcher.hello();
   const capabilities = probeCapabilities(hello.landlockAbi);
   if (hello.landlockAbi === 0) throw noLandlock();
   if (capabilities.uid === 0 && loaded.policy.limits.processes) throw noProcessLimit();
@@ -92,6 +94,7 @@ async function makePlan(
     facts,
     matches,
     existing,
+    scanned: scan.walked,
     capabilities,
     target: {
       argv: target.argv,
@@ -243,7 +246,7 @@ async function carryOut(
   events.onStarted?.({ signal: (name) => launcher.signal(name) }, launcher.pid);
   await run.finally(stopWatchdog);
   if (progress.failure && !progress.started) throw setupError(progress.failure);
-  await sweep(launcher, planned, guard);
+  await sweep(planned, guard);
   if (progress.failure) throw setupError(progress.failure);
   if (!progress.ending) {
     throw new SandboxError('ERR_LAUNCHER_DIED', { what: 'The sandbox ended', why: 'it did not say how' });

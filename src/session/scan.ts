@@ -1,50 +1,60 @@
 /** What a scan means for a run: when it must not start, what is told of it, and the last look when it has ended. */
 import { SandboxError } from '../errors.ts';
-import type { Launcher, ScanResult } from '../platform/linux/launcher.ts';
+import { scanTrees, type TreeScan } from '../host/tree-scan.ts';
 import { type ScanRequest, scanMatches } from '../platform/linux/plan-builder.ts';
 import { ruleMatcher } from '../policy/decide.ts';
 import type { Notice, Policy } from '../policy/types.ts';
 import type { GuardedEntry, NameGuard } from './name-guard.ts';
 import { isAmong, Opened } from './unseen.ts';
 
-/**
- * A protected name in a directory whose own name is not UTF-8 cannot be put into a plan, and a tree that was not walked
- * to its end may hold others: to go on would leave them open.
- */
-export function refuseUnseen(policy: Policy, scan: ScanResult): void {
-  const lossy = scan.unnameable.map((path) => ({
-    path: Buffer.from(path).toString('utf8'),
-    directory: true,
-  }));
-  const [bad] = scanMatches(policy, lossy);
-  if (bad) throw unnameable(Buffer.from(bad.path));
-  if (scan.complete) return;
-  throw new SandboxError('ERR_SETUP_FAILED', {
-    what: 'Cannot look through the writable directories',
-    why: `after ${scan.entries} entries there are more, or one of the directories cannot be read`,
-    fix: 'Make the project directory readable, or name a smaller one with --project',
-  });
+/** Throws where the scan leaves a doubt that no plan can settle: to go on would leave protected names open. */
+export function refuseUnseen(policy: Policy, scan: TreeScan): void {
+  refuseUnnameable(policy, scan);
+  const [missing] = scan.missing;
+  const unread = scan.unseen.find((path) => scan.roots.includes(path));
+  if (missing !== undefined) throw unlooked(`${missing} has just gone`);
+  if (unread !== undefined) throw unlooked(`${unread} cannot be read`);
+  if (scan.cutShort) throw unlooked(`after ${scan.entries} entries there are more`);
 }
 
-function unnameable(path: Uint8Array): SandboxError {
-  return new SandboxError('ERR_PATH_INVALID', {
-    what: `Cannot protect ${JSON.stringify(Buffer.from(path).toString('latin1'))}`,
+/** A protected name, or what may hold one, beneath a directory whose name is not UTF-8: no plan can name it. */
+function refuseUnnameable(policy: Policy, { unnameable }: TreeScan): void {
+  const bad = unnameable.find((one) => one.unseen) ?? scanMatches(policy, unnameable)[0];
+  if (bad === undefined) return;
+  throw new SandboxError('ERR_PATH_INVALID', {
+    what: `Cannot protect ${JSON.stringify(bad.path)}`,
     why: 'its path is not valid UTF-8',
     fix: 'Rename the directory that holds it',
   });
 }
 
-/** Scans until everything was seen; each round may uncover a further directory that was made unreadable. */
+function unlooked(why: string): SandboxError {
+  return new SandboxError('ERR_SETUP_FAILED', {
+    what: 'Cannot look through the writable directories',
+    why,
+    fix: 'Make the project directory readable, or name a smaller one with --project',
+  });
+}
+
+/**
+ * The last look, when nothing inside runs any more. Scans until everything was seen; each round may uncover a further
+ * directory that was made unreadable. Throws for what it cannot see to the end.
+ */
 export async function sweep(
-  launcher: Launcher,
-  { scan, unseen }: { readonly scan: ScanRequest; readonly unseen: readonly string[] },
+  {
+    policy,
+    scan,
+    unseen,
+  }: { readonly policy: Policy; readonly scan: ScanRequest; readonly unseen: readonly string[] },
   guard: NameGuard,
 ): Promise<void> {
   const opened = new Opened();
   try {
     for (;;) {
-      const after = await launcher.scan(scan.roots, scan.patterns);
+      const after = scanTrees(scan);
       await guard.sweep(after.hits);
+      refuseUnnameable(policy, after);
+      if (after.cutShort) throw unlooked(`after ${after.entries} entries there are more`);
       const fresh = after.unseen.filter((path) => !isAmong(path, unseen));
       if (fresh.length === 0) return;
       for (const path of fresh) opened.open(path);

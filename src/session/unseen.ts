@@ -3,7 +3,7 @@
  * git, editors and shells still find names in it that they know. So at the start such a directory is shown read-only, as
  * a whole; and at the end one that is new is made readable again and looked through.
  */
-import { chmodSync, lstatSync } from 'node:fs';
+import { chmodSync, closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
 import { SandboxError } from '../errors.ts';
 import { isWithin } from '../policy/paths.ts';
 import type { PathRule, Policy } from '../policy/types.ts';
@@ -23,26 +23,48 @@ export function isAmong(path: string, directories: readonly string[]): boolean {
   return directories.some((directory) => isWithin(path, directory));
 }
 
+/** Node does not name O_PATH of asm-generic/fcntl.h; it opens also what may not be read. */
+const O_PATH = 0o10000000;
+
+/**
+ * SECURITY: chmod(2) follows links, and another session may exchange the directory for one that leads out of the project.
+ * So it goes through a descriptor of the very directory. Covered by "a project that is swapped for a link".
+ */
+function changeMode(path: string, next: number): number {
+  const descriptor = openSync(path, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    const here = `/proc/self/fd/${descriptor}`;
+    if (readlinkSync(here) !== path) throw new Error('a symbolic link leads there');
+    const { mode } = fstatSync(descriptor);
+    chmodSync(here, next);
+    return mode & 0o7777;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 /** Directories made readable, with the modes they had. */
 export class Opened {
   readonly #modes = new Map<string, number>();
 
   /** Gives the owner access. Throws ERR_PATH_INVALID for what stays closed: nobody knows then what is in it. */
   open(path: string): void {
-    const { mode } = lstatSync(path);
     if (this.#modes.has(path)) throw stillClosed(path, 'its path is too long');
-    this.#modes.set(path, mode & 0o7777);
     try {
-      chmodSync(path, 0o700);
+      this.#modes.set(path, changeMode(path, 0o700));
     } catch (cause) {
       throw stillClosed(path, cause instanceof Error ? cause.message : String(cause));
     }
   }
 
-  /** Gives the modes back, innermost first. What is gone since was moved away for what it held. */
+  /** Gives the modes back, innermost first. */
   restore(): void {
     for (const [path, mode] of [...this.#modes].reverse()) {
-      if (lstatSync(path, { throwIfNoEntry: false })) chmodSync(path, mode);
+      try {
+        changeMode(path, mode);
+      } catch {
+        // Gone: it was moved away for what it held, or by someone else just now. There is no mode to give back.
+      }
     }
   }
 }

@@ -36,17 +36,20 @@ describe.each(people)('as $label', (person) => {
     expect(existsSync(`${nested}/.vscode`)).toBe(false);
   });
 
-  test('a name won by a race is not hidden by making its directory unreadable', async () => {
-    const program = `${world.root}/bin/race`;
-    copyFileSync(await compileFixture('race'), program);
-    chmodSync(program, 0o755);
-    const directory = `${world.project}/deep/er`;
-    world.put(`${directory}/file`);
-    const script = `"$0" ${directory}/innocent0 ${directory}/.mcp.json 4000; chmod 311 ${directory}`;
-    const flags = ['--allow', `${dirname(program)}:ro`];
-    const ran = await world.inside(['sh', '-c', script, program], flags);
-    expect(existsSync(`${directory}/.mcp.json`), ran.stderr).toBe(false);
-  });
+  test.each(['/deep/er', ''])(
+    'a name won by a race is not hidden by making its directory (%j) unreadable',
+    async (at) => {
+      const program = `${world.root}/bin/race`;
+      copyFileSync(await compileFixture('race'), program);
+      chmodSync(program, 0o755);
+      const directory = world.project + at;
+      world.put(`${directory}/file`);
+      const script = `"$0" ${directory}/innocent0 ${directory}/.mcp.json 4000; chmod 311 ${directory}`;
+      const flags = ['--allow', `${dirname(program)}:ro`];
+      const ran = await world.inside(['sh', '-c', script, program], flags);
+      expect(existsSync(`${directory}/.mcp.json`), ran.stderr).toBe(false);
+    },
+  );
 
   test('a repository deeper than a scan goes is protected, or the run is refused', async () => {
     const deep = `${world.project}${'/d'.repeat(140)}`;

@@ -22,6 +22,13 @@ const large: Plan = {
   mounts: [
     { op: 'tmpfs', target: '/', mode: 0o755, sizeBytes: 1 << 20, noexec: true },
     { op: 'bind', source: '/usr', target: '/usr', writable: false },
+    {
+      op: 'bind',
+      source: '/srv',
+      target: '/srv',
+      writable: true,
+      identity: { device: 0xfe00n, inode: 1n << 40n },
+    },
     { op: 'bind', source: '/home/u/p', target: '/home/u/p', writable: true, optional: true, noexec: true },
     { op: 'bind', source: '/dev/null', target: '/dev/null', writable: true, devices: true },
     { op: 'mask', target: '/home/u/p/.env' },

@@ -1,6 +1,6 @@
 /** Turns the rules that restrict into names which must not come into being, and into what a scan has to look for. */
 import { Decider } from '../../policy/decide.ts';
-import { compileGlob } from '../../policy/glob.ts';
+import { compileGlob, escapeGlob } from '../../policy/glob.ts';
 import { baseOf, depthOf, isWithin, parentOf } from '../../policy/paths.ts';
 import type { PathRule, Policy } from '../../policy/types.ts';
 import { alternativesOf, componentsOf, escapeName, fnmatchOf, hasWildcard } from './glob-names.ts';
@@ -103,11 +103,11 @@ function spellMiddle(names: readonly string[]): string[][] {
 export interface ScanRequest {
   /** Directories to walk. */
   readonly roots: string[];
-  /** fnmatch patterns of last components: a first sieve. `scanMatches` decides. */
+  /** Patterns of last components: a first sieve. `scanMatches` decides. */
   readonly patterns: string[];
 }
 
-/** What the launcher has to look for, and where: the trees in which a glob says something else than its surroundings. */
+/** What a scan has to look for, and where: the trees in which a glob says something else than its surroundings. */
 export function scanRequest(policy: Policy): ScanRequest {
   const decider = new Decider(policy);
   const globs = policy.rules.filter((rule) => rule.glob);
@@ -142,7 +142,7 @@ export function scanRequest(policy: Policy): ScanRequest {
   for (const rule of policy.rules) {
     const path = rule.resolved ?? rule.pattern;
     if (rule.glob || rule.access === 'write') continue;
-    if (roots.some((root) => path !== root && isWithin(path, root))) patterns.add(escapeName(baseOf(path)));
+    if (roots.some((root) => path !== root && isWithin(path, root))) patterns.add(escapeGlob(baseOf(path)));
   }
   return { roots: roots.sort(), patterns: [...patterns].sort() };
 }

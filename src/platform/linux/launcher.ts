@@ -4,31 +4,7 @@ import { constants as osConstants } from 'node:os';
 import type { Duplex, Readable } from 'node:stream';
 import { SandboxError } from '../../errors.ts';
 import type { Plan } from './plan.ts';
-import {
-  PROTOCOL_VERSION,
-  planFrame,
-  RecordReader,
-  scanFrame,
-  signalFrame,
-  type WireRecord,
-} from './plan-codec.ts';
-
-/** A path that a rule's name matched. Bytes that are not UTF-8 are kept in `bytes`. */
-export interface ScanHit {
-  readonly path: string;
-  readonly directory: boolean;
-}
-
-export interface ScanResult {
-  readonly hits: readonly ScanHit[];
-  /** Directories that could not be looked into: unreadable, or too deep. */
-  readonly unseen: readonly string[];
-  readonly entries: number;
-  /** False when a whole tree could not be opened, or holds more entries than a scan will count. */
-  readonly complete: boolean;
-  /** Hits whose path is not valid UTF-8, as bytes: Node cannot name them in a plan, so they are reported. */
-  readonly unnameable: readonly Uint8Array[];
-}
+import { PROTOCOL_VERSION, planFrame, RecordReader, signalFrame, type WireRecord } from './plan-codec.ts';
 
 /** Descriptors 5, which is closed at once, and 6. */
 const CHANNEL = ['ignore', 'ipc'] as const;
@@ -40,7 +16,7 @@ export interface LauncherOptions {
   readonly channel?: boolean;
 }
 
-/** A running launcher. One scan at a time, at most one plan, then scans again; `close` ends it. */
+/** A running launcher. It carries out at most one plan; `close` ends it. */
 export class Launcher {
   readonly #child: ChildProcess;
   readonly #control: Duplex;
@@ -76,24 +52,6 @@ export class Launcher {
   /** What the launcher found when it started. Throws ERR_LAUNCHER_VERSION, ERR_LAUNCHER_MISSING, ERR_LAUNCHER_DIED. */
   hello(): Promise<{ landlockAbi: number }> {
     return this.#hello;
-  }
-
-  async scan(roots: readonly string[], patterns: readonly string[]): Promise<ScanResult> {
-    const hits: ScanHit[] = [];
-    const unseen: string[] = [];
-    const unnameable: Uint8Array[] = [];
-    const done = this.#until((record) => {
-      if (record.kind === 'scan-hit') {
-        const path = Buffer.from(record.path).toString('utf8');
-        if (!Buffer.from(path).equals(record.path)) unnameable.push(Uint8Array.from(record.path));
-        else if (record.unseen) unseen.push(path);
-        else hits.push({ path, directory: record.directory });
-      }
-      return record.kind === 'scan-done' ? record : undefined;
-    });
-    this.#control.write(scanFrame(roots, patterns));
-    const { entries, complete } = await done;
-    return { hits, unseen, entries, complete, unnameable };
   }
 
   /** Carries the plan out; `onRecord` sees every record of the run. Resolves when everything inside has ended. */

@@ -132,6 +132,20 @@ describe('mounts', () => {
     expect(lookAt(steps, '/var/lib/f').host).toBe('/var/lib/f');
   });
 
+  test('bind a directory that was scanned only as long as it is the same one', () => {
+    const policy = policyOf([rule('/w', 'write'), rule('/v', 'write')]);
+    const existing = new Map<string, PathKind>([
+      ['/w', 'directory'],
+      ['/v', 'directory'],
+    ]);
+    const places = findPlaces({ policy, facts: BARE, matches: [], existing });
+    const identity = { device: 5n, inode: 7n };
+    const steps = planMounts({ policy, facts: BARE, places, existing, scanned: new Map([['/w', identity]]) });
+    const bind = (path: string) => ({ op: 'bind', source: path, target: path, writable: true });
+    expect(steps).toContainEqual({ ...bind('/w'), identity });
+    expect(steps).toContainEqual(bind('/v'));
+  });
+
   test('make no entry of their own in a directory of the host', () => {
     const words = stepsFor([rule('/etc', 'read', { scope: 'flag' })], { '/etc': 'directory' }).map(wordsOf);
     expect(words).toContain('bind ro /etc');

@@ -6,7 +6,7 @@ import type { HostFacts } from '../../policy/host-facts.ts';
 import { depthOf, isWithin, parentOf } from '../../policy/paths.ts';
 import type { Policy } from '../../policy/types.ts';
 import { nearest, type PathKind, type Place } from './places.ts';
-import type { MountStep } from './plan.ts';
+import type { Identity, MountStep } from './plan.ts';
 import { coverProc } from './proc-covers.ts';
 
 export interface MountInput {
@@ -14,6 +14,7 @@ export interface MountInput {
   readonly facts: HostFacts;
   readonly places: readonly Place[];
   readonly existing: ReadonlyMap<string, PathKind>;
+  readonly scanned?: ReadonlyMap<string, Identity>;
 }
 
 /** Steps for one target. Sorted by depth, so that nothing is covered by a mount further up that comes later. */
@@ -31,9 +32,9 @@ const RESOLV = '# Pinfold: there is no resolver inside.\n';
 
 /** The steps; the first is the root itself, the last seals it. */
 export function planMounts(input: MountInput): MountStep[] {
-  const { places } = input;
+  const { places, scanned } = input;
   for (const place of places) refuseUnmountable(place);
-  const layers = [...ownLayers(), ...linkLayers(input), ...places.map(placeLayer)];
+  const layers = [...ownLayers(), ...linkLayers(input), ...places.map((place) => placeLayer(place, scanned))];
   const byPath = new Map(places.map((place) => [place.path, place]));
   const kept = layers.filter((layer) => !layer.entry || isOwnGround(byPath, parentOf(layer.path)));
   const ordered = kept
@@ -106,16 +107,23 @@ function linkLayers({ policy, facts, existing }: MountInput): Layer[] {
     .map(([path, to]) => ({ path, steps: [{ op: 'symlink', path, to }], entry: true }));
 }
 
-function placeLayer(place: Place): Layer {
+/**
+ * SECURITY: what is mounted must be the directory that was looked through, or protected names in another one that took
+ * its place would lie open. Covered by "a project exchanged for another directory during the start".
+ */
+function placeLayer(place: Place, scanned?: ReadonlyMap<string, Identity>): Layer {
   const { path } = place;
   if (place.treatment === 'mask') return { path, steps: [{ op: 'mask', target: path }] };
   if (place.treatment === 'hollow') return { path, steps: [{ op: 'tmpfs', target: path, mode: 0o755 }] };
+  const source = place.source ?? path;
+  const identity = scanned?.get(source);
   const bind: MountStep = {
     op: 'bind',
-    source: place.source ?? path,
+    source,
     target: path,
     writable: place.access === 'write',
     ...(isWithin(path, '/dev') ? { devices: true } : {}),
+    ...(identity ? { identity } : {}),
   };
   return { path, steps: [bind] };
 }

@@ -6,7 +6,7 @@ import { guardNames, openedPaths } from './guarded-names.ts';
 import { planLandlock } from './landlock-plan.ts';
 import { planMounts } from './mount-plan.ts';
 import { findPlaces, type Match, type PathKind } from './places.ts';
-import { NAMESPACE, type Plan } from './plan.ts';
+import { type Identity, NAMESPACE, type Plan } from './plan.ts';
 
 export { type ScanRequest, scanMatches, scanRequest } from './guarded-names.ts';
 export type { Match, PathKind } from './places.ts';
@@ -18,6 +18,8 @@ export interface PlanInput {
   readonly matches: readonly Match[];
   /** What is at each literal rule's path. */
   readonly existing: ReadonlyMap<string, PathKind>;
+  /** Directories that were scanned: what is mounted must be the same ones. */
+  readonly scanned?: ReadonlyMap<string, Identity>;
   readonly capabilities: Capabilities;
   readonly target: {
     readonly argv: readonly string[];
@@ -43,14 +45,14 @@ const LIMITED: Readonly<Partial<Record<LimitName, number>>> = {
 };
 
 export function buildPlan(input: PlanInput): Plan {
-  const { policy, facts, matches, existing, capabilities, target, seccomp } = input;
+  const { policy, facts, matches, existing, scanned, capabilities, target, seccomp } = input;
   const places = findPlaces({ policy, facts, matches, existing });
   const landlock = planLandlock(places, capabilities);
   return {
     namespaces: Object.values(NAMESPACE).reduce((all, each) => all | each, 0),
     ...identity(capabilities),
     hostname: 'pinfold',
-    mounts: planMounts({ policy, facts, places, existing }),
+    mounts: planMounts({ policy, facts, places, existing, ...(scanned ? { scanned } : {}) }),
     ...(landlock ? { landlock } : {}),
     ...(seccomp ? { seccomp } : {}),
     guarded: guardNames({ policy, places, existing }),

@@ -1,12 +1,12 @@
-/** The wire format between Node and the launcher: plan and requests out, records in. `native/launcher/spec.c` mirrors it. */
+/** The wire format between Node and the launcher: plan and signals out, records in. `native/launcher/spec.c` mirrors it. */
 import { SandboxError } from '../../errors.ts';
 import type { GuardedName, LauncherRecord, MountStep, Plan } from './plan.ts';
 
 /** Bumped whenever either side of the format changes; the launcher refuses a plan of another version. */
-export const SPEC_VERSION = 2;
-export const PROTOCOL_VERSION = 1;
+export const SPEC_VERSION = 3;
+export const PROTOCOL_VERSION = 2;
 
-const CONTROL = { scan: 1, plan: 2, signal: 3 } as const;
+const CONTROL = { plan: 2, signal: 3 } as const;
 const MOUNT_OPS = {
   tmpfs: 1,
   bind: 2,
@@ -84,6 +84,10 @@ function writeMount(out: Writer, step: MountStep): void {
   out.u32(flag('writable') | flag('devices') | flag('noexec') | flag('optional'));
   out.u32('mode' in step ? step.mode : 0);
   out.u64(BigInt('sizeBytes' in step && step.sizeBytes ? step.sizeBytes : 0));
+  const identity = step.op === 'bind' ? step.identity : undefined;
+  // No file has inode 0, so it says that any will do.
+  out.u64(identity?.device ?? 0n);
+  out.u64(identity?.inode ?? 0n);
   out.string('target' in step ? step.target : step.path);
   out.string('source' in step ? step.source : 'to' in step ? step.to : 'content' in step ? step.content : '');
 }
@@ -150,17 +154,6 @@ export function signalFrame(signal: number): Buffer {
   return frame(CONTROL.signal, payload);
 }
 
-/** Asks for every entry beneath `roots` whose name one of `patterns` (fnmatch(3), case ignored) matches. */
-export function scanFrame(roots: readonly string[], patterns: readonly string[]): Buffer {
-  const counts = Buffer.allocUnsafe(8);
-  counts.writeUInt32LE(roots.length, 0);
-  counts.writeUInt32LE(patterns.length, 4);
-  return frame(
-    CONTROL.scan,
-    Buffer.concat([counts, ...[...roots, ...patterns].map((text) => Buffer.from(`${text}\0`))]),
-  );
-}
-
 /** A record of the launcher's own, besides those of the run: everything inside has ended. */
 export type WireRecord = LauncherRecord | { readonly kind: 'ended' };
 
@@ -199,19 +192,6 @@ const DECODERS: Readonly<Record<number, Decoder>> = {
   1: {
     least: 8,
     decode: (p) => ({ kind: 'hello', version: p.readUInt32LE(0), landlockAbi: p.readUInt32LE(4) }),
-  },
-  2: {
-    least: 5,
-    decode: (p) => ({
-      kind: 'scan-hit',
-      directory: p.readUInt32LE(0) !== 0,
-      unseen: p.readUInt32LE(0) === 2,
-      path: p.subarray(4),
-    }),
-  },
-  3: {
-    least: 8,
-    decode: (p) => ({ kind: 'scan-done', entries: p.readUInt32LE(0), complete: p.readUInt32LE(4) === 1 }),
   },
   4: { least: 1, decode: (p) => ({ kind: 'applied', step: p.toString('utf8') }) },
   5: { least: 4, decode: (p) => ({ kind: 'started', pid: p.readUInt32LE(0) }) },

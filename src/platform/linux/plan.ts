@@ -11,6 +11,12 @@ export const NAMESPACE = {
   net: 0x40000000,
 } as const;
 
+/** `st_dev` and `st_ino` of stat(2). */
+export interface Identity {
+  readonly device: bigint;
+  readonly inode: bigint;
+}
+
 /**
  * One step of building the new root, carried out in order. `target` and `path` are absolute inside the new root; every
  * missing directory above a target is made (mode 0755) if it lies on a file system that the plan itself mounted, else
@@ -34,6 +40,8 @@ export type MountStep =
       readonly devices?: boolean;
       readonly noexec?: boolean;
       readonly optional?: boolean;
+      /** The directory that `source` must still be, or the step fails with ESTALE. */
+      readonly identity?: Identity;
     }
   /** Covers an existing file or directory with an empty one that nobody may open (mode 0): EACCES. */
   | { readonly op: 'mask'; readonly target: string }
@@ -115,14 +123,6 @@ export interface FailureRecord {
 /** What the launcher reports, one union for all records. */
 export type LauncherRecord =
   | { readonly kind: 'hello'; readonly version: number; readonly landlockAbi: number }
-  /** `unseen`: a directory that could not be looked into. */
-  | {
-      readonly kind: 'scan-hit';
-      readonly path: Uint8Array;
-      readonly directory: boolean;
-      readonly unseen: boolean;
-    }
-  | { readonly kind: 'scan-done'; readonly entries: number; readonly complete: boolean }
   /** A mechanism is in force; one per mechanism, before the target is started. */
   | { readonly kind: 'applied'; readonly step: string }
   | { readonly kind: 'started'; readonly pid: number }
