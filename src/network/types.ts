@@ -53,7 +53,10 @@ export type Verdict = Refusal | Allowed;
 
 export interface Connected {
   readonly kind: 'connected';
-  /** Connected, paused, no listener attached. Whoever receives it closes it. */
+  /**
+   * Connected and half open (`allowHalfOpen`); nothing was read from it and nothing reads it until somebody listens. It has
+   * an error listener that does nothing, so that a reset before that cannot end the process. Whoever receives it closes it.
+   */
   readonly socket: Socket;
   readonly destination: Destination;
   /** The address that was checked and dialled. With `via: 'upstream'` the proxy's. */
