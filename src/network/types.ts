@@ -6,7 +6,7 @@ import type { DomainRule } from '../policy/types.ts';
 export interface Destination {
   /** A normalised name (lower case, ASCII, no dot at its end), or an IP address in its canonical spelling, no brackets. */
   readonly host: string;
-  /** 1 to 65535; 0 in the refusal of a name that was only asked for. */
+  /** 1 to 65535. */
   readonly port: number;
 }
 
@@ -20,6 +20,7 @@ export interface Destination {
  * - `unresolvable`: the host's resolver knows no address of it
  * - `unreachable`: no checked address answered
  * - `upload-limit`: the session has sent as much as it may
+ * - `capacity`: the session has as many connections open as it may
  * - `protocol`: what was sent cannot be understood, so it cannot be checked
  */
 export type RefusalReason =
@@ -31,6 +32,7 @@ export type RefusalReason =
   | 'unresolvable'
   | 'unreachable'
   | 'upload-limit'
+  | 'capacity'
   | 'protocol';
 
 export interface Refusal {
@@ -53,10 +55,7 @@ export type Verdict = Refusal | Allowed;
 
 export interface Connected {
   readonly kind: 'connected';
-  /**
-   * Connected and half open (`allowHalfOpen`); nothing was read from it and nothing reads it until somebody listens. It has
-   * an error listener that does nothing, so that a reset before that cannot end the process. Whoever receives it closes it.
-   */
+  /** Connected, paused, no listener attached. Whoever receives it closes it. */
   readonly socket: Socket;
   readonly destination: Destination;
   /** The address that was checked and dialled. With `via: 'upstream'` the proxy's. */
