@@ -85,17 +85,11 @@ async function record(
           onStarted(control);
         },
         onEnforced: (enforcement) => session?.enforced(enforcement),
-        onEvent: (event) => session?.append(event),
+        onGuarded: (report) => session?.append({ kind: 'guarded', ...report }),
       },
     );
-    const { ending, enforcement, breached, violations, dropped } = outcome;
-    const count = violations.reduce((sum, each) => sum + each.count, dropped);
-    session?.ended({
-      ending,
-      enforcement,
-      ...(breached && { breached }),
-      ...(count > 0 && { violations: { distinct: violations.length, count } }),
-    });
+    const { ending, enforcement, breached } = outcome;
+    session?.ended({ ending, enforcement, ...(breached && { breached }) });
     return outcome;
   } catch (error) {
     const code = error instanceof SandboxError ? error.code : 'ERR_INTERNAL';
