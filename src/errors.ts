@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   ERR_PATH_INVALID: 'misuse',
   ERR_PATH_TOO_BROAD: 'misuse',
   ERR_PATH_SYMLINK_UNTRUSTED: 'misuse',
+  ERR_UPSTREAM_PROXY: 'misuse',
   ERR_LAUNCHER_MISSING: 'environment',
   ERR_LAUNCHER_VERSION: 'environment',
   ERR_LAUNCHER_DIED: 'environment',

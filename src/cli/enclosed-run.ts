@@ -85,11 +85,17 @@ async function record(
           onStarted(control);
         },
         onEnforced: (enforcement) => session?.enforced(enforcement),
-        onGuarded: (report) => session?.append({ kind: 'guarded', ...report }),
+        onEvent: (event) => session?.append(event),
       },
     );
-    const { ending, enforcement, breached } = outcome;
-    session?.ended({ ending, enforcement, ...(breached && { breached }) });
+    const { ending, enforcement, breached, violations, dropped } = outcome;
+    const count = violations.reduce((sum, each) => sum + each.count, dropped);
+    session?.ended({
+      ending,
+      enforcement,
+      ...(breached && { breached }),
+      ...(count > 0 && { violations: { distinct: violations.length, count } }),
+    });
     return outcome;
   } catch (error) {
     const code = error instanceof SandboxError ? error.code : 'ERR_INTERNAL';

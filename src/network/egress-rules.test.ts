@@ -3,25 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { DomainRule, Scope } from '../policy/types.ts';
 import { EgressRules } from './egress-rules.ts';
+import { rule, rulesOf } from './rules.fixture.ts';
 
-/** `+a.test`, `-*.a.test:22`, and `!` for a ceiling denial. */
-function rule(written: string, scope: Scope = 'user'): DomainRule {
-  const pattern = written.slice(1);
-  return {
-    pattern,
-    access: written.startsWith('+') ? 'allow' : 'deny',
-    origin: { scope, text: pattern },
-    ...(written.startsWith('!') && { ceiling: true as const }),
-  };
-}
-
-const rules = (written: string) =>
-  new EgressRules(
-    written
-      .split(' ')
-      .filter(Boolean)
-      .map((each) => rule(each)),
-  );
+const rules = (written: string) => new EgressRules(rulesOf(written));
 
 function answer(written: string, host: string, port = 443): string {
   const decided = rules(written).decide({ host, port });

@@ -6,7 +6,7 @@ import type { DomainRule } from '../policy/types.ts';
 export interface Destination {
   /** A normalised name (lower case, ASCII, no dot at its end), or an IP address in its canonical spelling, no brackets. */
   readonly host: string;
-  /** 1 to 65535. */
+  /** 1 to 65535; 0 in the refusal of a name that was only asked for. */
   readonly port: number;
 }
 
@@ -55,7 +55,10 @@ export type Verdict = Refusal | Allowed;
 
 export interface Connected {
   readonly kind: 'connected';
-  /** Connected, paused, no listener attached. Whoever receives it closes it. */
+  /**
+   * Connected and half open (`allowHalfOpen`); nothing was read from it and nothing reads it until somebody listens. It has
+   * an error listener that does nothing, so that a reset before that cannot end the process. Whoever receives it closes it.
+   */
   readonly socket: Socket;
   readonly destination: Destination;
   /** The address that was checked and dialled. With `via: 'upstream'` the proxy's. */

@@ -1,6 +1,7 @@
 /** An append-only log of one session: JSON Lines, each with the digest of the line before, so that no line can be altered unseen. */
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { printableJson } from '../policy/printable.ts';
 
 /** What the first record names as the one before it. */
 const GENESIS = '0'.repeat(64);
@@ -8,6 +9,12 @@ const GENESIS = '0'.repeat(64);
 export interface SessionEvent {
   readonly kind: string;
   readonly [key: string]: unknown;
+}
+
+export interface LogEnd {
+  readonly records: number;
+  /** Of the last line. */
+  readonly digest: string;
 }
 
 export type LogVerdict =
@@ -31,18 +38,20 @@ export class EventLog {
 
   append(event: SessionEvent): void {
     const record = { sequence: this.#sequence++, time: new Date().toISOString(), ...event };
-    const line = JSON.stringify({ previous: this.#previous, ...record });
+    const line = printableJson({ previous: this.#previous, ...record });
     writeSync(this.#descriptor, `${line}\n`);
     this.#previous = digest(line);
   }
 
-  close(): void {
+  /** Says how the log ended. */
+  close(): LogEnd {
     closeSync(this.#descriptor);
+    return { records: this.#sequence, digest: this.#previous };
   }
 }
 
-/** Checks the chain of a log. What was cut off at its end cannot be seen from the log alone. */
-export function verifyLog(path: string): LogVerdict {
+/** Checks the chain of a log. That something was cut off at its end shows only where `end` is known. */
+export function verifyLog(path: string, end?: LogEnd): LogVerdict {
   const text = readFileSync(path, 'utf8');
   const lines = text.split('\n');
   // A record is one write; without its line break the writer was killed in the middle of it.
@@ -60,6 +69,9 @@ export function verifyLog(path: string): LogVerdict {
     if (record.previous !== previous) return broken('it does not follow from the line before');
     if (record.sequence !== index) return broken(`it is number ${String(record.sequence)}, not ${index}`);
     previous = digest(line);
+  }
+  if (end !== undefined && (end.records !== lines.length || end.digest !== previous)) {
+    return { kind: 'broken', line: lines.length + 1, why: `it ended with line ${end.records}` };
   }
   return { kind: 'intact', records: lines.length };
 }

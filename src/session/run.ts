@@ -13,9 +13,13 @@ import { buildPlan, type ScanRequest, scanMatches, scanRequest } from '../platfo
 import { compileSeccomp } from '../platform/linux/seccomp/compile.ts';
 import { type DroppedVariable, scrubEnvironment } from '../policy/environment.ts';
 import type { Notice, Policy } from '../policy/types.ts';
+import { Denials } from './denials.ts';
+import type { SessionEvent } from './event-log.ts';
+import { showInside } from './inside-directory.ts';
 import { type GuardedEntry, NameGuard } from './name-guard.ts';
+import { caughtDenial, guardedDenial } from './observed.ts';
 import { refuseUnseen, sweep, unmatched } from './scan.ts';
-import type { Ending, GuardReport, LoadedPolicy, RunOutcome, Target } from './types.ts';
+import type { Ending, LoadedPolicy, RunOutcome, Target } from './types.ts';
 import { closeUnseen, isAmong } from './unseen.ts';
 
 export interface RunOptions {
@@ -57,7 +61,8 @@ export interface RunEvents {
   onStarted?(control: RunControl, launcherPid: number | undefined): void;
   /** Every mechanism is in force and the command has been started. */
   onEnforced?(enforcement: readonly Enforcement[]): void;
-  onGuarded?(report: GuardReport): void;
+  /** What belongs in the session's log: violations and their counts, bounded. */
+  onEvent?(event: SessionEvent): void;
 }
 
 const EACCES = 13;
@@ -162,16 +167,6 @@ class Progress {
   }
 }
 
-function guardReport(policy: Policy, record: LauncherRecord & { kind: 'guarded' }): GuardReport {
-  return {
-    path: Buffer.from(record.path).toString('utf8'),
-    rule: policy.rules[record.rule],
-    pid: record.pid,
-    program: Buffer.from(record.exe).toString('utf8'),
-    outcome: 'refused',
-  };
-}
-
 /** Ends a run that takes longer than `limits.wallTime`: SIGTERM, and five seconds later all of it. */
 function startWatchdog(launcher: Launcher, seconds: number | undefined, onExceeded: () => void): () => void {
   if (seconds === undefined) return () => {};
@@ -218,33 +213,35 @@ async function carryOut(
 ): Promise<RunOutcome> {
   const { policy } = planned;
   const progress = new Progress(planned.plan.argv[0] ?? '');
-  const reports: GuardReport[] = [];
-  const tell = (report: GuardReport) => {
-    reports.push(report);
-    events.onGuarded?.(report);
-  };
+  mkdirSync(place.directory, { recursive: true, mode: 0o700 });
+  const { plan, eventsFile } = showInside(planned.plan, place.directory);
+  const denials = new Denials({
+    policy,
+    eventsFile,
+    append: (event) => events.onEvent?.(event),
+    launcher: () => launcher.pid,
+  });
   const { scan } = planned;
   const guard = new NameGuard({
     roots: scan.roots,
     before: planned.matches,
     guarded: (entries) => scanMatches(policy, entries).filter(({ path }) => !isAmong(path, planned.unseen)),
     quarantineDir: join(place.directory, 'quarantine'),
-    onCaught: ({ path, movedTo }) => {
-      tell({ path, movedTo, rule: undefined, outcome: 'quarantined' });
+    onCaught: (caught) => {
+      denials.take(caughtDenial(policy, caught));
       launcher.signal('SIGKILL');
     },
   });
-  mkdirSync(place.directory, { recursive: true, mode: 0o700 });
   guard.start();
   let timedOut = false as boolean;
   const stopWatchdog = startWatchdog(launcher, policy.limits.wallTime?.value, () => {
     timedOut = true;
   });
   const enforced = () => enforcementOf(planned.plan, progress.applied, planned.capabilities.landlockAbi);
-  const run = launcher.run(planned.plan, (record) => {
+  const run = launcher.run(plan, (record) => {
     progress.take(record as LauncherRecord);
     if (record.kind === 'started') events.onEnforced?.(enforced());
-    if (record.kind === 'guarded') tell(guardReport(planned.policy, record));
+    if (record.kind === 'guarded') denials.take(guardedDenial(policy, planned.capabilities.arch, record));
   });
   events.onStarted?.({ signal: (name) => launcher.signal(name) }, launcher.pid);
   await run.finally(stopWatchdog);
@@ -258,7 +255,7 @@ async function carryOut(
     sessionId: place.id,
     ending: progress.ending,
     enforcement: enforced(),
-    guarded: reports,
+    ...(await denials.end()),
     breached: guard.caught > 0,
     ...(timedOut ? { timedOut: true as const } : {}),
   };

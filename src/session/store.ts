@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { SandboxError } from '../errors.ts';
 import type { Enforcement } from '../platform/backend.ts';
 import type { Mode, NetworkAccess, Policy } from '../policy/types.ts';
-import { EventLog, type SessionEvent } from './event-log.ts';
+import { EventLog, type LogEnd, type SessionEvent } from './event-log.ts';
 import { isRunning, type ProcessIdentity } from './process-identity.ts';
 import type { Ending } from './types.ts';
 
@@ -29,6 +29,10 @@ export interface SessionRecord {
   readonly ended?: string;
   readonly ending?: Ending | { readonly kind: 'failed'; readonly code: string };
   readonly breached?: true;
+  /** What was refused: how many different acts, and how many in all. */
+  readonly violations?: { readonly distinct: number; readonly count: number };
+  /** How the log ended: without it, nobody could see that its end was cut off. */
+  readonly log?: LogEnd;
   readonly enforcement?: readonly Enforcement[];
 }
 
@@ -85,10 +89,10 @@ export class OpenSession {
     this.#log.append(event);
   }
 
-  ended(end: Pick<SessionRecord, 'ending' | 'enforcement' | 'breached'>): void {
-    this.#record = { ...this.#record, ...end, ended: new Date().toISOString() };
+  ended(end: Pick<SessionRecord, 'ending' | 'enforcement' | 'breached' | 'violations'>): void {
     this.#log.append({ kind: 'ended', ending: end.ending });
-    this.#log.close();
+    const log = this.#log.close();
+    this.#record = { ...this.#record, ...end, ended: new Date().toISOString(), log };
     this.#save();
   }
 

@@ -1,7 +1,8 @@
 /** What a session takes and gives: the words between `session/` and its users (`cli/`, the library). */
 import type { Enforcement } from '../platform/backend.ts';
 import type { HostFacts } from '../policy/host-facts.ts';
-import type { PathRule, Policy, SettingsLayer } from '../policy/types.ts';
+import type { Policy, SettingsLayer } from '../policy/types.ts';
+import type { Violation } from '../violations/types.ts';
 
 export interface PolicyRequest {
   /** Working directory of the person, absolute. */
@@ -27,17 +28,6 @@ export interface Target {
   readonly cwd: string;
 }
 
-/** The making of a host-run name that was refused, or found and quarantined. */
-export interface GuardReport {
-  readonly path: string;
-  readonly rule: PathRule | undefined;
-  readonly pid?: number;
-  readonly program?: string;
-  readonly outcome: 'refused' | 'quarantined';
-  /** Where a quarantined entry went. */
-  readonly movedTo?: string;
-}
-
 export type Ending =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'killed'; readonly signal: number }
@@ -48,7 +38,10 @@ export interface RunOutcome {
   readonly sessionId: string;
   readonly ending: Ending;
   readonly enforcement: readonly Enforcement[];
-  readonly guarded: readonly GuardReport[];
+  /** What was refused, in the order of first sight. */
+  readonly violations: readonly Violation[];
+  /** Refusals that belong to none of these: too many different ones came to be told apart. */
+  readonly dropped: number;
   /** The session was ended because a guarded name had slipped past the refusal. */
   readonly breached: boolean;
   /** Ended because `limits.wallTime` was exceeded. */

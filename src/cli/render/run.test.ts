@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { plainOutput } from '../../../test/fixtures/plain-output.ts';
 import type { Notice, PathRule, Policy } from '../../policy/types.ts';
-import type { GuardReport, RunOutcome } from '../../session/types.ts';
+import type { RunOutcome } from '../../session/types.ts';
+import type { Denial, Violation } from '../../violations/types.ts';
 import { renderBanner, renderNotices, renderSummary } from './run.ts';
 
 const builtin = { scope: 'builtin', text: 'mode strict' } as const;
@@ -41,7 +42,8 @@ const outcome: RunOutcome = {
   sessionId: 's',
   ending: { kind: 'exited', code: 0 },
   enforcement: [],
-  guarded: [],
+  violations: [],
+  dropped: 0,
   breached: false,
 };
 
@@ -88,37 +90,57 @@ describe('notices', () => {
 });
 
 describe('the summary', () => {
-  const refused: GuardReport = {
-    path: '/p/.git/hooks/pre-commit\n\x1b[2J',
-    rule: rule('/p/**/.git/hooks', { access: 'read', category: 'host-run', why: 'git runs hooks' }),
-    program: '/usr/bin/touch',
+  const made = (path: string, parts: Partial<Denial> = {}): Denial => ({
+    act: 'create',
+    subject: { kind: 'path', path },
+    observer: 'supervisor',
     outcome: 'refused',
-  };
+    rule: rule('/p/**/.git/hooks', { access: 'read', category: 'host-run', why: 'git runs hooks' }),
+    ...parts,
+  });
+  const violation = (denial: Denial, count = 1, id = 'b1'): Violation => ({
+    id,
+    first: 0,
+    last: 0,
+    count,
+    denial,
+    risk: { level: 'high', reasons: ['git runs hooks'] },
+  });
 
   test('is empty when nothing happened', () => {
     expect(renderSummary(plainOutput(), policy, outcome)).toBe('');
   });
 
   test('names each refusal once, with its count, program and reason, and nothing harmful', () => {
-    expect(renderSummary(plainOutput(), policy, { ...outcome, guarded: [refused, refused] })).toBe(
+    const refused = made('/p/.git/hooks/pre-commit\n\x1b[2J', {
+      actor: { pid: 7, program: '/usr/bin/touch', command: ['touch', 'a\x1b]0;b'] },
+    });
+    const shown = { ...outcome, violations: [violation(refused, 2)] };
+    expect(renderSummary(plainOutput(), policy, shown)).toBe(
       [
-        'pinfold refused to let files be made that the host runs by itself:',
-        '  refused making /p/.git/hooks/pre-commit\\n\\e[2J by /usr/bin/touch (2 times): git runs hooks',
+        "✗ pinfold blocked create /p/.git/hooks/pre-commit\\n\\e[2J  2×  by touch $'a\\e]0;b': git runs hooks  [b1]",
+        'pinfold 1 refusal, 2 attempts · why: pinfold why b1',
         '',
       ].join('\n'),
     );
   });
 
+  test('shows ten of many and says where the others and the uncounted are', () => {
+    const many = Array.from({ length: 12 }, (_, at) => violation(made(`/x/${at}`), 1, `b${at + 1}`));
+    const lines = renderSummary(plainOutput(), policy, { ...outcome, violations: many, dropped: 5000 }).split(
+      '\n',
+    );
+    expect(lines).toHaveLength(12);
+    expect(lines[10]).toBe(
+      'pinfold 12 refusals, 5,012 attempts · 2 not shown here · 5,000 attempts not told apart · all: pinfold violations',
+    );
+  });
+
   test('says that the session was ended, and where the caught file is', () => {
-    const caught: GuardReport = {
-      path: '/p/.envrc',
-      rule: undefined,
-      outcome: 'quarantined',
-      movedTo: '/q/1',
-    };
-    const shown = renderSummary(plainOutput(), policy, { ...outcome, breached: true, guarded: [caught] });
+    const caught = violation(made('/p/.envrc', { outcome: 'quarantined', movedTo: '/q/1' }));
+    const shown = renderSummary(plainOutput(), policy, { ...outcome, breached: true, violations: [caught] });
     expect(shown).toContain('ended the session');
-    expect(shown).toContain('caught /p/.envrc; moved to /q/1');
+    expect(shown).toContain('caught create /p/.envrc; moved to /q/1');
   });
 
   test('says that time was up', () => {

@@ -1,10 +1,11 @@
 /** The lines around a run: one before it starts, notices, and what was refused at its end. */
 import type { Policy } from '../../policy/types.ts';
-import type { GuardReport, RunOutcome } from '../../session/types.ts';
+import type { RunOutcome } from '../../session/types.ts';
 import type { Output } from '../command.ts';
 import { escapeText } from './escape.ts';
 import { paint } from './style.ts';
-import { duration, isUrgent, limitPhrases, plural, shownOrigin, shownPath } from './words.ts';
+import { renderLine, violationAsData } from './violation-line.ts';
+import { duration, isUrgent, limitPhrases, plural, shownOrigin } from './words.ts';
 
 const MAX_NOTICES = 8;
 const MAX_REFUSALS = 10;
@@ -48,33 +49,6 @@ export function renderNotices(output: Output, policy: Policy, { all }: { readonl
   return lines.map((line) => `${line}\n`).join('');
 }
 
-interface Refusal {
-  readonly report: GuardReport;
-  count: number;
-}
-
-/** One line for each path and outcome; an agent may try the same thing many times. */
-function collect(reports: readonly GuardReport[]): Refusal[] {
-  const found = new Map<string, Refusal>();
-  for (const report of reports) {
-    const key = `${report.outcome} ${report.path}`;
-    const known = found.get(key);
-    if (known) known.count += 1;
-    else found.set(key, { report, count: 1 });
-  }
-  return [...found.values()];
-}
-
-function refusalLine(output: Output, { report, count }: Refusal, homeDir: string): string {
-  const path = shownPath(report.path, homeDir);
-  const times = count === 1 ? '' : ` (${count} times)`;
-  const program = report.program ? ` by ${escapeText(report.program)}` : '';
-  const why = report.rule === undefined ? '' : `: ${escapeText(report.rule.why)}`;
-  return report.outcome === 'refused'
-    ? `  ${paint(output, 'warning', 'refused')} making ${path}${program}${times}${why}`
-    : `  ${paint(output, 'bad', 'caught')} ${path}${why}; moved to ${shownPath(report.movedTo ?? '', homeDir)}`;
-}
-
 /** What a person should know of how a run went; empty when nothing happened. */
 export function renderSummary(output: Output, policy: Policy, outcome: RunOutcome): string {
   const lines: string[] = [];
@@ -90,15 +64,24 @@ export function renderSummary(output: Output, policy: Policy, outcome: RunOutcom
       `${name} ${paint(output, 'bad', 'ended the command')}: it ran longer than wallTime, ${duration(limit)}`,
     );
   }
-  const refusals = collect(outcome.guarded);
-  if (refusals.length > 0 && !outcome.breached) {
-    lines.push(`${name} refused to let files be made that the host runs by itself:`);
-  }
-  lines.push(
-    ...refusals.slice(0, MAX_REFUSALS).map((refusal) => refusalLine(output, refusal, policy.homeDir)),
-  );
-  if (refusals.length > MAX_REFUSALS) lines.push(`  and ${refusals.length - MAX_REFUSALS} more`);
+  lines.push(...refusalLines(output, policy, outcome));
   return lines.map((line) => `${line}\n`).join('');
+}
+
+function refusalLines(output: Output, { homeDir }: Policy, { violations, dropped }: RunOutcome): string[] {
+  if (violations.length === 0) return [];
+  const shown = violations.slice(0, MAX_REFUSALS);
+  const lines = shown.map((violation) => renderLine(output, violation, homeDir).trimEnd());
+  const total = violations.reduce((sum, { count }) => sum + count, dropped);
+  const more = violations.length - shown.length;
+  const parts = [
+    `${plural(violations.length, 'refusal')}${total > violations.length ? `, ${total.toLocaleString('en')} attempts` : ''}`,
+    ...(more > 0 ? [`${more} not shown here`] : []),
+    ...(dropped > 0 ? [`${dropped.toLocaleString('en')} attempts not told apart`] : []),
+    more > 0 ? 'all: pinfold violations' : `why: pinfold why ${violations[0]!.id}`,
+  ];
+  lines.push(`${paint(output, 'accent', 'pinfold')} ${parts.join(paint(output, 'dim', ' · '))}`);
+  return lines;
 }
 
 export function outcomeAsData(outcome: RunOutcome, exitCode: number): Record<string, unknown> {
@@ -109,10 +92,7 @@ export function outcomeAsData(outcome: RunOutcome, exitCode: number): Record<str
     breached: outcome.breached,
     timedOut: outcome.timedOut === true,
     enforcement: outcome.enforcement,
-    guarded: outcome.guarded.map(({ rule, ...report }) => ({ ...report, rule: rule && ruleAsData(rule) })),
+    violations: outcome.violations.map(violationAsData),
+    dropped: outcome.dropped,
   };
-}
-
-function ruleAsData({ pattern, access, category, why, origin }: NonNullable<GuardReport['rule']>) {
-  return { pattern, access, category, why, origin };
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { escapeBytes, escapeText, quoteCommand, quoteWord } from './escape.ts';
+import { decodeName, escapeBytes, escapeText, printableJson, quoteCommand, quoteWord } from './printable.ts';
 
 /** Written apart from the implementation's classes: C0, DEL, C1, bidi, zero-width, separators, tags, lone surrogates. */
 function isDangerous(character: string): boolean {
@@ -70,6 +70,24 @@ describe('text from outside', () => {
   test('bytes that are not UTF-8 are spelled out, and their neighbours stay legible', () => {
     expect(escapeBytes(Uint8Array.of(0x61, 0xff, 0xc3, 0xa4, 0xc3, 0x62))).toBe('a\\xffä\\xc3b');
     expect(escapeBytes(Uint8Array.of(0xed, 0xa0, 0x80))).toBe('\\xed\\xa0\\x80');
+  });
+});
+
+describe('JSON for a log', () => {
+  test('never holds such a character, is one line, and means the same', () => {
+    fc.assert(
+      fc.property(fc.oneof(anyText, hostile), (text) => {
+        const line = printableJson({ text });
+        expect(dangerous(line)).toEqual([]);
+        expect(JSON.parse(line)).toEqual({ text });
+      }),
+    );
+  });
+
+  test('keeps names that are not UTF-8 apart', () => {
+    const names = [Uint8Array.of(0x61, 0xff), Uint8Array.of(0x61, 0xfe)].map(decodeName);
+    expect(names.map((name) => JSON.parse(printableJson(name)))).toEqual(names);
+    expect(names.map(escapeText)).toEqual(['a\\xff', 'a\\xfe']);
   });
 });
 

@@ -1,0 +1,41 @@
+/** Adds to a plan the directory through which a session speaks to its inside: read-only, and not to be moved away. */
+import { isWithin } from '../../policy/paths.ts';
+import { ACCESS_FS } from './landlock-plan.ts';
+import type { MountStep, Plan } from './plan.ts';
+
+/** Where the session's directory appears. A mount point, so that nothing can be put in its place (EBUSY, rename(2)). */
+export const SESSION_PLACE = '/run/pinfold';
+const EVENTS = `${SESSION_PLACE}/events.jsonl`;
+
+/** A person who opens the host's own /run shows a directory in which nothing can be made to mount on. */
+function hasOwnRun({ mounts }: Plan): boolean {
+  return !mounts.some((step) => step.op === 'bind' && isWithin(SESSION_PLACE, step.target));
+}
+
+/**
+ * The plan with `source` (a directory of the host, without symbolic links) shown and `PINFOLD_EVENTS` set; undefined where
+ * there is no place for it.
+ */
+export function withSessionDirectory(plan: Plan, source: string): Plan | undefined {
+  if (!hasOwnRun(plan)) return undefined;
+  const bind: MountStep = { op: 'bind', source, target: SESSION_PLACE, writable: false, noexec: true };
+  const sealing = plan.mounts.findIndex(({ op }) => op === 'seal');
+  const at = sealing === -1 ? plan.mounts.length : sealing;
+  const read = ACCESS_FS.READ_FILE | ACCESS_FS.READ_DIR;
+  const { landlock } = plan;
+  return {
+    ...plan,
+    mounts: [...plan.mounts.slice(0, at), bind, ...plan.mounts.slice(at)],
+    environment: [
+      ...plan.environment.filter((entry) => !entry.startsWith('PINFOLD_EVENTS=')),
+      `PINFOLD_EVENTS=${EVENTS}`,
+    ],
+    // The session's own /run may be written; the rule says no more than what the mount leaves.
+    ...(landlock && {
+      landlock: {
+        ...landlock,
+        rules: [...landlock.rules, { path: SESSION_PLACE, access: read & landlock.handledFs }],
+      },
+    }),
+  };
+}

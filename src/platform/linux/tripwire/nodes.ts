@@ -1,0 +1,162 @@
+/** The names that the tripwire file system knows: a fixed skeleton, and the hidden directories that were walked through. */
+import { type Attributes, FILE_TYPE } from './protocol.ts';
+
+/**
+ * `directory`: leads to something shown, or is covered by it; can be listed and lists only what is shown. `file`: only a
+ * place for a mount. `link`: a symbolic link of the plan's. `closed`: stands over something denied: it can be looked at,
+ * and not opened.
+ */
+export type TripwireKind = 'directory' | 'file' | 'link' | 'closed-directory' | 'closed-file';
+
+export interface TripwireEntry {
+  /** Absolute, the same inside and on the host. */
+  readonly path: string;
+  readonly kind: TripwireKind;
+  /** Where a link leads. */
+  readonly to?: string;
+}
+
+/** What the file system is made of. Data, made by the plan and served by Node. */
+export interface TripwireLayout {
+  /** Each is shown at its own path; in the file system it is an entry of the root, named by its index. */
+  readonly attached: readonly TripwireEntry[];
+  /** Beneath the attached ones; missing directories on the way are made. */
+  readonly beneath: readonly TripwireEntry[];
+}
+
+/** Names and paths are kept as one character for each byte (latin1): the kernel's names need not be UTF-8. */
+export interface TripwireNode {
+  readonly id: bigint;
+  readonly path: string;
+  readonly kind: TripwireKind | 'root' | 'hidden';
+  readonly to?: string;
+  readonly children: Map<string, TripwireNode>;
+  /** Of a hidden directory: the one it was found in, and how often the kernel holds it. */
+  readonly parent?: TripwireNode;
+  lookups: bigint;
+}
+
+/** Hidden directories that are remembered at once; each is there because the kernel holds it. */
+const MAX_HIDDEN = 1 << 16;
+
+const ROOT_ID = 1n;
+
+function latin1(text: string): string {
+  return Buffer.from(text).toString('latin1');
+}
+
+export class NodeTable {
+  readonly #nodes = new Map<bigint, TripwireNode>();
+  readonly #root: TripwireNode;
+  #next = ROOT_ID;
+  #hidden = 0;
+
+  constructor(layout: TripwireLayout) {
+    this.#root = this.#add('root', '');
+    const tops = layout.attached.map((entry, index) => {
+      const top = this.#add(entry.kind, latin1(entry.path));
+      this.#root.children.set(String(index), top);
+      return top;
+    });
+    for (const entry of layout.beneath) {
+      const path = latin1(entry.path);
+      const [top] = tops
+        .filter((each) => path.startsWith(`${each.path}/`))
+        .sort((a, b) => b.path.length - a.path.length);
+      if (top === undefined) throw new RangeError(`${entry.path} is beneath no attached directory`);
+      this.#place(top, path, entry);
+    }
+  }
+
+  get(id: bigint): TripwireNode | undefined {
+    return this.#nodes.get(id);
+  }
+
+  /** A hidden directory that the kernel asked for once more; undefined when there are too many. */
+  hold(parent: TripwireNode, name: string): TripwireNode | undefined {
+    const known = parent.children.get(name);
+    if (known === undefined && this.#hidden >= MAX_HIDDEN) return undefined;
+    const node = known ?? this.#add('hidden', pathOf(parent, name), parent);
+    if (known === undefined) {
+      this.#hidden++;
+      parent.children.set(name, node);
+    }
+    node.lookups++;
+    return node;
+  }
+
+  /** The kernel lets go. What the skeleton is made of stays. */
+  forget(id: bigint, lookups: bigint): void {
+    const node = this.#nodes.get(id);
+    if (node?.kind !== 'hidden') return;
+    node.lookups -= lookups;
+    if (node.lookups > 0n) return;
+    this.#nodes.delete(id);
+    this.#hidden--;
+    node.parent?.children.delete(nameOf(node));
+  }
+
+  get size(): number {
+    return this.#nodes.size;
+  }
+
+  #place(top: TripwireNode, path: string, entry: TripwireEntry): void {
+    const names = path.slice(top.path.length + 1).split('/');
+    let at = top;
+    names.forEach((name, index) => {
+      const last = index === names.length - 1;
+      const known = at.children.get(name);
+      if (known) {
+        at = known;
+        return;
+      }
+      const node = this.#add(last ? entry.kind : 'directory', pathOf(at, name), undefined, entry.to);
+      at.children.set(name, node);
+      at = node;
+    });
+  }
+
+  #add(kind: TripwireNode['kind'], path: string, parent?: TripwireNode, to?: string): TripwireNode {
+    const node: TripwireNode = {
+      id: this.#next++,
+      path,
+      kind,
+      children: new Map(),
+      lookups: 0n,
+      ...(parent !== undefined && { parent }),
+      ...(kind === 'link' && to !== undefined && { to }),
+    };
+    this.#nodes.set(node.id, node);
+    return node;
+  }
+}
+
+export function pathOf(parent: TripwireNode, name: string): string {
+  return `${parent.path}/${name}`;
+}
+
+function nameOf(node: TripwireNode): string {
+  return node.path.slice(node.path.lastIndexOf('/') + 1);
+}
+
+/** Permission bits say what an open would meet; they decide nothing (no `default_permissions`). */
+const MODES: Readonly<Record<TripwireNode['kind'], number>> = {
+  root: FILE_TYPE.directory | 0o555,
+  directory: FILE_TYPE.directory | 0o555,
+  file: FILE_TYPE.file | 0o444,
+  link: FILE_TYPE.link | 0o777,
+  'closed-directory': FILE_TYPE.directory,
+  'closed-file': FILE_TYPE.file,
+  hidden: FILE_TYPE.directory,
+};
+
+export function attributesOf(node: TripwireNode, owner: { uid: number; gid: number }): Attributes {
+  return {
+    inode: node.id,
+    mode: MODES[node.kind],
+    uid: owner.uid,
+    gid: owner.gid,
+    size: node.to === undefined ? 0 : Buffer.byteLength(node.to),
+    keep: node.kind === 'hidden' ? 'never' : 'long',
+  };
+}

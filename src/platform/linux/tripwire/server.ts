@@ -1,0 +1,174 @@
+/**
+ * Answers the requests of the tripwire file system: the skeleton as it is, a hidden name with EACCES where the host has it
+ * and with ENOENT where not. SECURITY: nothing of the host is behind these answers, so none of them can give anything away
+ * but that a name exists; whatever fails here fails as an error inside.
+ */
+import { lstat } from 'node:fs';
+import { attributesOf, NodeTable, pathOf, type TripwireLayout, type TripwireNode } from './nodes.ts';
+import {
+  absentReply,
+  attributesReply,
+  bytesReply,
+  ERRNO,
+  emptyReply,
+  entryReply,
+  errorReply,
+  initReply,
+  listingReply,
+  openedReply,
+  type Request,
+  statfsReply,
+} from './protocol.ts';
+
+/** A look at something hidden or denied that was refused. The one who looked still waits for the answer. */
+export interface TripwireSighting {
+  /** Absolute, the same inside and on the host; any bytes. */
+  readonly path: Uint8Array;
+  /** Thread that asked, as the host counts. */
+  readonly pid: number;
+  /** `look-up`: the kernel asks for a name before it says what for, so this may be the first step of an open. */
+  readonly act: 'look-up' | 'read' | 'list';
+  readonly errno: number;
+}
+
+/** What the host has at a path: seen without following a link in its last component. */
+export type HostLook = (path: Buffer) => Promise<'directory' | 'other' | 'absent' | 'too-long'>;
+
+export interface TripwireOptions {
+  readonly layout: TripwireLayout;
+  readonly owner: { readonly uid: number; readonly gid: number };
+  /** Sends one answer to the kernel. */
+  readonly send: (reply: Buffer) => void;
+  readonly onSighting: (sighting: TripwireSighting) => void;
+  /** Looks by these are answered and not told: the supervisor walks paths inside for those it judges. */
+  readonly isOwn: (pid: number) => boolean;
+  /** Default: lstat(2) as the person. */
+  readonly look?: HostLook;
+}
+
+/** A name that the person themselves may not look for counts as there: on the host it would be refused as well. */
+export const lookAtHost: HostLook = (path) =>
+  new Promise((resolve) => {
+    lstat(path, (error, stats) => {
+      if (error === null) resolve(stats.isDirectory() ? 'directory' : 'other');
+      else if (error.code === 'ENOENT' || error.code === 'ENOTDIR') resolve('absent');
+      else resolve(error.code === 'ENAMETOOLONG' ? 'too-long' : 'other');
+    });
+  });
+
+const REFUSED: ReadonlySet<TripwireNode['kind']> = new Set([
+  'hidden',
+  'closed-directory',
+  'closed-file',
+  'file',
+]);
+
+export class TripwireServer {
+  readonly #nodes: NodeTable;
+  readonly #options: TripwireOptions;
+  readonly #look: HostLook;
+
+  constructor(options: TripwireOptions) {
+    this.#nodes = new NodeTable(options.layout);
+    this.#options = options;
+    this.#look = options.look ?? lookAtHost;
+  }
+
+  /** Answers one request. Resolves when it was answered; never rejects. */
+  async answer(request: Request): Promise<void> {
+    const { unique } = request;
+    switch (request.kind) {
+      case 'forget': {
+        for (const { node, lookups } of request.forgotten) this.#nodes.forget(node, lookups);
+        return;
+      }
+      case 'init':
+        return this.#options.send(initReply(unique, request));
+      case 'refused':
+        return this.#options.send(errorReply(unique, request.errno));
+      case 'done':
+        return this.#options.send(emptyReply(unique));
+      case 'statfs':
+        return this.#options.send(statfsReply(unique));
+    }
+    const node = this.#nodes.get(request.node);
+    if (node === undefined) return this.#options.send(errorReply(unique, ERRNO.ESTALE));
+    this.#options.send(
+      request.kind === 'lookup' ? await this.#lookup(request, node) : this.#ask(request, node),
+    );
+  }
+
+  #ask(
+    request: Exclude<Request, { kind: 'forget' | 'init' | 'refused' | 'lookup' }>,
+    node: TripwireNode,
+  ): Buffer {
+    const { unique } = request;
+    const refused = REFUSED.has(node.kind);
+    switch (request.kind) {
+      case 'getattr':
+        if (node.kind === 'hidden') return this.#refuse(request, node.path, 'look-up');
+        return attributesReply(unique, attributesOf(node, this.#options.owner));
+      case 'access':
+        // Without bits only the existence is asked for (access(2), F_OK).
+        if (node.kind === 'hidden' || (refused && request.mask !== 0)) {
+          return this.#refuse(request, node.path, 'look-up');
+        }
+        return emptyReply(unique);
+      case 'open':
+        return this.#refuse(request, node.path, 'read');
+      case 'opendir':
+        return refused ? this.#refuse(request, node.path, 'list') : openedReply(unique);
+      case 'readlink':
+        return node.to === undefined
+          ? errorReply(unique, ERRNO.EINVAL)
+          : bytesReply(unique, Buffer.from(node.to));
+      case 'readdir':
+      case 'readdirplus':
+        return refused ? errorReply(unique, ERRNO.EACCES) : this.#list(request, node);
+      default:
+        return emptyReply(unique);
+    }
+  }
+
+  #list(request: Extract<Request, { kind: 'readdir' | 'readdirplus' }>, node: TripwireNode): Buffer {
+    const shown = [...node.children].filter(([, child]) => child.kind !== 'hidden');
+    const entries = shown.map(([name, child]) => ({
+      name: Buffer.from(name, 'latin1'),
+      attributes: attributesOf(child, this.#options.owner),
+    }));
+    const { offset, size, kind } = request;
+    return listingReply(request.unique, entries, { offset, size, plus: kind === 'readdirplus' });
+  }
+
+  async #lookup(request: Extract<Request, { kind: 'lookup' }>, parent: TripwireNode): Promise<Buffer> {
+    const { unique } = request;
+    const name = request.name.toString('latin1');
+    const { owner } = this.#options;
+    const child = parent.children.get(name);
+    if (child !== undefined && child.kind !== 'hidden') return entryReply(unique, attributesOf(child, owner));
+    if (parent.kind === 'root') return absentReply(unique);
+    if (parent.kind === 'file' || parent.kind === 'closed-file' || parent.kind === 'link') {
+      return errorReply(unique, ERRNO.ENOTDIR);
+    }
+    if (name === '' || name === '.' || name === '..' || name.includes('/')) {
+      return errorReply(unique, ERRNO.EINVAL);
+    }
+    const path = pathOf(parent, name);
+    const found = await this.#look(Buffer.from(path, 'latin1'));
+    if (found === 'absent') return absentReply(unique);
+    if (found === 'too-long') return errorReply(unique, ERRNO.ENAMETOOLONG);
+    // A directory may be walked through, so that what is seen in the end is the whole path.
+    const node = found === 'directory' ? this.#nodes.hold(parent, name) : undefined;
+    return node === undefined
+      ? this.#refuse(request, path, 'look-up')
+      : entryReply(unique, attributesOf(node, owner));
+  }
+
+  #refuse({ unique, pid }: Request, path: string, act: TripwireSighting['act']): Buffer {
+    const errno = ERRNO.EACCES;
+    if (!this.#options.isOwn(pid)) {
+      this.#options.onSighting({ path: Buffer.from(path, 'latin1'), pid, act, errno });
+    }
+    return errorReply(unique, errno);
+  }
+}

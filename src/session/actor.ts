@@ -1,0 +1,74 @@
+/** Asks /proc who a process of the sandbox is: program, command line, and the chain up to the first one inside. */
+import { closeSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs';
+import { decodeName } from '../policy/printable.ts';
+import type { Actor, Ancestor } from '../violations/types.ts';
+
+/** Of the command line; a process may have megabytes of it. */
+const COMMAND_BYTES = 2048;
+/** How far up is looked for the launcher; a deeper process stays unknown. */
+const MAX_CHAIN = 64;
+
+function parentOf(pid: number): number | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The second field, the program's name in brackets, may itself hold spaces and brackets.
+    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    // It has gone.
+    return undefined;
+  }
+}
+
+/** The path of the executable as it is named inside: the kernel shows it from the process's own root. */
+function programOf(pid: number): string | undefined {
+  try {
+    return decodeName(readlinkSync(`/proc/${pid}/exe`, { encoding: 'buffer' }));
+  } catch {
+    // It has gone, or made itself undumpable: then only its number is known.
+    return undefined;
+  }
+}
+
+function commandOf(pid: number): string[] | undefined {
+  const buffer = Buffer.alloc(COMMAND_BYTES);
+  try {
+    const descriptor = openSync(`/proc/${pid}/cmdline`, 'r');
+    try {
+      const words = buffer.subarray(0, readSync(descriptor, buffer, 0, COMMAND_BYTES, 0));
+      return decodeName(words).replace(/\0$/, '').split('\0');
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    // It has gone.
+    return undefined;
+  }
+}
+
+function isKnown(ancestor: { pid: number; program: string | undefined }): ancestor is Ancestor {
+  return ancestor.program !== undefined;
+}
+
+/**
+ * undefined for a process that is not, or no longer, one of those that `launcher` started. SECURITY: numbers are used
+ * again, so without the chain a refusal could be laid at the door of a process of the host, its secrets on its command
+ * line shown.
+ */
+export function identifyInside(pid: number, launcher: number): Actor | undefined {
+  const chain: number[] = [];
+  for (let at: number | undefined = parentOf(pid); at !== launcher; at = parentOf(at)) {
+    if (at === undefined || at <= 1 || chain.length === MAX_CHAIN) return undefined;
+    chain.push(at);
+  }
+  const program = programOf(pid);
+  const command = commandOf(pid);
+  // The last is init, the launcher's child: ours, and nothing that a person started. Without any, it is init itself.
+  if (chain.length === 0) return undefined;
+  const parents = chain.slice(0, -1).map((each) => ({ pid: each, program: programOf(each) }));
+  return {
+    pid,
+    ...(program !== undefined && { program }),
+    ...(command !== undefined && { command }),
+    parents: parents.filter(isKnown),
+  };
+}

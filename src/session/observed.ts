@@ -1,0 +1,42 @@
+/** Puts what the supervisor and the watch saw into the words of a denial. */
+import { makingActOf } from '../platform/linux/guarded-acts.ts';
+import type { LauncherRecord } from '../platform/linux/plan.ts';
+import type { Arch } from '../platform/linux/seccomp/tables.ts';
+import { decide } from '../policy/decide.ts';
+import { decodeName } from '../policy/printable.ts';
+import type { Policy } from '../policy/types.ts';
+import type { Denial } from '../violations/types.ts';
+import type { Quarantined } from './name-guard.ts';
+
+/** errno(3). */
+const EACCES = 13;
+
+/** `policy` is the one as enforced: the record names its rule by number. */
+export function guardedDenial(
+  policy: Policy,
+  arch: Arch,
+  record: LauncherRecord & { kind: 'guarded' },
+): Denial {
+  const rule = policy.rules[record.rule];
+  return {
+    act: makingActOf(record.syscall, arch),
+    subject: { kind: 'path', path: decodeName(record.path) },
+    actor: { pid: record.pid, ...(record.exe.length > 0 && { program: decodeName(record.exe) }) },
+    observer: 'supervisor',
+    outcome: 'refused',
+    errno: EACCES,
+    ...(rule && { rule }),
+  };
+}
+
+export function caughtDenial(policy: Policy, { path, movedTo }: Quarantined): Denial {
+  const { rule } = decide(policy, path, 'write');
+  return {
+    act: 'create',
+    subject: { kind: 'path', path },
+    observer: 'watch',
+    outcome: 'quarantined',
+    movedTo,
+    ...(rule && { rule }),
+  };
+}

@@ -1,0 +1,78 @@
+/** The smallest grant that would let a refused act pass, or why there is none. Only a person on the host can give it. */
+import { Decider } from '../policy/decide.ts';
+import { isWithin, parentOf } from '../policy/paths.ts';
+import { quoteWord } from '../policy/printable.ts';
+import type { Policy } from '../policy/types.ts';
+import { accessFor, classOf } from './acts.ts';
+import { isExplicitDenial, isPathRule } from './rules.ts';
+import type { Denial } from './types.ts';
+
+export type Grant =
+  | {
+      readonly kind: 'grant';
+      /** Words after `pinfold run`: `['--allow', '/data:ro']`. */
+      readonly flags: readonly string[];
+      /** The entry that makes it last: `allowedPaths` and `{ path, mode }`, or `allowedDomains` and the host. */
+      readonly setting: { readonly key: 'allowedPaths' | 'allowedDomains'; readonly value: unknown };
+    }
+  | { readonly kind: 'none'; readonly why: string };
+
+function none(why: string): Grant {
+  return { kind: 'none', why };
+}
+
+/**
+ * The path to grant. What is absent in a directory that cannot be written is not granted alone: there is nothing to mount,
+ * and nothing could be made. Then the nearest directory that exists is, if a rule speaks of just that.
+ */
+export function grantablePath(path: string, decider: Decider, exists: (path: string) => boolean): string {
+  if (exists(path) || decider.accessOf(parentOf(path), { directory: true }) === 'write') return path;
+  let up = parentOf(path);
+  while (up !== '/' && !exists(up)) up = parentOf(up);
+  const rule = decider.candidates(up, { directory: true })[0]?.rule;
+  const meant =
+    rule?.category === 'host-run' || rule?.category === 'credential' || rule?.category === 'setting';
+  return meant ? up : path;
+}
+
+function hostGrant(host: string, port: number | undefined): Grant {
+  const name = host.includes(':') ? `[${host}]` : host;
+  const value = port === undefined ? name : `${name}:${port}`;
+  return {
+    kind: 'grant',
+    flags: ['--allow-domain', quoteWord(value)],
+    setting: { key: 'allowedDomains', value },
+  };
+}
+
+/** A path inside the project or beneath the home stays as it is; what stands for it is the shown one. */
+export function grantFor(denial: Denial, policy: Policy, exists: (path: string) => boolean): Grant {
+  const { rule, subject } = denial;
+  if (rule?.ceiling) return none("this machine's administrator denies it");
+  if (rule && isExplicitDenial(rule))
+    return none('it is denied on purpose; only whoever wrote that rule can change it');
+  if (subject.kind === 'host') return hostGrant(subject.host, subject.port);
+  if (classOf(denial.act) === 'bind') return none('no setting opens this');
+  const { path } = subject;
+  if (subject.kind === 'socket' && !path.startsWith('/'))
+    return none('a socket without a path cannot be opened');
+  if (path.length >= 4095 || /[\ud800-\udfff]/u.test(path))
+    return none('its name cannot be written in a setting');
+  if ((rule && isPathRule(rule) && rule.category === 'pinfold') || isWithin('/', path)) {
+    return none('this is never opened to what is enclosed');
+  }
+  const target = grantablePath(path, new Decider(policy), exists);
+  if (target === '/' || isWithin(policy.homeDir, target))
+    return none('it would open the whole home directory');
+  const mode = accessFor(denial);
+  return {
+    kind: 'grant',
+    flags: ['--allow', `${quoteWord(target)}${mode === 'read' ? ':ro' : ''}`],
+    setting: { key: 'allowedPaths', value: mode === 'write' ? target : { path: target, mode } },
+  };
+}
+
+/** As a person types it. */
+export function grantCommand(grant: Grant & { kind: 'grant' }): string {
+  return `pinfold run ${grant.flags.join(' ')} -- COMMAND`;
+}

@@ -1,0 +1,90 @@
+/** What is dangerous about a place whoever grants it: credentials, code that the host runs, services of the host. */
+import { credentialRules, homeHostRunRules, protectedRules } from '../policy/builtin.ts';
+import { Decider } from '../policy/decide.ts';
+import { isWithin } from '../policy/paths.ts';
+import type { PathRule, Policy } from '../policy/types.ts';
+
+/** Sockets of services that act for whoever asks, by the end of their path; the clause follows "it". */
+export const SERVICE_SOCKETS: readonly (readonly [path: RegExp, why: string])[] = [
+  [/\/(docker|podman|containerd|crio)[^/]*\.sock$/, 'starts containers with any directory of the host'],
+  [
+    /\/(bus|system_bus_socket|session_bus_socket)$|^@\/tmp\/dbus-/,
+    'asks services of the host to run programs (D-Bus)',
+  ],
+  [/\/systemd\/(private|notify)$/, 'asks systemd to run programs'],
+  [
+    /\/(agent\.\d+|ssh-agent[^/]*|ssh-[^/]+\/agent[^/]*|S\.gpg-agent[^/]*|keyring\/[^/]+)$/,
+    'signs with your keys',
+  ],
+  [/\.X11-unix\/|^@\/tmp\/\.X11-unix\/|\/wayland-\d+$/, 'sees and types on your screen'],
+  [/\/(tmux-\d+\/|nvim\.|vscode-|zellij)/, 'types into your terminal or editor'],
+];
+
+/** Names that hold secrets wherever they lie. */
+const SECRET_NAMES =
+  /(^|\/)(\.env(\.[^/]*)?|\.npmrc|\.netrc|\.pypirc|id_(rsa|dsa|ecdsa|ed25519)|[^/]*\.(pem|key|p12|pfx|kdbx|keystore|jks)|[^/]*(secret|credential|token)[^/]*)$/i;
+
+/** Beneath these the host's programs and settings lie. */
+const SYSTEM = [
+  '/usr',
+  '/bin',
+  '/sbin',
+  '/lib',
+  '/lib32',
+  '/lib64',
+  '/etc',
+  '/boot',
+  '/opt',
+  '/var',
+  '/root',
+  '/proc',
+  '/sys',
+  '/dev',
+];
+
+export interface Hazard {
+  readonly kind: 'credential' | 'secret' | 'host-run' | 'system';
+  readonly why: string;
+}
+
+/** Answers for one policy; asking compiles some patterns, so keep it. */
+export class Hazards {
+  readonly #policy: Pick<Policy, 'homeDir' | 'rules'>;
+  readonly #stores: readonly PathRule[];
+  readonly #credentials: Decider;
+  readonly #hostRun: Decider;
+
+  constructor(policy: Pick<Policy, 'homeDir' | 'rules'>) {
+    this.#policy = policy;
+    const listed = policy.rules.filter(({ category, glob }) => category === 'credential' && !glob);
+    this.#stores = [...listed, ...credentialRules(policy.homeDir)];
+    this.#credentials = new Decider({ rules: this.#stores });
+    this.#hostRun = new Decider({ rules: [...homeHostRunRules(policy.homeDir), ...protectedRules('/')] });
+  }
+
+  /** What is wrong with reading it. */
+  ofReading(path: string): Hazard | undefined {
+    const store = this.#credentials.candidates(path)[0]?.rule;
+    if (store) return { kind: 'credential', why: store.why };
+    const beneath = this.#stores.find((rule) => isWithin(rule.pattern, path));
+    if (beneath)
+      return {
+        kind: 'credential',
+        why: `${beneath.pattern.slice(path === '/' ? 1 : path.length + 1)} in it ${beneath.why}`,
+      };
+    if (SECRET_NAMES.test(path)) return { kind: 'secret', why: 'its name says that it holds a secret' };
+    return undefined;
+  }
+
+  /** What is wrong with writing it. */
+  ofWriting(path: string): Hazard | undefined {
+    const hostRun = this.#hostRun.candidates(path)[0]?.rule;
+    if (hostRun) return { kind: 'host-run', why: `${hostRun.why}, outside the boundary` };
+    if (/\/s?bin(\/|$)/.test(path))
+      return { kind: 'host-run', why: 'programs there are run by name, outside the boundary' };
+    const inHome = isWithin(path, this.#policy.homeDir);
+    if (!inHome && SYSTEM.some((place) => isWithin(path, place)))
+      return { kind: 'system', why: 'it is part of the system' };
+    return undefined;
+  }
+}

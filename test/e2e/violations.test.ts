@@ -1,0 +1,160 @@
+/** What becomes of a refusal: counted, logged on the host, told after the run, and told inside where nothing can change it. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { verifyLog } from '../../src/session/event-log.ts';
+import { makeWorld, people, type World } from '../fixtures/world.ts';
+
+describe.each(people)('as $label', (person) => {
+  let world: World;
+  beforeAll(async () => {
+    world = await makeWorld(person);
+  });
+  afterAll(() => world.dispose());
+
+  function lastSession(): string {
+    const sessions = join(world.home, '.local/state/pinfold/sessions');
+    return join(sessions, readdirSync(sessions).sort().at(-1)!);
+  }
+
+  function records(): { kind: string; [key: string]: unknown }[] {
+    const lines = readFileSync(join(lastSession(), 'events.jsonl'), 'utf8').trimEnd().split('\n');
+    return lines.map((line) => JSON.parse(line));
+  }
+
+  test('identical refusals are one line on stderr, with a count, and the command’s own output is untouched', async () => {
+    const ran = await world.shell('for i in 1 2 3; do mkdir .vscode 2>&-; done; echo done; mkdir fine');
+    expect(ran.stdout).toBe('done\n');
+    expect(ran.code).toBe(0);
+    const blocked = ran.stderr.split('\n').filter((line) => line.includes('blocked'));
+    expect(blocked).toHaveLength(1);
+    expect(blocked[0]).toContain(`create ${world.project}/.vscode  3×  by mkdir`);
+    expect(blocked[0]).toContain('an editor or debugger runs what it says');
+    expect(ran.stderr).toContain('pinfold 1 refusal, 3 attempts · why: pinfold why b1');
+  });
+
+  test('a run without a refusal says nothing and logs none', async () => {
+    const ran = await world.shell('mkdir allowed');
+    expect(ran).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(records().map(({ kind }) => kind)).toEqual(['started', 'ended']);
+  });
+
+  test('the log on the host has the act, the program and the rule, in a chain that holds', async () => {
+    await world.shell('mkdir .vscode; ln -s / .mcp.json; true');
+    expect(verifyLog(join(lastSession(), 'events.jsonl')).kind).toBe('intact');
+    const denials = records().flatMap(({ violation }) =>
+      violation === undefined ? [] : [(violation as { denial: Record<string, unknown> }).denial],
+    );
+    expect(denials).toMatchObject([
+      {
+        act: 'create',
+        subject: { kind: 'path', path: `${world.project}/.vscode` },
+        actor: { program: expect.stringMatching(/\/mkdir$/) },
+        rule: { category: 'host-run' },
+        observer: 'supervisor',
+        errno: 13,
+      },
+      { act: 'link', subject: { path: `${world.project}/.mcp.json` } },
+    ]);
+  });
+
+  test('a process that lives is known with its command line and its parents', async () => {
+    const script = 'echo x > .mcp.json; until [ -s "$PINFOLD_EVENTS" ]; do :; done';
+    await world.inside(['sh', '-c', `sh -c '${script}' marker; true`]);
+    const [first] = records().filter(({ kind }) => kind === 'violation');
+    const { actor } = (first!.violation as { denial: { actor: Record<string, unknown> } }).denial;
+    expect(actor).toMatchObject({
+      command: ['sh', '-c', script, 'marker'],
+      parents: [{ program: actor.program }],
+    });
+  });
+
+  test('names that would harm a terminal are spelled out in log, stream and summary', async () => {
+    const ran = await world.shell(
+      'mkdir "$(printf "a\\033]0;t\\007\\342\\200\\256\\377")"; cd a*; mkdir .vscode; until [ -s "$PINFOLD_EVENTS" ]; do :; done; cat "$PINFOLD_EVENTS"',
+    );
+    const log = readFileSync(join(lastSession(), 'events.jsonl'), 'utf8');
+    const said = ran.stderr.split('\n').find((line) => line.includes('blocked'))!;
+    expect(said).toContain('a\\e]0;t\\x07\\u{202e}\\xff/.vscode');
+    for (const text of [said, log.trimEnd().replaceAll('\n', ''), ran.stdout.trimEnd()]) {
+      expect(text).toMatch(/^[\x20-\x7e\u00d7\u2717\u00b7]+$/);
+    }
+  });
+
+  describe('the stream inside', () => {
+    test('has a line for each refusal, that says to stop, what else to do, and who could grant it', async () => {
+      const ran = await world.shell(
+        'mkdir .vscode 2>&-; mkdir .vscode 2>&-; until [ -s "$PINFOLD_EVENTS" ]; do :; done; cat "$PINFOLD_EVENTS"',
+      );
+      expect(
+        ran.stdout
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line)),
+      ).toEqual([
+        {
+          version: 1,
+          id: 'b1',
+          act: 'create',
+          subject: { kind: 'path', path: `${world.project}/.vscode` },
+          rule: 'an editor or debugger runs what it says',
+          retry: 'will_fail',
+          instead: expect.stringContaining('ask the person'),
+          grant: { by: 'human', command: `pinfold run --allow ${world.project}/.vscode -- COMMAND` },
+        },
+      ]);
+    });
+
+    test('is there and empty when nothing was refused', async () => {
+      const ran = await world.shell('cat "$PINFOLD_EVENTS"; ls /run/pinfold');
+      expect(ran.stdout).toBe('events.jsonl\n');
+    });
+
+    const ways: readonly (readonly [string, string])[] = [
+      ['written', 'echo x >> "$PINFOLD_EVENTS"'],
+      ['cut', ': > "$PINFOLD_EVENTS"'],
+      ['removed', 'rm -f "$PINFOLD_EVENTS"'],
+      ['renamed', 'mv "$PINFOLD_EVENTS" /run/x'],
+      ['made writable', 'chmod 666 "$PINFOLD_EVENTS"'],
+      ['covered with another file', 'touch /run/pinfold/new && mv /run/pinfold/new "$PINFOLD_EVENTS"'],
+      ['replaced with its directory', 'mv /run/pinfold /run/away && mkdir /run/pinfold'],
+      ['mounted over', 'mount -t tmpfs none /run/pinfold'],
+    ];
+
+    test.each(ways)('cannot be %s', async (_how, act) => {
+      const ran = await world.shell(`mkdir .vscode 2>&-; ${act}`);
+      expect(ran.code).not.toBe(0);
+      const kept = readFileSync(join(lastSession(), 'inside/events.jsonl'), 'utf8');
+      expect(JSON.parse(kept)).toMatchObject({ id: 'b1' });
+    });
+
+    test('and what stops those acts is where it lies: a file of the session’s own /run takes them all', async () => {
+      const own = 'mkdir -p /run/own; : > /run/own/events; PINFOLD_EVENTS=/run/own/events;';
+      for (const act of ways.slice(0, 5)) {
+        const ran = await world.shell(`${own} ${act[1]}`);
+        expect({ act, code: ran.code }).toEqual({ act, code: 0 });
+      }
+    });
+
+    test('is not the log, which is out of reach', async () => {
+      const log = join(lastSession(), 'events.jsonl');
+      const ran = await world.shell(`cat ${log}; grep -c previous "$PINFOLD_EVENTS"`, [
+        '--mode',
+        'permissive',
+      ]);
+      expect(ran.stdout).toBe('0\n');
+      expect(ran.stderr).toContain('cat: ');
+    });
+  });
+
+  test('a flood of refusals ends in a bounded log, and the other work of the sandbox goes on', async () => {
+    const script =
+      '(i=0; while [ $i -lt 1000 ]; do mkdir $i; mkdir $i/.vscode; i=$((i+1)); done 2>&-) & mkdir work; wait; echo finished';
+    const ran = await world.shell(script);
+    expect(ran.stdout).toBe('finished\n');
+    const log = readFileSync(join(lastSession(), 'events.jsonl'));
+    expect(log.length).toBeLessThan(3 * 1024 * 1024);
+    expect(records().filter(({ kind }) => kind === 'violation').length).toBeLessThanOrEqual(500);
+    expect(ran.stderr.split('\n').length).toBeLessThan(20);
+  });
+});
