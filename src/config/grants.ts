@@ -48,6 +48,8 @@ export function grantsOf(layer: SettingsLayer, prefix = ''): Grant[] {
     ...grantsOfScalars(layer, prefix),
     ...listed('allowedPaths', layer.allowedPaths),
     ...listed('allowedDomains', layer.allowedDomains),
+    // Whoever names the proxy sees every name that is dialled, and answers for it.
+    ...listed('upstreamProxy', layer.upstreamProxy && [layer.upstreamProxy]),
     ...listed('environment.pass', environment?.pass),
     ...Object.entries(environment?.set ?? {}).flatMap(([name, value]) =>
       listed(`environment.set.${name}`, [value]),

@@ -63,8 +63,9 @@ function saidAbout(layers: readonly SettingsLayer[], path: readonly string[]): S
 const plainKey = (path: readonly string[]): string =>
   (path[0] === 'profiles' ? path.slice(2) : path).join('.');
 
+/** As the file has it; of a proxy without its credentials. */
 function writtenValue(path: readonly string[], { value, origin }: Sourced<unknown>): unknown {
-  return plainKey(path).startsWith('limits.') ? JSON.parse(origin.text) : value;
+  return /^(limits\.|upstreamProxy$)/.test(plainKey(path)) ? JSON.parse(origin.text) : value;
 }
 
 interface Standing {
@@ -80,7 +81,7 @@ function contest(
   { layer, sourced }: Said,
   { current, limit }: Standing,
 ): Statement['outdone'] | 'holds' {
-  if (key.startsWith('environment.set.')) {
+  if (key.startsWith('environment.set.') || key === 'upstreamProxy') {
     return layer.trusted ? 'holds' : 'untrusted';
   }
   const order = ORDERS[key];

@@ -1,6 +1,14 @@
 /** Owns the step from a validated `sandbox` node to a SettingsLayer: every value with its file, line and column. */
 import type { Node } from 'jsonc-parser';
-import type { AllowedPath, LimitName, Origin, SettingsLayer, Sourced } from '../policy/types.ts';
+import { ProxyUrl } from '../policy/proxy-url.ts';
+import type {
+  AllowedPath,
+  LimitName,
+  Origin,
+  SettingsLayer,
+  Sourced,
+  UpstreamProxy,
+} from '../policy/types.ts';
 import { findProperty, propertiesOf, type SettingsDocument } from './document.ts';
 import { LIMITS, parseLimit } from './quantities.ts';
 
@@ -80,6 +88,14 @@ function readLimits(source: LayerSource, node: Node): NonNullable<SettingsLayer[
   return limits;
 }
 
+/** From here on nothing holds the text: it may have a password in it. */
+function readUpstreamProxy(source: LayerSource, node: Node): Sourced<UpstreamProxy> {
+  const parsed = ProxyUrl.parse(node.value);
+  // The validator takes two kinds of text: the word `environment`, and what this reads.
+  const value = node.value === 'environment' || parsed.kind === 'bad' ? 'environment' : parsed.proxy;
+  return { value, origin: { ...originOf(source, node), text: JSON.stringify(value) } };
+}
+
 /** `sandbox` must have passed the validator; without one the layer says nothing. */
 export function readLayer(source: LayerSource, sandbox: Node | undefined): SettingsLayer {
   const nodeOf = (key: string): Node | undefined => findProperty(sandbox, key)?.value;
@@ -91,6 +107,7 @@ export function readLayer(source: LayerSource, sandbox: Node | undefined): Setti
     const node = nodeOf(key);
     return node && { [key]: (node.children ?? []).map((item) => read(source, item)) };
   };
+  const upstreamProxy = nodeOf('upstreamProxy');
   const environment = nodeOf('environment');
   const limits = nodeOf('limits');
   const profiles = nodeOf('profiles');
@@ -105,6 +122,7 @@ export function readLayer(source: LayerSource, sandbox: Node | undefined): Setti
     ...scalar('networkAccess'),
     ...list('allowedDomains', sourcedText),
     ...list('deniedDomains', sourcedText),
+    ...(upstreamProxy && { upstreamProxy: readUpstreamProxy(source, upstreamProxy) }),
     ...(environment && { environment: readEnvironment(source, environment) }),
     ...(limits && { limits: readLimits(source, limits) }),
     ...(profiles && {

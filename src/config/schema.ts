@@ -7,6 +7,7 @@ export type TextFormat =
   | 'denied-path'
   | 'allowed-host'
   | 'denied-host'
+  | 'proxy'
   | 'variable'
   | 'variable-value'
   | 'date'
@@ -153,8 +154,16 @@ const profileFields: Readonly<Record<string, Field>> = {
   },
   deniedDomains: {
     shape: listOf(text('denied-host')),
-    summary: 'Hosts that may not be reached, whatever is allowed.',
+    summary:
+      'Hosts that may not be reached. The most specific rule wins, and at equal depth deny beats allow.',
     example: '["gist.github.com"]',
+  },
+  upstreamProxy: {
+    shape: text('proxy'),
+    summary:
+      'The HTTP proxy that allowed connections go through: its address (`http://user:password@host:port`), or `environment` for what HTTPS_PROXY, HTTP_PROXY and ALL_PROXY name on the host. NO_PROXY is honoured. It resolves the names, so there addresses are not checked.',
+    fallback: 'none, whatever the variables say',
+    example: '"http://proxy.example.com:3128"',
   },
   environment: {
     shape: environment,

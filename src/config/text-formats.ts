@@ -1,4 +1,5 @@
 /** Owns what each kind of text in the settings may look like, and the pattern of it that editors can check. */
+import { ProxyUrl } from '../policy/proxy-url.ts';
 import { checkHost } from './hosts.ts';
 import { checkPath } from './path-text.ts';
 import { checkDate } from './quantities.ts';
@@ -25,6 +26,13 @@ function checkVariable(name: string): Complaint | undefined {
     : { message: 'a variable name has letters, digits and "_", and does not begin with a digit' };
 }
 
+/** The word that stands for the proxy variables of the host. */
+function checkProxy(text: string): Complaint | undefined {
+  if (text === 'environment') return undefined;
+  const result = ProxyUrl.parse(text);
+  return result.kind === 'bad' ? { message: result.why } : undefined;
+}
+
 const PROFILE_NAME = '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$';
 
 export const TEXT_FORMATS: Readonly<Record<TextFormat, Format>> = {
@@ -32,6 +40,7 @@ export const TEXT_FORMATS: Readonly<Record<TextFormat, Format>> = {
   'denied-path': { check: (text) => checkPath(text, 'deny'), pattern: '^[^\\u0000\\n\\r]+$' },
   'allowed-host': { check: (text) => checkHost(text, 'allow'), pattern: '^(\\*\\.)?[^\\s*/@]+$' },
   'denied-host': { check: (text) => checkHost(text, 'deny'), pattern: '^(\\*\\.)?[^\\s*/@]+$' },
+  proxy: { check: checkProxy, pattern: '^([Hh][Tt][Tt][Pp]://)?[^\\s/?#]+/?$' },
   variable: { check: checkVariable, pattern: '^[A-Za-z_][A-Za-z0-9_]*$' },
   'variable-value': {
     check: (text) =>

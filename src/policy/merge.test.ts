@@ -21,6 +21,7 @@ interface Words {
   readonly deniedPaths?: readonly string[];
   readonly allowedDomains?: readonly string[];
   readonly deniedDomains?: readonly string[];
+  readonly upstreamProxy?: 'environment';
   readonly environment?: {
     readonly pass?: string[];
     readonly drop?: string[];
@@ -45,6 +46,7 @@ function layer(scope: Scope, words: Words, trusted = true): SettingsLayer {
     ...(words.deniedPaths && { deniedPaths: words.deniedPaths.map(source) }),
     ...(words.allowedDomains && { allowedDomains: words.allowedDomains.map(source) }),
     ...(words.deniedDomains && { deniedDomains: words.deniedDomains.map(source) }),
+    ...(words.upstreamProxy && { upstreamProxy: source(words.upstreamProxy) }),
     ...(env && {
       environment: {
         pass: (env.pass ?? []).map(source),
@@ -243,6 +245,18 @@ describe('an untrusted file', () => {
       policy.notices.every(({ kind, message }) => kind === 'untrusted' && message.includes('pinfold trust')),
     ).toBe(true);
     expect(policy.notices).toHaveLength(6);
+  });
+
+  test('names no proxy: whoever does decides where allowed names lead', () => {
+    const words: Words = { upstreamProxy: 'environment' };
+    const policy = merge([untrusted(words)]);
+    expect([policy.network.upstreamProxy, noticesOf(policy)]).toEqual([
+      undefined,
+      ['untrusted "environment"'],
+    ]);
+    expect(merge([layer('project', words)]).network.upstreamProxy?.value).toBe('environment');
+    const both = merge([layer('managed', words), layer('flag', words), untrusted(words)]);
+    expect(both.network.upstreamProxy?.origin.scope).toBe('managed');
   });
 
   test('keeps what it narrows, without a notice', () => {

@@ -12,6 +12,7 @@ import type {
   Policy,
   SettingsLayer,
   Sourced,
+  UpstreamProxy,
 } from './types.ts';
 
 export interface MergeInput {
@@ -125,6 +126,19 @@ function domains(layers: readonly SettingsLayer[], notices: Notice[]): DomainRul
   });
 }
 
+/** The strongest trusted word: whoever names the proxy decides where every allowed name leads. */
+function upstreamProxy(
+  layers: readonly SettingsLayer[],
+  notices: Notice[],
+): Sourced<UpstreamProxy> | undefined {
+  let current: Sourced<UpstreamProxy> | undefined;
+  for (const { upstreamProxy: said, trusted } of layers) {
+    if (said !== undefined && trusted) current = said;
+    else if (said !== undefined) notices.push(untrustedNotice(said.origin, `upstreamProxy ${said.value}`));
+  }
+  return current;
+}
+
 function environment(layers: readonly SettingsLayer[], notices: Notice[]): Policy['environment'] {
   const pass: Sourced<string>[] = [];
   const drop: Sourced<string>[] = [];
@@ -183,6 +197,7 @@ export function mergePolicy(input: MergeInput): Policy {
   const mode = settleMode(layers, notices);
   const paths = mergePaths({ layers, facts, mode: mode.value, now: input.now });
   notices.push(...paths.notices);
+  const proxy = upstreamProxy(layers, notices);
   return {
     mode,
     enabled: settleEnabled(layers, notices),
@@ -193,6 +208,7 @@ export function mergePolicy(input: MergeInput): Policy {
     network: {
       access: settleNetwork(layers, mode, notices),
       domains: domains(layers, notices),
+      ...(proxy && { upstreamProxy: proxy }),
     },
     environment: environment(layers, notices),
     limits: limits(layers),

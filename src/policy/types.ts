@@ -1,4 +1,5 @@
 /** The words of a policy: what a person wants, before any mechanism. Pure data. */
+import type { ProxyUrl } from './proxy-url.ts';
 
 export type Mode = 'strict' | 'standard' | 'permissive';
 export type NetworkAccess = 'none' | 'local' | 'filtered';
@@ -39,6 +40,9 @@ export interface AllowedPath {
   readonly reason?: string;
 }
 
+/** The corporate proxy to go through; `environment`: the one that the host's variables name. */
+export type UpstreamProxy = ProxyUrl | 'environment';
+
 /** One file's (or the flags') `sandbox` object. Absent keys say nothing. */
 export interface SettingsLayer {
   readonly scope: Exclude<Scope, 'builtin'>;
@@ -53,6 +57,7 @@ export interface SettingsLayer {
   readonly networkAccess?: Sourced<NetworkAccess>;
   readonly allowedDomains?: readonly Sourced<string>[];
   readonly deniedDomains?: readonly Sourced<string>[];
+  readonly upstreamProxy?: Sourced<UpstreamProxy>;
   readonly environment?: {
     readonly pass?: readonly Sourced<string>[];
     readonly set?: Readonly<Record<string, Sourced<string>>>;
@@ -136,6 +141,8 @@ export interface Policy {
   readonly network: {
     readonly access: Sourced<NetworkAccess>;
     readonly domains: readonly DomainRule[];
+    /** Absent: destinations are dialled from this host. */
+    readonly upstreamProxy?: Sourced<UpstreamProxy>;
   };
   readonly environment: {
     readonly pass: readonly Sourced<string>[];

@@ -1,6 +1,7 @@
 /** Claims about `pinfold config` and `pinfold profiles`: which file, which value, whose word. */
 import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { plainOutput } from '../../../test/fixtures/plain-output.ts';
 import { makeSettingsWorld, type SettingsWorld } from '../../../test/fixtures/settings-world.ts';
@@ -274,4 +275,30 @@ test('refuses to write where a repository has planted a link', async () => {
   await expect(say(world, config, ['set', 'mode', 'strict', '--scope', 'project'])).rejects.toMatchObject({
     code: 'ERR_SETTINGS_EDIT',
   });
+});
+
+test('the password of an upstream proxy is in the file and in nothing that is printed', async () => {
+  const world = await makeWorld();
+  const url = 'http://someone:hunter2@proxy.test:3128';
+  await world.write(world.files.project, JSON.stringify({ sandbox: { upstreamProxy: url } }));
+  const said = [];
+  for (const scope of ['user', 'local']) {
+    said.push(await say(world, config, ['set', 'upstreamProxy', url, '--scope', scope]));
+  }
+  expect(await readFile(world.files.user, 'utf8')).toContain(url);
+  said.push(await say(world, config, ['get', 'upstreamProxy']));
+  expect(said.at(-1)!.out).toContain('upstreamProxy = http://***@proxy.test:3128');
+  for (const words of [['get', 'upstreamProxy', '--json'], ['list'], ['list', '--json']]) {
+    said.push(await say(world, config, words));
+    expect(said.at(-1)!.out).toContain('***@proxy.test');
+  }
+  said.push(await say(world, trust, ['--yes']));
+  const wrong = say(world, config, ['set', 'upstreamProxy', 'socks5://someone:hunter2@proxy.test']);
+  const error = await wrong.catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: 'ERR_USAGE' });
+  await world.write(world.files.local, JSON.stringify({ sandbox: { upstreamProxy: `${url}/path` } }));
+  const invalid = await say(world, config, ['list']).catch((reason: unknown) => reason);
+  expect(invalid).toMatchObject({ code: 'ERR_SETTINGS_INVALID' });
+  expect(JSON.stringify(said)).not.toMatch(/hunter2|someone/);
+  expect(`${inspect(error, { depth: 9 })}${inspect(invalid, { depth: 9 })}`).not.toMatch(/hunter2|someone/);
 });

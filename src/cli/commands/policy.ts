@@ -79,6 +79,7 @@ export function renderPolicy(output: Output, policy: Policy, all: boolean): stri
     ({ access, pattern, origin }) =>
       `${access} ${escapeText(pattern)}  ${shownOrigin(origin, policy.homeDir)} (not in force until filtered network is built)`,
   );
+  const proxy = policy.network.upstreamProxy;
   return renderSections(output, [
     [
       'Policy',
@@ -97,6 +98,7 @@ export function renderPolicy(output: Output, policy: Policy, all: boolean): stri
         networkPhrase(policy.network.access.value),
         `networkAccess ${sourced(policy, policy.network.access)}`,
         ...domains,
+        ...(proxy === undefined ? [] : [`upstreamProxy ${sourced(policy, proxy)}`]),
       ],
     ],
     ['Environment', environmentLines(policy)],
