@@ -1,4 +1,4 @@
-/** Bundles `src/` into `dist/`: two CommonJS files for the command line, and the library in both module formats. */
+/** Bundles `src/` into `dist/`: CommonJS files for the command line, and the library in both module formats. */
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -15,19 +15,23 @@ import { basename, dirname, resolve } from 'node:path';
 import { seccompPrograms } from './seccomp-programs.mjs';
 
 /**
- * CommonJS starts faster than ESM, but esbuild splits only ESM. So the rarely used commands are a bundle of their own,
- * and `import('./commands/index.ts')` of the hot path becomes a `require` of it that runs when such a command is given.
+ * What a plain run does not need, by the file it is bundled into. CommonJS starts faster than ESM, but esbuild splits only
+ * ESM. So each is a bundle of its own, and its `import()` becomes a `require` that runs when it is first wanted.
  */
-function lazyCommands(root) {
-  const commands = resolve(root, 'src/cli/commands/index.ts');
+const LAZY = {
+  'src/cli/commands/index.ts': 'commands.cjs',
+  'src/session/sandbox-network.ts': 'network.cjs',
+};
+
+function lazyParts(root) {
+  const files = new Map(Object.entries(LAZY).map(([entry, file]) => [resolve(root, entry), `./${file}`]));
   return {
-    name: 'lazy-commands',
+    name: 'lazy-parts',
     setup(build) {
-      build.onResolve({ filter: /^\.{1,2}\/.*index\.ts$/ }, ({ path, resolveDir, kind }) =>
-        kind === 'dynamic-import' && resolve(resolveDir, path) === commands
-          ? { path: './commands.cjs', external: true }
-          : undefined,
-      );
+      build.onResolve({ filter: /^\.{1,2}\/.*\.ts$/ }, ({ path, resolveDir, kind }) => {
+        const file = kind === 'dynamic-import' ? files.get(resolve(resolveDir, path)) : undefined;
+        return file === undefined ? undefined : { path: file, external: true };
+      });
     },
   };
 }
@@ -36,10 +40,10 @@ function lazyCommands(root) {
 const CJS_META = "const __pinfoldUrl = require('node:url').pathToFileURL(__filename).href;";
 
 function outputs(root) {
-  const commandLine = { format: 'cjs', plugins: [lazyCommands(root)] };
+  const commandLine = { format: 'cjs', plugins: [lazyParts(root)] };
   return [
     { entry: 'src/cli/main.ts', file: 'dist/main.cjs', ...commandLine },
-    { entry: 'src/cli/commands/index.ts', file: 'dist/commands.cjs', ...commandLine },
+    ...Object.entries(LAZY).map(([entry, file]) => ({ entry, file: `dist/${file}`, ...commandLine })),
     { entry: 'src/index.ts', file: 'dist/index.cjs', format: 'cjs' },
     { entry: 'src/index.ts', file: 'dist/index.js', format: 'esm' },
   ].filter(({ entry }) => existsSync(`${root}/${entry}`));

@@ -22,7 +22,7 @@
 enum { CONTROL_FD = 3, RECORD_FD = 4, CHANNEL_FD = 6 };
 
 /* Frames are u32 type, u32 length, payload; native byte order. */
-enum control_frame { CONTROL_PLAN = 2, CONTROL_SIGNAL = 3 };
+enum control_frame { CONTROL_PLAN = 2, CONTROL_SIGNAL = 3, CONTROL_VERDICT = 20, CONTROL_SOCKET = 21 };
 
 enum record_frame {
 	RECORD_HELLO = 1,
@@ -34,6 +34,9 @@ enum record_frame {
 	RECORD_KILLED = 9,
 	RECORD_FAILURE = 10,
 	RECORD_ENDED = 11,
+	RECORD_ASKED = 20,
+	RECORD_LISTENING = 21,
+	RECORD_NO_SOCKET = 22,
 };
 
 static inline void close_cleanup(int *fd)
@@ -60,6 +63,8 @@ int report_number(uint32_t type, uint32_t value);
 
 /* channel.c: `message` is JSON, `type` one of Node's (net.Native, net.Server, net.Socket, dgram.Native). */
 bool channel_given(void);
+int send_with_descriptor(int to, const void *bytes, size_t length, int fd);
+int receive_descriptor(int from, void *bytes, size_t length);
 int channel_send(int channel, const char *type, const char *message, int fd);
 bool channel_drain(int channel);
 
@@ -99,10 +104,43 @@ struct sync {
 };
 int init_main(const struct spec *spec, int sync_fd, enum terminal_mode mode);
 
+/* network.c */
+struct destination {
+	uint32_t family; /* AF_INET or AF_INET6 */
+	uint32_t port;
+	uint8_t address[16];
+};
+enum act { ACT_CONNECT = 1, ACT_SEND = 2, ACT_BIND = 3 };
+enum socket_kind { SOCKET_LISTENING = 1, SOCKET_DATAGRAMS = 2, SOCKET_CONNECTED = 3 };
+struct network {
+	int user_namespace;
+	int network_namespace;
+	int line;
+	pid_t process;
+};
+int network_find(struct network *network, pid_t init);
+int network_socket(struct network *network, uint32_t kind, const struct destination *at);
+void network_close(struct network *network);
+
+/* destinations.c */
+struct destinations;
+struct seccomp_notif;
+/* Node's answer to what it was asked. It holds for `seconds`: 0 for this call only, UINT32_MAX for good. `id` 0: no call waits. */
+struct verdict {
+	uint64_t id;
+	int32_t error;
+	uint32_t seconds;
+	struct destination at;
+};
+struct destinations *destinations_open(void);
+bool destinations_ask(struct destinations *known, const struct spec *spec, pid_t init, const struct seccomp_notif *request);
+int destinations_settle(struct destinations *known, int listener, const struct verdict *verdict);
+
 /* supervisor.c */
 struct supervisor;
 struct supervisor *supervisor_open(const struct spec *spec, int listener, pid_t init);
 int supervisor_answer(struct supervisor *supervisor);
+int supervisor_settle(struct supervisor *supervisor, const struct verdict *verdict);
 int supervisor_fd(const struct supervisor *supervisor);
 void supervisor_close(struct supervisor *supervisor);
 

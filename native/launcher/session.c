@@ -26,6 +26,7 @@ struct session {
 	int channel;
 	int signals;
 	struct supervisor *supervisor;
+	struct network network;
 };
 
 static int write_file(pid_t pid, const char *name, const char *text)
@@ -97,7 +98,7 @@ static int take_listener(struct session *session, int number)
 	if (listener < 0)
 		return -errno;
 	session->supervisor = supervisor_open(session->spec, listener, session->init);
-	if (!session->supervisor) {
+	if (!session->supervisor || network_find(&session->network, session->init) < 0) {
 		close(listener);
 		return -EIO;
 	}
@@ -135,17 +136,54 @@ static int hear_init(struct session *session)
 	return 0;
 }
 
+/* A socket of the sandbox's network goes to Node as a handle; that there is none, as a record. */
+static int make_socket(struct session *session, uint32_t token, uint32_t kind, const struct destination *at)
+{
+	int fd = network_socket(&session->network, kind, at);
+	char message[32];
+	struct record record;
+
+	if (fd >= 0) {
+		snprintf(message, sizeof(message), "{\"socket\":%u}", token);
+		channel_send(session->channel, kind == SOCKET_DATAGRAMS ? "dgram.Native" : "net.Native", message, fd);
+		close(fd);
+		return 0;
+	}
+	record_begin(&record, RECORD_NO_SOCKET);
+	record_u32(&record, token);
+	record_u32(&record, (uint32_t)-fd);
+	return record_send(&record);
+}
+
+union request {
+	uint32_t signal;
+	struct verdict verdict;
+	struct {
+		uint32_t token;
+		uint32_t kind;
+		struct destination at;
+	} socket;
+};
+
 static int obey_control(struct session *session)
 {
-	uint32_t frame[3];
+	uint32_t frame[2];
+	union request request;
 
 	/* Node is gone or speaks nonsense: the session ends with it. */
-	if (read_exactly(CONTROL_FD, frame, sizeof(frame)) != 1 || frame[0] != CONTROL_SIGNAL || frame[1] != 4)
+	if (read_exactly(CONTROL_FD, frame, sizeof(frame)) != 1 || frame[1] > sizeof(request) ||
+	    read_exactly(CONTROL_FD, &request, frame[1]) != 1)
+		return -EPIPE;
+	if (frame[0] == CONTROL_VERDICT && frame[1] == sizeof(request.verdict))
+		return supervisor_settle(session->supervisor, &request.verdict);
+	if (frame[0] == CONTROL_SOCKET && frame[1] == sizeof(request.socket))
+		return make_socket(session, request.socket.token, request.socket.kind, &request.socket.at);
+	if (frame[0] != CONTROL_SIGNAL || frame[1] != sizeof(request.signal))
 		return -EPIPE;
 	/* What the terminal sends to a pipeline's whole process group the target has had already. */
-	if (session->mode == TERMINAL_SHARED && (frame[2] == SIGINT || frame[2] == SIGQUIT))
+	if (session->mode == TERMINAL_SHARED && (request.signal == SIGINT || request.signal == SIGQUIT))
 		return 0;
-	send_sync(session, SYNC_SIGNAL, (int32_t)frame[2]);
+	send_sync(session, SYNC_SIGNAL, (int32_t)request.signal);
 	return 0; /* Init may have ended a moment ago; its pidfd tells. */
 }
 
@@ -232,12 +270,13 @@ static void end(struct session *session, int error)
 	close(session->init_fd);
 	close(session->sync);
 	close(session->signals);
+	network_close(&session->network);
 }
 
 void session_run(const struct spec *spec)
 {
 	struct session session = { .spec = spec, .mode = terminal_mode(), .tty = terminal_fd(), .init_fd = -1, .sync = -1,
-				   .channel = spec->channel };
+				   .channel = spec->channel, .network = { -1, -1, -1, 0 } };
 	int error;
 
 	session.modes_known = session.tty >= 0 && tcgetattr(session.tty, &session.modes) == 0;

@@ -212,6 +212,7 @@ int spec_parse(const uint8_t *bytes, size_t length, struct spec *spec)
 	if (filter_bytes % 8 || spec->filter_length > 4096)
 		fail(&reader, -EPROTO);
 	spec->notify = take_bool(&reader);
+	spec->asks = take_u32(&reader);
 	take_guarded(&reader, spec);
 	spec->opened = take_list(&reader);
 	take_limits(&reader, spec);

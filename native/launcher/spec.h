@@ -22,6 +22,9 @@ enum mount_op {
 	MOUNT_SEAL = 10,
 };
 
+/* What connect(), bind() and addressed sends Node is asked about. */
+enum asks { ASK_REMOTE = 1, ASK_LOOPBACK = 2 };
+
 enum mount_flag { FLAG_WRITABLE = 1, FLAG_DEVICES = 2, FLAG_NOEXEC = 4, FLAG_OPTIONAL = 8 };
 
 struct mount_step {
@@ -78,6 +81,7 @@ struct spec {
 	const uint8_t *filter; /* struct sock_filter[] */
 	size_t filter_length;  /* instructions; 0: none */
 	bool notify;
+	uint32_t asks; /* of enum asks */
 	struct guarded_name *guarded;
 	size_t guarded_count;
 	struct string_list opened; /* paths that a person opened again; nothing at or beneath is guarded */

@@ -31,7 +31,9 @@ struct supervisor {
 	const struct spec *spec;
 	int listener;
 	int root;
+	pid_t init;
 	unsigned int records;
+	struct destinations *destinations;
 };
 
 /* One name that a call would make. */
@@ -305,6 +307,14 @@ int supervisor_answer(struct supervisor *supervisor)
 	memset(&request, 0, sizeof(request));
 	if (ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0)
 		return errno == ENOENT || errno == EINTR ? 0 : -errno;
+	switch (request.data.nr) {
+	case SYS_connect:
+	case SYS_sendto:
+	case SYS_bind:
+	case SYS_listen:
+		if (destinations_ask(supervisor->destinations, supervisor->spec, supervisor->init, &request))
+			return 0;
+	}
 	count = makings(&request.data, makes);
 	for (int i = 0; !error && i < count; i++)
 		error = judge(supervisor, &request, &makes[i]);
@@ -329,9 +339,13 @@ struct supervisor *supervisor_open(const struct spec *spec, int listener, pid_t 
 		return NULL;
 	snprintf(path, sizeof(path), "/proc/%d/root", init);
 	supervisor->spec = spec;
+	supervisor->init = init;
 	supervisor->listener = listener;
+	supervisor->destinations = destinations_open();
 	supervisor->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (supervisor->root < 0) {
+	if (supervisor->root < 0 || !supervisor->destinations) {
+		close_cleanup(&supervisor->root);
+		free(supervisor->destinations);
 		free(supervisor);
 		return NULL;
 	}
@@ -346,7 +360,13 @@ void supervisor_close(struct supervisor *supervisor)
 		return;
 	close(supervisor->listener);
 	close(supervisor->root);
+	free(supervisor->destinations);
 	free(supervisor);
+}
+
+int supervisor_settle(struct supervisor *supervisor, const struct verdict *verdict)
+{
+	return supervisor ? destinations_settle(supervisor->destinations, supervisor->listener, verdict) : 0;
 }
 
 int supervisor_fd(const struct supervisor *supervisor)

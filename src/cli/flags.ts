@@ -52,7 +52,7 @@ export const POLICY_FLAGS = {
     type: 'value',
     placeholder: 'ACCESS',
     choices: ['none', 'local', 'filtered'],
-    summary: 'network access; until local and filtered are built, all give a private loopback only',
+    summary: 'none, local (the host’s loopback) or filtered (not built yet: a private loopback only)',
     default: "the mode's",
     group: GROUP,
   },

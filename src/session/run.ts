@@ -16,6 +16,7 @@ import type { Notice, Policy } from '../policy/types.ts';
 import { Denials } from './denials.ts';
 import type { SessionEvent } from './event-log.ts';
 import { showInside } from './inside-directory.ts';
+import { LazyNetwork } from './lazy-network.ts';
 import { type GuardedEntry, NameGuard } from './name-guard.ts';
 import { caughtDenial, guardedDenial } from './observed.ts';
 import { refuseUnseen, sweep, unmatched } from './scan.ts';
@@ -192,7 +193,7 @@ export async function runInside(
   options: RunOptions,
   events: RunEvents = {},
 ): Promise<RunOutcome> {
-  const launcher = new Launcher(options.launcherPath, '/');
+  const launcher = new Launcher(options.launcherPath, '/', { channel: true });
   try {
     const planned = await makePlan(launcher, loaded, target, options);
     const place = events.onPlanned?.(planned) ?? {
@@ -238,13 +239,18 @@ async function carryOut(
     timedOut = true;
   });
   const enforced = () => enforcementOf(planned.plan, progress.applied, planned.capabilities.landlockAbi);
+  const network = new LazyNetwork(policy, launcher, (denial) => denials.take(denial));
   const run = launcher.run(plan, (record) => {
     progress.take(record as LauncherRecord);
+    if (record.kind === 'asked' || record.kind === 'listening') network.take(record);
     if (record.kind === 'started') events.onEnforced?.(enforced());
     if (record.kind === 'guarded') denials.take(guardedDenial(policy, planned.capabilities.arch, record));
   });
   events.onStarted?.({ signal: (name) => launcher.signal(name) }, launcher.pid);
-  await run.finally(stopWatchdog);
+  await run.finally(() => {
+    stopWatchdog();
+    network.close();
+  });
   if (progress.failure && !progress.started) throw setupError(progress.failure);
   await sweep(planned, guard);
   if (progress.failure) throw setupError(progress.failure);

@@ -1,8 +1,11 @@
-/** No network: every way out fails at once, the private loopback works, and the host's services count no visitor. */
+/** `networkAccess: none`: every way out fails at once, the private loopback works, and the host's services count no visitor. */
 import { createSocket, type Socket } from 'node:dgram';
 import { createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Act, makeWorld, people, type World } from '../fixtures/world.ts';
+
+const NONE = ['--net', 'none'];
+const LOCAL = ['--net', 'local'];
 
 describe.each(people)('as $label', (person) => {
   let world: World;
@@ -38,8 +41,8 @@ describe.each(people)('as $label', (person) => {
     ];
     visits = 0;
     // Fast open connects without connect(); the filter says that the protocol lacks it, and callers fall back.
-    expect(await world.probeInside(acts)).toEqual(['ECONNREFUSED', 'EOPNOTSUPP']);
-    expect((await world.probeInside([['mptcp', '127.0.0.1', port]]))[0]).not.toBe('ok');
+    expect(await world.probeInside(acts, NONE)).toEqual(['ECONNREFUSED', 'EOPNOTSUPP']);
+    expect((await world.probeInside([['mptcp', '127.0.0.1', port]], NONE))[0]).not.toBe('ok');
     expect(visits).toBe(0);
     expect(await world.probeOutside([['tcp', '127.0.0.1', port]])).toEqual(['ok']);
     expect(visits).toBe(1);
@@ -54,12 +57,13 @@ describe.each(people)('as $label', (person) => {
       ['udp', '192.0.2.1', '53'],
       ['udp-sendmmsg', '192.0.2.1', '53'],
     ];
-    expect(await world.probeInside(acts)).toEqual(acts.map(() => 'ENETUNREACH'));
+    for (const flags of [NONE, LOCAL])
+      expect(await world.probeInside(acts, flags)).toEqual(acts.map(() => 'ENETUNREACH'));
   });
 
   test('a datagram to the host’s loopback does not arrive', async () => {
     visits = 0;
-    await world.probeInside([['udp', '127.0.0.1', datagramPort]]);
+    for (const flags of [NONE, LOCAL]) await world.probeInside([['udp', '127.0.0.1', datagramPort]], flags);
     expect(visits).toBe(0);
     expect(await world.probeOutside([['udp', '127.0.0.1', datagramPort]])).toEqual(['ok']);
     await expect.poll(() => visits).toBe(1);
@@ -84,10 +88,10 @@ describe.each(people)('as $label', (person) => {
       expect(await world.probeInside([['loopback-inside']], ['--mode', mode])).toEqual(['ok']);
   });
 
-  test('a server inside strict is not reachable from the host', async () => {
+  test('a server inside is not reachable from the host', async () => {
     const script = `require('net').createServer().listen(${port}, '127.0.0.1', function () { console.log(this.address().port); this.close() })`;
     // The host's server holds this port; that binding it succeeds shows the two loopbacks are different ones.
-    expect((await world.inside([world.node, '-e', script])).stdout).toBe(`${port}\n`);
+    expect((await world.inside([world.node, '-e', script], NONE)).stdout).toBe(`${port}\n`);
     expect((await world.run([world.node, '-e', script])).stderr).toContain('EADDRINUSE');
   });
 

@@ -9,6 +9,7 @@ const small: Plan = {
   denySetgroups: true,
   hostname: 'pinfold',
   mounts: [{ op: 'tmpfs', target: '/', mode: 0o755 }],
+  asks: { remote: true, loopback: true },
   guarded: [],
   opened: [],
   rlimits: [],

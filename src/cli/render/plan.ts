@@ -172,7 +172,10 @@ export function planAsData(loaded: LoadedPolicy, { plan, dropped, unseen, capabi
   const data = {
     project: policy.projectDir,
     mode: policy.mode,
-    network: { asked: policy.network.access, given: 'private loopback' },
+    network: {
+      asked: policy.network.access,
+      given: policy.network.access.value === 'local' ? 'host loopback' : 'private loopback',
+    },
     limits: policy.limits,
     notices: policy.notices,
     environment: {

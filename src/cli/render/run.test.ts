@@ -48,9 +48,9 @@ const outcome: RunOutcome = {
 };
 
 describe('the banner', () => {
-  test('is one line that says what is open and that there is no network', () => {
+  test('is one line that says what is open', () => {
     expect(renderBanner(plainOutput(), policy)).toBe(
-      'pinfold strict · write 2 · denied 1 · net none (local is not built yet: only a private loopback) · home hidden · memory 4 GiB · wallTime 1 h 30 min\n',
+      'pinfold strict · write 2 · denied 1 · net local · home hidden · memory 4 GiB · wallTime 1 h 30 min\n',
     );
   });
 

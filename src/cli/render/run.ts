@@ -18,7 +18,9 @@ function writablePlaces(policy: Policy): number {
 
 function networkWord(policy: Policy): string {
   const access = policy.network.access.value;
-  return access === 'none' ? 'net none' : `net none (${access} is not built yet: only a private loopback)`;
+  return access === 'filtered'
+    ? 'net none (filtered is not built yet: only a private loopback)'
+    : `net ${access}`;
 }
 
 /** `pinfold standard · write 2 · net none · home hidden`. */

@@ -62,11 +62,15 @@ export function shownOrigin(origin: Origin, homeDir?: string): string {
   return `${shownPath(origin.file, homeDir)}${line}${column} ${text}${profile}`;
 }
 
-/** What network there really is, never what was asked for: every access is a private loopback until the egress gate exists. */
+const NETWORK_PHRASES: Readonly<Record<NetworkAccess, string>> = {
+  none: 'no network (a private loopback only)',
+  local: 'the host’s loopback, nothing beyond it',
+  filtered: 'no network (filtered network is not built yet: only a private loopback)',
+};
+
+/** What network there really is, never what was asked for. */
 export function networkPhrase(access: NetworkAccess): string {
-  return access === 'none'
-    ? 'no network (a private loopback only)'
-    : `no network (${access} network is not built yet: only a private loopback)`;
+  return NETWORK_PHRASES[access];
 }
 
 /** A person's word that did not take effect as they may believe it did; the rest is told when somebody looks. */

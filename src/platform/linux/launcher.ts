@@ -3,13 +3,37 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { constants as osConstants } from 'node:os';
 import type { Duplex, Readable } from 'node:stream';
 import { SandboxError } from '../../errors.ts';
-import type { Plan } from './plan.ts';
-import { PROTOCOL_VERSION, planFrame, RecordReader, signalFrame, type WireRecord } from './plan-codec.ts';
+import type { Settlement, SocketKind } from './network-codec.ts';
+import type { Plan, SocketAddress } from './plan.ts';
+import {
+  PROTOCOL_VERSION,
+  planFrame,
+  RecordReader,
+  signalFrame,
+  socketFrame,
+  verdictFrame,
+  type WireRecord,
+} from './plan-codec.ts';
 
 /** Descriptors 5, which is closed at once, and 6. */
 const CHANNEL = ['ignore', 'ipc'] as const;
 
 type Listener = (record: WireRecord) => void;
+
+interface Awaited {
+  resolve(handle: object): void;
+  reject(error: Error): void;
+}
+
+/** A socket could not be made inside; `errno` is positive. */
+class NoSocket extends Error {
+  readonly errno: number;
+
+  constructor(errno: number) {
+    super(`the sandbox's network gave no socket (errno ${errno})`);
+    this.errno = errno;
+  }
+}
 
 export interface LauncherOptions {
   /** Node's IPC channel, on which the launcher sends handles. It costs start-up time, so only on demand. */
@@ -24,6 +48,8 @@ export class Launcher {
   readonly #hello: Promise<{ landlockAbi: number }>;
   #ended: SandboxError | undefined;
   readonly #onEnd = new Set<(error: SandboxError) => void>();
+  readonly #awaited = new Map<number, Awaited>();
+  #tokens = 0;
 
   constructor(path: string, cwd: string, options: LauncherOptions = {}) {
     // Extra pipes are socket pairs in libuv. The environment stays empty but for Node's own NODE_CHANNEL_*, which name
@@ -41,6 +67,7 @@ export class Launcher {
     // Awaited later, by whoever needs it first; a failure before that must not count as unhandled.
     this.#hello.catch(() => {});
     this.#read(this.#child.stdio[4] as Readable);
+    if (options.channel) this.#child.on('message', (message, handle) => this.#receive(message, handle));
     this.#child.on('error', (cause) => this.#finish(startFailure(path, cause)));
     this.#child.on('close', (code, signal) => this.#finish(died(code, signal)));
   }
@@ -64,6 +91,23 @@ export class Launcher {
     await done;
   }
 
+  /** Answers an `asked` record, or changes which destinations pass unasked. */
+  settle(settlement: Settlement): void {
+    this.#control.write(verdictFrame(settlement));
+  }
+
+  /**
+   * A socket of the sandbox's network, as a handle for `server.listen(handle)`, `new Socket({ handle })` or
+   * `dgram.bind(handle)`. Rejects with an error that has `errno` when it cannot be made. Needs the channel.
+   */
+  socket(kind: SocketKind, at: SocketAddress): Promise<object> {
+    const token = ++this.#tokens;
+    return new Promise((resolve, reject) => {
+      this.#awaited.set(token, { resolve, reject });
+      this.#control.write(socketFrame(token, kind, at));
+    });
+  }
+
   /** Sends a signal (`SIGTERM`) to the target. */
   signal(name: NodeJS.Signals): void {
     this.#control.write(signalFrame(osConstants.signals[name]));
@@ -77,13 +121,26 @@ export class Launcher {
     await gone;
   }
 
+  #receive(message: unknown, handle: unknown): void {
+    const token = (message as { socket?: number }).socket ?? 0;
+    this.#awaited.get(token)?.resolve(handle as object);
+    this.#awaited.delete(token);
+  }
+
+  #missed({ token, errno }: { readonly token: number; readonly errno: number }): void {
+    this.#awaited.get(token)?.reject(new NoSocket(errno));
+    this.#awaited.delete(token);
+  }
+
   #read(stream: Readable): void {
     const reader = new RecordReader();
     stream.on('error', () => {});
     stream.on('data', (chunk: Buffer) => {
       try {
-        for (const record of reader.push(chunk))
+        for (const record of reader.push(chunk)) {
+          if (record.kind === 'no-socket') this.#missed(record);
           for (const listener of [...this.#listeners]) listener(record);
+        }
       } catch (error) {
         this.#child.kill('SIGKILL');
         this.#finish(error as SandboxError);
@@ -131,6 +188,8 @@ export class Launcher {
   #finish(error: SandboxError): void {
     if (this.#ended) return;
     this.#ended = error;
+    for (const { reject } of this.#awaited.values()) reject(error);
+    this.#awaited.clear();
     for (const onEnd of [...this.#onEnd]) onEnd(error);
   }
 }

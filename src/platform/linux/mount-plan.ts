@@ -6,7 +6,7 @@ import type { HostFacts } from '../../policy/host-facts.ts';
 import { depthOf, isWithin, parentOf } from '../../policy/paths.ts';
 import type { Policy } from '../../policy/types.ts';
 import { nearest, type PathKind, type Place } from './places.ts';
-import type { Identity, MountStep } from './plan.ts';
+import { type Identity, type MountStep, RESOLVER_ADDRESS } from './plan.ts';
 import { coverProc } from './proc-covers.ts';
 
 export interface MountInput {
@@ -28,7 +28,8 @@ interface Layer {
 const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'] as const;
 
 const HOSTS = '127.0.0.1 localhost pinfold\n::1 localhost ip6-localhost ip6-loopback\n';
-const RESOLV = '# Pinfold: there is no resolver inside.\n';
+/** Refusals come at once, so waiting longer or asking again only costs time. */
+const RESOLV = `# Pinfold answers for the names that may be reached.\nnameserver ${RESOLVER_ADDRESS}\noptions timeout:5 attempts:1\n`;
 
 /** The steps; the first is the root itself, the last seals it. */
 export function planMounts(input: MountInput): MountStep[] {

@@ -55,6 +55,7 @@ export function buildPlan(input: PlanInput): Plan {
     mounts: planMounts({ policy, facts, places, existing, ...(scanned ? { scanned } : {}) }),
     ...(landlock ? { landlock } : {}),
     ...(seccomp ? { seccomp } : {}),
+    asks: { remote: true, loopback: policy.network.access.value === 'local' },
     guarded: guardNames({ policy, places, existing }),
     opened: openedPaths(policy),
     rlimits: input.rlimits ?? limitsOf(policy),

@@ -15,6 +15,7 @@ const plan: Plan = {
     { op: 'symlink', path: '/bin', to: 'usr/bin' },
     { op: 'seal', target: '/' },
   ],
+  asks: { remote: true, loopback: true },
   guarded: [],
   opened: [],
   rlimits: [],

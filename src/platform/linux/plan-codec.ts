@@ -1,12 +1,20 @@
 /** The wire format between Node and the launcher: plan and signals out, records in. `native/launcher/spec.c` mirrors it. */
 import { SandboxError } from '../../errors.ts';
-import type { GuardedName, LauncherRecord, MountStep, Plan } from './plan.ts';
+import {
+  ASKED_BYTES,
+  decodeAsked,
+  type Settlement,
+  type SocketKind,
+  socketPayload,
+  verdictPayload,
+} from './network-codec.ts';
+import type { GuardedName, LauncherRecord, MountStep, Plan, SocketAddress } from './plan.ts';
 
 /** Bumped whenever either side of the format changes; the launcher refuses a plan of another version. */
 export const SPEC_VERSION = 3;
 export const PROTOCOL_VERSION = 2;
 
-const CONTROL = { plan: 2, signal: 3 } as const;
+const CONTROL = { plan: 2, signal: 3, verdict: 20, socket: 21 } as const;
 const MOUNT_OPS = {
   tmpfs: 1,
   bind: 2,
@@ -19,6 +27,7 @@ const MOUNT_OPS = {
   console: 9,
   seal: 10,
 } as const satisfies Record<MountStep['op'], number>;
+const ASK = { remote: 1, loopback: 2 } as const;
 const FLAG = { writable: 1, devices: 2, noexec: 4, optional: 8 } as const;
 
 /** Grows a buffer field by field; native (little-endian: x86-64, arm64) byte order. One buffer: a plan has 3,000 fields. */
@@ -122,6 +131,7 @@ export function encodePlan(plan: Plan): Buffer {
   }
   out.blob(plan.seccomp?.program ?? new Uint8Array());
   out.u32(plan.seccomp?.notify ? 1 : 0);
+  out.u32((plan.asks.remote ? ASK.remote : 0) | (plan.asks.loopback ? ASK.loopback : 0));
   out.u32(plan.guarded.length);
   for (const name of plan.guarded) writeGuarded(out, name);
   out.list(plan.opened);
@@ -152,6 +162,16 @@ export function signalFrame(signal: number): Buffer {
   const payload = Buffer.allocUnsafe(4);
   payload.writeUInt32LE(signal);
   return frame(CONTROL.signal, payload);
+}
+
+/** Answers an `asked` record, or changes what passes unasked. */
+export function verdictFrame(settlement: Settlement): Buffer {
+  return frame(CONTROL.verdict, verdictPayload(settlement));
+}
+
+/** Asks for a socket of the sandbox's network; it comes as a handle with `{socket: token}`, or a `no-socket` record. */
+export function socketFrame(token: number, kind: SocketKind, at: SocketAddress): Buffer {
+  return frame(CONTROL.socket, socketPayload(token, kind, at));
 }
 
 /** A record of the launcher's own, besides those of the run: everything inside has ended. */
@@ -201,6 +221,12 @@ const DECODERS: Readonly<Record<number, Decoder>> = {
   9: { least: 4, decode: (p) => ({ kind: 'killed', signal: p.readUInt32LE(0) }) },
   10: { least: 5, decode: decodeFailure },
   11: { least: 0, decode: () => ({ kind: 'ended' }) },
+  20: { least: ASKED_BYTES, decode: decodeAsked },
+  21: { least: 4, decode: (p) => ({ kind: 'listening', pid: p.readUInt32LE(0) }) },
+  22: {
+    least: 8,
+    decode: (p) => ({ kind: 'no-socket', token: p.readUInt32LE(0), errno: p.readUInt32LE(4) }),
+  },
 };
 
 /** Longest record the launcher sends (`struct record`); more is not believed. */

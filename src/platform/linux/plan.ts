@@ -102,6 +102,8 @@ export interface Plan {
     /** The program answers RET_USER_NOTIF somewhere, so a listener is installed and `guarded` is applied. */
     readonly notify: boolean;
   };
+  /** Connects and addressed sends that Node is asked about before the kernel goes on, by where they lead. */
+  readonly asks: { readonly remote: boolean; readonly loopback: boolean };
   readonly guarded: readonly GuardedName[];
   /** Paths that a person opened for writing: nothing at or beneath one is a guarded name. */
   readonly opened: readonly string[];
@@ -110,6 +112,30 @@ export interface Plan {
   readonly argv: readonly string[];
   /** Absolute, inside. */
   readonly cwd: string;
+}
+
+/**
+ * Where the name server inside answers: the first address of the block for network benchmarks (RFC 2544), which no host
+ * of the world has.
+ */
+export const RESOLVER_ADDRESS = '198.18.0.1';
+
+/** A place in the sandbox's network. */
+export interface SocketAddress {
+  /** In canonical spelling; IPv4-mapped IPv6 addresses are given as IPv4. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** A call that waits until `Launcher.settle` answers it. */
+export interface AskedRecord extends SocketAddress {
+  readonly kind: 'asked';
+  readonly id: bigint;
+  /** On the host. */
+  readonly pid: number;
+  readonly act: 'connect' | 'send' | 'bind';
+  /** `undefined`: it could not be told. */
+  readonly transport: 'tcp' | 'udp' | undefined;
 }
 
 /** Why and where a step failed; `step` is a stable word the launcher uses (`namespaces`, `mount`, `landlock` …). */
@@ -139,4 +165,9 @@ export type LauncherRecord =
   | { readonly kind: 'exec-failed'; readonly errno: number }
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'killed'; readonly signal: number }
+  | AskedRecord
+  /** Somebody inside is about to listen(2); `pid` is the sandbox's first process, as the host counts. */
+  | { readonly kind: 'listening'; readonly pid: number }
+  /** The socket that was asked for by this token could not be made. */
+  | { readonly kind: 'no-socket'; readonly token: number; readonly errno: number }
   | FailureRecord;

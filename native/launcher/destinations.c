@@ -1,0 +1,169 @@
+/*
+ * Where the sandbox wants to connect, send or listen. Node is asked once for each destination and prepares it (a listening
+ * socket of ours in the sandbox's network); then the kernel goes on. No guarantee rests on the answer: the network
+ * namespace holds nothing but what was prepared.
+ */
+#include "launcher.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL
+#endif
+#define MOST_KNOWN 2048u
+
+struct known {
+	struct destination at;
+	time_t until; /* on the monotonic clock; 0: for good */
+};
+
+struct destinations {
+	struct known items[MOST_KNOWN];
+	size_t count;
+};
+
+static time_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec;
+}
+
+/* False for what is no IP address, or cannot be read: the kernel then says what is wrong with it. */
+static bool read_destination(pid_t pid, uint64_t address, uint64_t length, struct destination *at)
+{
+	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+	struct sockaddr_in6 six = { 0 };
+	struct sockaddr_in four;
+	struct iovec local = { &six, length < sizeof(six) ? length : sizeof(six) };
+	struct iovec remote = { (void *)(uintptr_t)address, local.iov_len };
+
+	memset(at, 0, sizeof(*at));
+	if (process_vm_readv(pid, &local, 1, &remote, 1, 0) < (ssize_t)sizeof(four))
+		return false;
+	memcpy(&four, &six, sizeof(four));
+	at->family = six.sin6_family;
+	at->port = ntohs(six.sin6_port);
+	if (at->family == AF_INET)
+		memcpy(at->address, &four.sin_addr, sizeof(four.sin_addr));
+	else
+		memcpy(at->address, &six.sin6_addr, sizeof(six.sin6_addr));
+	if (at->family == AF_INET6 && !memcmp(at->address, mapped, sizeof(mapped))) {
+		at->family = AF_INET;
+		memmove(at->address, at->address + sizeof(mapped), 4);
+		memset(at->address + 4, 0, 12);
+	}
+	return at->family == AF_INET || at->family == AF_INET6;
+}
+
+/* connect(2) takes the unspecified address for the loopback. */
+static bool is_loopback(struct destination *at)
+{
+	static const uint8_t none[16], one[16] = { [15] = 1 };
+
+	if (!memcmp(at->address, none, sizeof(none))) {
+		if (at->family == AF_INET)
+			memcpy(at->address, (uint8_t[]){ 127, 0, 0, 1 }, 4);
+		else
+			memcpy(at->address, one, sizeof(one));
+	}
+	return at->family == AF_INET ? at->address[0] == 127 : !memcmp(at->address, one, sizeof(one));
+}
+
+static bool is_known(struct destinations *known, const struct destination *at)
+{
+	for (size_t i = 0; i < known->count; i++)
+		if (!memcmp(&known->items[i].at, at, sizeof(*at)))
+			return !known->items[i].until || known->items[i].until > now();
+	return false;
+}
+
+static bool port_is_known(const struct destinations *known, uint32_t port)
+{
+	for (size_t i = 0; i < known->count; i++)
+		if (known->items[i].at.port == port && !known->items[i].until)
+			return true;
+	return false;
+}
+
+/* SOCK_STREAM, SOCK_DGRAM …; 0 when it cannot be told. */
+static uint32_t type_of(pid_t pid, int fd)
+{
+	CLEANUP_FD int process = (int)syscall(SYS_pidfd_open, pid, PIDFD_THREAD);
+	CLEANUP_FD int copy = -1;
+	int type = 0;
+	socklen_t length = sizeof(type);
+
+	if (process < 0) /* Before Linux 6.9 only a first thread has a pidfd. */
+		process = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (process >= 0)
+		copy = (int)syscall(SYS_pidfd_getfd, process, fd, 0);
+	if (copy >= 0)
+		getsockopt(copy, SOL_SOCKET, SO_TYPE, &type, &length);
+	return (uint32_t)type;
+}
+
+/* True when Node was asked and will answer. */
+bool destinations_ask(struct destinations *known, const struct spec *spec, pid_t init, const struct seccomp_notif *request)
+{
+	const __u64 *a = request->data.args;
+	bool send = request->data.nr == SYS_sendto, bind = request->data.nr == SYS_bind;
+	struct destination at;
+	struct record record;
+
+	if (request->data.nr == SYS_listen) {
+		if (spec->asks & ASK_LOOPBACK)
+			report_number(RECORD_LISTENING, (uint32_t)init);
+		return false;
+	}
+	if (!spec->asks || !read_destination((pid_t)request->pid, send ? a[4] : a[1], send ? a[5] : a[2], &at))
+		return false;
+	if (bind ? !port_is_known(known, at.port)
+		 : !(spec->asks & (is_loopback(&at) ? ASK_LOOPBACK : ASK_REMOTE)) || is_known(known, &at))
+		return false;
+	record_begin(&record, RECORD_ASKED);
+	record_bytes(&record, &request->id, sizeof(request->id));
+	record_u32(&record, request->pid);
+	record_u32(&record, send ? ACT_SEND : bind ? ACT_BIND : ACT_CONNECT);
+	record_u32(&record, type_of((pid_t)request->pid, (int)a[0]));
+	record_bytes(&record, &at, sizeof(at));
+	return record_send(&record) == 0;
+}
+
+/* Lets Node's answer count, and keeps it for `seconds`. */
+int destinations_settle(struct destinations *known, int listener, const struct verdict *verdict)
+{
+	struct seccomp_notif_resp response = { .id = verdict->id, .error = verdict->error };
+	size_t at = 0;
+
+	while (at < known->count && memcmp(&known->items[at].at, &verdict->at, sizeof(verdict->at)))
+		at++;
+	if (!verdict->seconds && at < known->count)
+		known->items[at] = known->items[--known->count];
+	if (verdict->seconds && at == known->count && known->count < MOST_KNOWN)
+		known->count++;
+	if (verdict->seconds && at < known->count)
+		known->items[at] = (struct known){ verdict->at, verdict->seconds == UINT32_MAX ? 0 : now() + verdict->seconds };
+	if (!verdict->id)
+		return 0; /* About no call, only about what is known. */
+	if (!verdict->error)
+		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	/* Whoever asked may be gone. */
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 && errno != ENOENT && errno != EINTR ? -errno : 0;
+}
+
+struct destinations *destinations_open(void)
+{
+	return calloc(1, sizeof(struct destinations));
+}

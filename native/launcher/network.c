@@ -1,0 +1,191 @@
+/*
+ * Sockets of the sandbox's network, for Node. A process of ours joins the network namespace, and nothing else of the
+ * sandbox, and makes sockets there on request: it sees no file of the sandbox, runs no code of it, and is not seen inside.
+ */
+#include "launcher.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+
+enum { LOOPBACK_INDEX = 1, BACKLOG = 4096 };
+
+struct order {
+	uint32_t kind;
+	struct destination at;
+};
+
+/* AnyIP: with a local route for everything, the namespace takes every address for its own (`ip route add local 0.0.0.0/0 dev lo`). */
+static int own_every_address(int family)
+{
+	struct {
+		struct nlmsghdr head;
+		struct rtmsg route;
+		struct rtattr attribute;
+		uint32_t index;
+	} request = {
+		.head = { sizeof(request), RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK, 0, 0 },
+		.route = { .rtm_family = (unsigned char)family, .rtm_table = RT_TABLE_LOCAL, .rtm_protocol = RTPROT_BOOT,
+			   .rtm_scope = RT_SCOPE_HOST, .rtm_type = RTN_LOCAL },
+		.attribute = { RTA_LENGTH(sizeof(uint32_t)), RTA_OIF },
+		.index = LOOPBACK_INDEX,
+	};
+	struct {
+		struct nlmsghdr head;
+		struct nlmsgerr error;
+		char rest[256];
+	} answer;
+	CLEANUP_FD int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	if (fd < 0 || send(fd, &request, sizeof(request), 0) < 0 || recv(fd, &answer, sizeof(answer), 0) < 0)
+		return -errno;
+	if (answer.head.nlmsg_type != NLMSG_ERROR)
+		return -EPROTO;
+	return answer.error.error == -EEXIST || answer.error.error == -EAFNOSUPPORT ? 0 : answer.error.error;
+}
+
+static socklen_t address_of(const struct destination *at, struct sockaddr_storage *address)
+{
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)address;
+	struct sockaddr_in *four = (struct sockaddr_in *)address;
+
+	memset(address, 0, sizeof(*address));
+	address->ss_family = (sa_family_t)at->family;
+	if (at->family == AF_INET6) {
+		six->sin6_port = htons((uint16_t)at->port);
+		memcpy(&six->sin6_addr, at->address, sizeof(six->sin6_addr));
+		return sizeof(*six);
+	}
+	four->sin_port = htons((uint16_t)at->port);
+	memcpy(&four->sin_addr, at->address, sizeof(four->sin_addr));
+	return sizeof(*four);
+}
+
+/* A descriptor, or -errno. Node expects what it is handed not to block. */
+static int make_socket(const struct order *order)
+{
+	const struct timeval patience = { .tv_sec = 1 };
+	struct sockaddr_storage address;
+	socklen_t length = address_of(&order->at, &address);
+	int one = 1, error;
+	int fd = socket((int)order->at.family, (order->kind == SOCKET_DATAGRAMS ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (order->at.family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	error = order->kind == SOCKET_CONNECTED ? connect(fd, (struct sockaddr *)&address, length)
+						: bind(fd, (struct sockaddr *)&address, length);
+	if (!error && order->kind == SOCKET_LISTENING)
+		error = listen(fd, BACKLOG);
+	if (!error)
+		error = fcntl(fd, F_SETFL, O_NONBLOCK);
+	if (!error)
+		return fd;
+	error = -errno;
+	close(fd);
+	return error;
+}
+
+static int answer(int line, int made)
+{
+	int32_t error = made < 0 ? made : 0;
+	int sent = send_with_descriptor(line, &error, sizeof(error), made);
+
+	close_cleanup(&made);
+	return sent;
+}
+
+/* First says whether the network stands, then answers each order. Ends with its line. */
+static void __attribute__((noreturn)) serve(int line, int user_namespace, int network_namespace)
+{
+	struct order order;
+	int error = 0;
+
+	if (setns(user_namespace, CLONE_NEWUSER) < 0 || setns(network_namespace, CLONE_NEWNET) < 0)
+		error = -errno;
+	if (!error)
+		error = own_every_address(AF_INET);
+	if (!error)
+		error = own_every_address(AF_INET6);
+	dup2(line, 0);
+	syscall(SYS_close_range, 1, ~0u, 0);
+	if (error) {
+		send_with_descriptor(0, &error, sizeof(error), -1);
+		_exit(1);
+	}
+	error = send_with_descriptor(0, &error, sizeof(error), -1);
+	while (!error && read_exactly(0, &order, sizeof(order)) == 1)
+		error = answer(0, make_socket(&order));
+	_exit(0);
+}
+
+/* The descriptor that came, 0 when none had to, or -errno. */
+static int receive(int line)
+{
+	int32_t error = -EPIPE;
+	int fd = receive_descriptor(line, &error, sizeof(error));
+
+	return error ? error : fd;
+}
+
+/* Init must still be dumpable: afterwards its namespaces cannot be opened. */
+int network_find(struct network *network, pid_t init)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", init);
+	network->user_namespace = open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", init);
+	network->network_namespace = open(path, O_RDONLY | O_CLOEXEC);
+	return network->user_namespace < 0 || network->network_namespace < 0 ? -errno : 0;
+}
+
+static int start(struct network *network)
+{
+	int pair[2], error;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	network->process = fork();
+	if (network->process == 0)
+		serve(pair[1], network->user_namespace, network->network_namespace);
+	error = network->process < 0 ? -errno : 0;
+	close(pair[1]);
+	network->line = pair[0];
+	return error ? error : receive(network->line);
+}
+
+/* A socket of the sandbox's network, or -errno. The first one starts the process. */
+int network_socket(struct network *network, uint32_t kind, const struct destination *at)
+{
+	struct order order = { kind, *at };
+	int error = 0;
+
+	if (network->line < 0)
+		error = start(network);
+	if (!error)
+		error = write_exactly(network->line, &order, sizeof(order));
+	return error ? error : receive(network->line);
+}
+
+void network_close(struct network *network)
+{
+	close_cleanup(&network->user_namespace);
+	close_cleanup(&network->network_namespace);
+	close_cleanup(&network->line);
+	if (network->process > 0)
+		waitpid(network->process, NULL, 0); /* It ends when its line does. */
+}
