@@ -1,8 +1,8 @@
 /** What granting a refused act would mean, from the rule's category, the place, and what network there is. */
+import { Hazards, SERVICE_SOCKETS, SHARED_HOSTS } from '../policy/hazards.ts';
 import { isWithin } from '../policy/paths.ts';
 import type { PathRule, Policy } from '../policy/types.ts';
 import { accessFor } from './acts.ts';
-import { Hazards, SERVICE_SOCKETS } from './hazards.ts';
 import { isPathRule } from './rules.ts';
 import type { Denial, Risk, RiskLevel } from './types.ts';
 
@@ -10,9 +10,6 @@ type Reason = readonly [level: RiskLevel, text: string];
 
 const LEVELS: readonly RiskLevel[] = ['low', 'medium', 'high'];
 
-/** Hosts where anyone may keep what is sent to them. */
-const SHARED_HOSTS =
-  /(^|\.)(pastebin\.com|transfer\.sh|0x0\.st|ngrok\.(io|app)|requestbin\.com|webhook\.site|discord(app)?\.com|telegram\.org|slack\.com|gist\.github\.com|githubusercontent\.com|github\.com|gitlab\.com|bitbucket\.org|amazonaws\.com|blob\.core\.windows\.net|storage\.googleapis\.com|pages\.dev|workers\.dev|vercel\.app|netlify\.app)$/;
 /** Cloud metadata services (IMDS) hand out credentials of the machine to whoever asks. */
 const METADATA =
   /^(169\.254\.169\.254|169\.254\.170\.2|fd00:ec2::254|100\.100\.100\.200|metadata\.google\.internal|metadata)$/;

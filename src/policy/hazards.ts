@@ -1,8 +1,8 @@
 /** What is dangerous about a place whoever grants it: credentials, code that the host runs, services of the host. */
-import { credentialRules, homeHostRunRules, protectedRules } from '../policy/builtin.ts';
-import { Decider } from '../policy/decide.ts';
-import { isWithin } from '../policy/paths.ts';
-import type { PathRule, Policy } from '../policy/types.ts';
+import { credentialRules, homeHostRunRules, protectedRules } from './builtin.ts';
+import { Decider } from './decide.ts';
+import { isWithin } from './paths.ts';
+import type { PathRule, Policy } from './types.ts';
 
 /** Sockets of services that act for whoever asks, by the end of their path; the clause follows "it". */
 export const SERVICE_SOCKETS: readonly (readonly [path: RegExp, why: string])[] = [
@@ -20,27 +20,29 @@ export const SERVICE_SOCKETS: readonly (readonly [path: RegExp, why: string])[] 
   [/\/(tmux-\d+\/|nvim\.|vscode-|zellij)/, 'types into your terminal or editor'],
 ];
 
+/** Hosts where anyone may keep what is sent to them, or put what is fetched from them. */
+export const SHARED_HOSTS =
+  /(^|\.)(pastebin\.com|transfer\.sh|0x0\.st|ngrok\.(io|app)|requestbin\.com|webhook\.site|discord(app)?\.com|telegram\.org|slack\.com|github\.com|githubusercontent\.com|github\.io|gitlab\.com|bitbucket\.org|amazonaws\.com|core\.windows\.net|googleapis\.com|pages\.dev|workers\.dev|vercel\.app|netlify\.app)$/;
+
 /** Names that hold secrets wherever they lie. */
 const SECRET_NAMES =
   /(^|\/)(\.env(\.[^/]*)?|\.npmrc|\.netrc|\.pypirc|id_(rsa|dsa|ecdsa|ed25519)|[^/]*\.(pem|key|p12|pfx|kdbx|keystore|jks)|[^/]*(secret|credential|token)[^/]*)$/i;
 
-/** Beneath these the host's programs and settings lie. */
+/** Beneath these the host's programs, settings and their state lie. */
 const SYSTEM = [
-  '/usr',
-  '/bin',
-  '/sbin',
-  '/lib',
-  '/lib32',
-  '/lib64',
-  '/etc',
-  '/boot',
-  '/opt',
-  '/var',
-  '/root',
-  '/proc',
-  '/sys',
-  '/dev',
+  ...['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/etc', '/boot', '/opt', '/proc', '/sys', '/dev'],
+  ...['/var/lib', '/var/spool', '/var/log', '/var/cache'],
 ];
+
+/** What is protected is judged as if its surroundings could be written: that is what a grant would make of them. */
+const OPEN: PathRule = {
+  pattern: '/',
+  glob: false,
+  access: 'write',
+  category: 'setting',
+  why: '',
+  origin: { scope: 'flag', text: '' },
+};
 
 export interface Hazard {
   readonly kind: 'credential' | 'secret' | 'host-run' | 'system';
@@ -49,17 +51,19 @@ export interface Hazard {
 
 /** Answers for one policy; asking compiles some patterns, so keep it. */
 export class Hazards {
-  readonly #policy: Pick<Policy, 'homeDir' | 'rules'>;
+  readonly #policy: Pick<Policy, 'homeDir' | 'projectDir'>;
   readonly #stores: readonly PathRule[];
   readonly #credentials: Decider;
   readonly #hostRun: Decider;
 
-  constructor(policy: Pick<Policy, 'homeDir' | 'rules'>) {
+  constructor(policy: Pick<Policy, 'homeDir' | 'projectDir' | 'rules'>) {
     this.#policy = policy;
     const listed = policy.rules.filter(({ category, glob }) => category === 'credential' && !glob);
-    this.#stores = [...listed, ...credentialRules(policy.homeDir)];
+    this.#stores = [...credentialRules(policy.homeDir), ...listed];
     this.#credentials = new Decider({ rules: this.#stores });
-    this.#hostRun = new Decider({ rules: [...homeHostRunRules(policy.homeDir), ...protectedRules('/')] });
+    this.#hostRun = new Decider({
+      rules: [OPEN, ...homeHostRunRules(policy.homeDir), ...protectedRules('/')],
+    });
   }
 
   /** What is wrong with reading it. */
@@ -70,7 +74,7 @@ export class Hazards {
     if (beneath)
       return {
         kind: 'credential',
-        why: `${beneath.pattern.slice(path === '/' ? 1 : path.length + 1)} in it ${beneath.why}`,
+        why: `${beneath.pattern.slice(path === '/' ? 1 : path.length + 1)} in it: ${beneath.why}`,
       };
     if (SECRET_NAMES.test(path)) return { kind: 'secret', why: 'its name says that it holds a secret' };
     return undefined;
@@ -79,11 +83,13 @@ export class Hazards {
   /** What is wrong with writing it. */
   ofWriting(path: string): Hazard | undefined {
     const hostRun = this.#hostRun.candidates(path)[0]?.rule;
-    if (hostRun) return { kind: 'host-run', why: `${hostRun.why}, outside the boundary` };
+    if (hostRun !== OPEN && hostRun !== undefined)
+      return { kind: 'host-run', why: `${hostRun.why}, outside the boundary` };
     if (/\/s?bin(\/|$)/.test(path))
       return { kind: 'host-run', why: 'programs there are run by name, outside the boundary' };
-    const inHome = isWithin(path, this.#policy.homeDir);
-    if (!inHome && SYSTEM.some((place) => isWithin(path, place)))
+    const { homeDir, projectDir } = this.#policy;
+    const own = isWithin(path, homeDir) || isWithin(path, projectDir);
+    if (!own && SYSTEM.some((place) => isWithin(path, place)))
       return { kind: 'system', why: 'it is part of the system' };
     return undefined;
   }
