@@ -19,6 +19,8 @@ export const ERROR_CODES = {
   ERR_PATH_TOO_BROAD: 'misuse',
   ERR_PATH_SYMLINK_UNTRUSTED: 'misuse',
   ERR_UPSTREAM_PROXY: 'misuse',
+  ERR_SESSION_UNKNOWN: 'misuse',
+  ERR_VIOLATION_UNKNOWN: 'misuse',
   ERR_LAUNCHER_MISSING: 'environment',
   ERR_LAUNCHER_VERSION: 'environment',
   ERR_LAUNCHER_DIED: 'environment',
@@ -28,6 +30,7 @@ export const ERROR_CODES = {
   ERR_SECCOMP_UNAVAILABLE: 'environment',
   ERR_SETUP_FAILED: 'environment',
   ERR_STATE_UNWRITABLE: 'environment',
+  ERR_LOG_BROKEN: 'environment',
   ERR_RECORD_MALFORMED: 'bug',
   ERR_INTERNAL: 'bug',
 } as const satisfies Record<string, ErrorKind>;

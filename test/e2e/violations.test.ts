@@ -1,9 +1,10 @@
 /** What becomes of a refusal: counted, logged on the host, told after the run, and told inside where nothing can change it. */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { verifyLog } from '../../src/session/event-log.ts';
-import { makeWorld, people, type World } from '../fixtures/world.ts';
+import { pinfold } from '../fixtures/as-user.ts';
+import { finished, makeWorld, people, type World } from '../fixtures/world.ts';
 
 describe.each(people)('as $label', (person) => {
   let world: World;
@@ -156,5 +157,98 @@ describe.each(people)('as $label', (person) => {
     expect(log.length).toBeLessThan(3 * 1024 * 1024);
     expect(records().filter(({ kind }) => kind === 'violation').length).toBeLessThanOrEqual(500);
     expect(ran.stderr.split('\n').length).toBeLessThan(20);
+  });
+
+  describe('looking back', () => {
+    test('violations, why and log say the same of a session, for people and machines', async () => {
+      await world.shell('mkdir .vscode; mkdir .vscode; git init -q sub');
+      const shown = await world.pinfold(['violations']);
+      expect(shown.code).toBe(0);
+      expect(shown.stdout).toContain('2 refusals, 3 attempts');
+      expect(shown.stdout).toContain(`pinfold blocked create ${world.project}/.vscode  2×  [b1]`);
+      expect(shown.stdout).toContain(`pinfold run --allow ${world.project}/.vscode -- COMMAND   risk HIGH`);
+      expect(shown.stdout).toContain('git init in $TMPDIR   no grant needed');
+
+      const data = JSON.parse((await world.pinfold(['violations', '--json'])).stdout);
+      expect(data).toMatchObject({ state: 'ended', dropped: 0 });
+      expect(data.violations).toMatchObject([
+        { id: 'b1', count: 2, act: 'create', risk: { level: 'high' } },
+        { id: 'b2', count: 1, subject: { kind: 'path', path: expect.stringContaining('/sub/.git') } },
+      ]);
+
+      const why = await world.pinfold(['why', 'b1']);
+      expect(why.stdout).toContain('an editor or debugger runs what it says (built-in: protected .vscode)');
+      const because = JSON.parse((await world.pinfold(['why', 'b1', '--json', '-s', data.session])).stdout);
+      expect(because.grant).toMatchObject({ kind: 'grant', flags: ['--allow', `${world.project}/.vscode`] });
+
+      const log = await world.pinfold(['log']);
+      expect(log.stdout.split('\n')[1]).toMatch(new RegExp(`^${data.session} .* exit \\d+ +2 \\(3×\\) `));
+    });
+
+    test('the grant that why proposes lets the same act pass, and only with it', async () => {
+      await world.shell('mkdir .idea');
+      const { grant } = JSON.parse((await world.pinfold(['why', 'b1', '--json'])).stdout);
+      expect((await world.shell('mkdir .idea', grant.flags)).code).toBe(0);
+      expect((await world.run(['rmdir', `${world.project}/.idea`])).code).toBe(0);
+      expect((await world.shell('mkdir .idea')).code).not.toBe(0);
+    });
+
+    test('an id or a session that is not there is an error with what there is', async () => {
+      await world.shell('mkdir .vscode');
+      const wrong = await world.pinfold(['why', 'b9', '--json']);
+      expect(wrong.code).toBe(125);
+      expect(JSON.parse(wrong.stdout).error ?? JSON.parse(wrong.stdout)).toMatchObject({
+        code: 'ERR_VIOLATION_UNKNOWN',
+        why: expect.stringContaining('1 refusal, b1 to b1'),
+      });
+      expect((await world.pinfold(['violations', '-s', 'zzz'])).stderr).toContain('ERR_SESSION_UNKNOWN');
+      const elsewhere = await world.pinfold(['violations'], { cwd: world.outside });
+      expect(elsewhere.stderr).toContain('nothing was run in');
+    });
+
+    test('verify finds a log that was altered or cut, and says so with its exit code', async () => {
+      await world.shell('mkdir .vscode');
+      expect(await world.pinfold(['log', 'verify'])).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^\d+ logs checked, 0 broken\n$/),
+      });
+      const path = join(lastSession(), 'events.jsonl');
+      const text = readFileSync(path, 'utf8');
+      for (const [changed, why] of [
+        [text.replace('.vscode', '.vscodf'), 'does not follow from the line before'],
+        [text.split('\n').slice(0, -2).join('\n').concat('\n'), 'it ended with line 3'],
+      ] as const) {
+        writeFileSync(path, changed);
+        const verified = await world.pinfold(['log', 'verify', basename(lastSession())]);
+        expect([verified.code, verified.stdout]).toEqual([1, expect.stringContaining(why)]);
+      }
+      writeFileSync(path, text);
+      expect((await world.pinfold(['log', 'verify'])).code).toBe(0);
+    });
+
+    test('a live session is followed in a second terminal, line by line, to its end', async () => {
+      const child = world.startInside(['sh', '-c', 'mkdir .vscode; read x; mkdir .idea'], [], {
+        input: null,
+      });
+      const ended = finished(child);
+      await expect.poll(() => existsSync(lastSession()) && records().length, { timeout: 10_000 }).toBe(2);
+      const follower = world.start([...pinfold(), 'violations', '--follow', '--json'], {});
+      const lines: string[] = [];
+      follower.stdout!.on('data', (chunk: Buffer) => lines.push(...chunk.toString().trimEnd().split('\n')));
+      const followed = new Promise((resolve) => follower.once('close', resolve));
+      await expect.poll(() => lines.length, { timeout: 10_000 }).toBe(1);
+      child.stdin!.end('go\n');
+      expect(await followed).toBe(0);
+      await ended;
+      expect(lines.map((line) => JSON.parse(line).id)).toEqual(['b1', 'b2']);
+    });
+
+    test('check finds nothing in the default, and a grant of credentials with exit code 1', async () => {
+      const fine = await world.pinfold(['check']);
+      expect(fine).toMatchObject({ code: 0, stdout: 'Nothing found.\n' });
+      const found = await world.pinfold(['check', '--allow', '~/.ssh:ro', '--json']);
+      expect(found.code).toBe(1);
+      expect(JSON.parse(found.stdout)).toMatchObject([{ severity: 'danger', kind: 'credential' }]);
+    });
   });
 });

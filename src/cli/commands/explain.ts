@@ -4,9 +4,10 @@ import { join, resolve } from 'node:path';
 import { SandboxError } from '../../errors.ts';
 import { followLinks } from '../../host/symlinks.ts';
 import { type Candidate, Decider } from '../../policy/decide.ts';
-import { isWithin, parentOf } from '../../policy/paths.ts';
+import { isWithin } from '../../policy/paths.ts';
 import type { Decision, Notice, PathRule, Policy } from '../../policy/types.ts';
 import { loadPolicy } from '../../session/prepare.ts';
+import { grantablePath } from '../../violations/grant.ts';
 import { type Context, defineCommand, type Output } from '../command.ts';
 import { POLICY_FLAGS, policyRequest } from '../flags.ts';
 import { escapeText, quoteWord } from '../render/escape.ts';
@@ -50,20 +51,6 @@ function isDirectory(path: string): boolean | undefined {
   }
 }
 
-/**
- * The path to grant. What is absent in a directory that cannot be written is not granted alone: there is nothing to mount,
- * and nothing could be made. Then the nearest directory that exists is, if a rule speaks of just that.
- */
-function grantable(path: string, exists: boolean, decider: Decider): string {
-  if (exists || decider.accessOf(parentOf(path), { directory: true }) === 'write') return path;
-  let up = parentOf(path);
-  while (up !== '/' && !existsSync(up)) up = parentOf(up);
-  const rule = decider.candidates(up, { directory: true })[0]?.rule;
-  const meant =
-    rule?.category === 'host-run' || rule?.category === 'credential' || rule?.category === 'setting';
-  return meant ? up : path;
-}
-
 function grantFor(path: string, wanted: 'read' | 'write', decision: Decision): string | undefined {
   if (decision.allowed || decision.rule?.ceiling) return undefined;
   return `--allow ${quoteWord(path)}${wanted === 'read' ? ':ro' : ''}`;
@@ -100,7 +87,7 @@ export async function explainPath(
     .slice(1)
     .map(({ rule }: Candidate) => rule);
   const exists = trail.kind === 'found';
-  const grant = grantFor(grantable(resolved, exists, decider), wanted, decision);
+  const grant = grantFor(grantablePath(resolved, decider, existsSync), wanted, decision);
   return {
     path,
     resolved,

@@ -3,23 +3,31 @@ import { nearest } from '../../policy/suggestion.ts';
 import type { Command, Context } from '../command.ts';
 import { parseLine, usageError } from '../parse.ts';
 import { renderCommandHelp, renderOverview } from '../render/help.ts';
+import { checkCommand } from './check.ts';
 import { completionOf } from './completion.ts';
 import { command as configCommand } from './config.ts';
 import { explainCommand } from './explain.ts';
+import { logCommand } from './log.ts';
 import { policyCommand } from './policy.ts';
 import { command as profilesCommand } from './profiles.ts';
 import { runCommand } from './run.ts';
 import { shellCommand } from './shell.ts';
 import { statusCommand } from './status.ts';
 import { command as trustCommand } from './trust.ts';
+import { violationsCommand } from './violations.ts';
+import { whyCommand } from './why.ts';
 
 /** In the order in which help shows them. */
 export const COMMANDS: readonly Command[] = [
   runCommand,
   shellCommand,
   statusCommand,
+  violationsCommand,
+  whyCommand,
+  logCommand,
   policyCommand,
   explainCommand,
+  checkCommand,
   configCommand,
   trustCommand,
   profilesCommand,

@@ -1,36 +1,16 @@
 /** `pinfold status`: what is live now, and what holds each of it. */
 
-import { stateDirOf } from '../../config/discover.ts';
-import { findHome } from '../../host/host-facts.ts';
 import type { Enforcement } from '../../platform/backend.ts';
-import { type ListedSession, SessionStore } from '../../session/store.ts';
-import { type Context, defineCommand, type Output } from '../command.ts';
+import type { ListedSession } from '../../session/store.ts';
+import { defineCommand, type Output } from '../command.ts';
 import { escapeText, quoteCommand } from '../render/escape.ts';
+import { ageOf, howItEnded } from '../render/session.ts';
 import { paint } from '../render/style.ts';
 import { renderTable } from '../render/table.ts';
-import { duration, shownPath } from '../render/words.ts';
+import { shownPath } from '../render/words.ts';
+import { openStore } from '../session-choice.ts';
 
 const MAX_RECENT = 5;
-
-function ageOf(started: string, now: number): string {
-  return duration(Math.max(0, Math.floor((now - Date.parse(started)) / 1000)));
-}
-
-function howItEnded({ state, ending }: ListedSession): string {
-  if (state === 'lost') return 'lost: killed before it could say how it ended';
-  if (ending === undefined) return state;
-  switch (ending.kind) {
-    case 'exited':
-      return `exit ${ending.code}`;
-    case 'killed':
-      return `signal ${ending.signal}`;
-    case 'failed':
-      return ending.code;
-    case 'not-found':
-    case 'not-executable':
-      return ending.kind;
-  }
-}
 
 function enforcementLine(output: Output, status: Enforcement): string {
   const look = status.state === 'full' ? 'good' : status.state === 'partial' ? 'warning' : 'bad';
@@ -62,11 +42,6 @@ function renderRecent(output: Output, sessions: readonly ListedSession[], now: n
     quoteCommand(session.argv),
   ]);
   return renderTable(output, ['SESSION', 'MODE', 'STARTED', 'ENDED', 'COMMAND'], rows);
-}
-
-async function openStore(context: Context): Promise<SessionStore> {
-  const { environment } = context;
-  return new SessionStore(stateDirOf(await findHome(environment), environment));
 }
 
 export const statusCommand = defineCommand({

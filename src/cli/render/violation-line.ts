@@ -40,21 +40,33 @@ function times(count: number): string {
   return count === 1 ? '' : `  ${count.toLocaleString('en')}×`;
 }
 
-/** One line: what, how often, by whom, why, and the name under which to ask for more. */
+/** `✗ pinfold blocked create .git/hooks/x  3×`, and how it goes on after that. */
+function line(output: Output, { count, denial }: Violation, homeDir: string, tail: string): string {
+  const { subject, act, outcome } = denial;
+  const verb = outcome === 'quarantined' ? 'caught' : 'blocked';
+  const what = `${act} ${paint(output, 'strong', shownSubject(subject, homeDir))}${times(count)}`;
+  return `${paint(output, 'bad', '✗')} ${paint(output, 'accent', 'pinfold')} ${verb} ${what}${tail}\n`;
+}
+
+/** What, how often, and the name under which to ask for more. */
+export function renderHead(output: Output, violation: Violation, homeDir: string): string {
+  const { movedTo } = violation.denial;
+  const moved = movedTo === undefined ? '' : `; moved to ${shownPath(movedTo, homeDir)}`;
+  return line(output, violation, homeDir, `${moved}${paint(output, 'dim', `  [${violation.id}]`)}`);
+}
+
+/** The same with who did it and why it was refused. */
 export function renderLine(output: Output, violation: Violation, homeDir: string): string {
-  const { id, count, denial } = violation;
-  const { actor, subject, act, outcome, movedTo } = denial;
-  const caught = outcome === 'quarantined';
+  const { id, denial } = violation;
+  const { actor, movedTo } = denial;
   const by = actor && commandOf(actor);
-  return [
-    `${paint(output, 'bad', '✗')} ${paint(output, 'accent', 'pinfold')} ${caught ? 'caught' : 'blocked'} `,
-    `${act} ${paint(output, 'strong', shownSubject(subject, homeDir))}${times(count)}`,
+  const tail = [
     by === undefined ? '' : `  by ${by}`,
     movedTo === undefined ? '' : `; moved to ${shownPath(movedTo, homeDir)}`,
     `: ${escapeText(causeOf(denial))}`,
     paint(output, 'dim', `  [${id}]`),
-    '\n',
-  ].join('');
+  ];
+  return line(output, violation, homeDir, tail.join(''));
 }
 
 /** Without what only we need: the rule as people know it. */

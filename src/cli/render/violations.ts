@@ -7,7 +7,7 @@ import type { Violation } from '../../violations/types.ts';
 import type { Output } from '../command.ts';
 import { escapeText } from './escape.ts';
 import { type Look, paint } from './style.ts';
-import { commandOf, renderLine, shownActor } from './violation-line.ts';
+import { commandOf, renderHead, shownActor } from './violation-line.ts';
 import { shownOrigin, shownPath } from './words.ts';
 
 const RISK_LOOK: Readonly<Record<Violation['risk']['level'], Look>> = {
@@ -47,24 +47,60 @@ function clock(time: number): string {
   return new Date(time).toLocaleTimeString('en-GB');
 }
 
-/** The whole of one: what, who, rule, risk, what to do, or what to grant. */
+type Row = readonly [label: string, text: string];
+
+function layOut(output: Output, head: string, rows: readonly Row[]): string {
+  const lines = rows.map(([label, text]) => `  ${paint(output, 'dim', label.padEnd(5))} ${text}\n`);
+  return head + lines.join('');
+}
+
+function riskWord(output: Output, { risk }: Violation): string {
+  return `risk ${paint(output, RISK_LOOK[risk.level], risk.level.toUpperCase())}`;
+}
+
+/** What to do, the way without a grant first. */
+function wayRows(output: Output, { violation, instead, grant }: Explained): Row[] {
+  const ways = instead.map((text): Row => ['do', `${escapeText(text)}   no grant needed`]);
+  if (grant.kind === 'none') return [...ways, ['grant', `none: ${grant.why}`]];
+  const label = instead.length === 0 ? 'do' : 'or';
+  return [...ways, [label, `${grantCommand(grant)}   ${riskWord(output, violation)}`]];
+}
+
+function whoRows({ denial }: Violation): Row[] {
+  return denial.actor === undefined ? [] : [['who', shownActor(denial.actor)]];
+}
+
+/** Who, which rule, what to do: enough to go on with. */
+export function renderBlock(output: Output, explained: Explained, policy: Policy): string {
+  const { violation } = explained;
+  return layOut(output, renderHead(output, violation, policy.homeDir), [
+    ...whoRows(violation),
+    ['rule', ruleLine(explained, policy)],
+    ...wayRows(output, explained),
+  ]);
+}
+
+/** The same with everything else that is known: when, the command line, each reason of the risk, and how to keep a grant. */
 export function renderExplained(output: Output, explained: Explained, policy: Policy): string {
-  const { violation, instead, grant } = explained;
+  const { violation, grant } = explained;
   const { denial, risk, count, first, last } = violation;
-  const label = (text: string) => paint(output, 'dim', text.padEnd(6));
-  const when = count === 1 ? clock(first) : `${clock(first)} to ${clock(last)}`;
-  const level = paint(output, RISK_LOOK[risk.level], risk.level.toUpperCase());
-  const rows: [string, string][] = [['when', when]];
-  if (denial.actor) rows.push(['who', shownActor(denial.actor)]);
   const command = denial.actor && commandOf(denial.actor);
-  if (command !== undefined && denial.actor?.command !== undefined) rows.push(['as', command]);
-  rows.push(['rule', ruleLine(explained, policy)]);
-  for (const text of instead) rows.push(['do', `${escapeText(text)}  (no grant needed)`]);
-  if (grant.kind === 'grant') {
-    rows.push([instead.length === 0 ? 'do' : 'or', grantCommand(grant)]);
-    rows.push(['keep', `${grant.setting.key}: add ${escapeText(JSON.stringify(grant.setting.value))}`]);
-  } else rows.push(['grant', `none: ${grant.why}`]);
-  rows.push(['risk', `${level}  ${risk.reasons.map(escapeText).join('; ')}`]);
-  const lines = rows.map(([name, text]) => `  ${label(name)}${text}\n`);
-  return renderLine(output, violation, policy.homeDir) + lines.join('');
+  const entry = grant.kind === 'grant' ? escapeText(JSON.stringify(grant.setting.value)) : '';
+  const rows: Row[] = [
+    ['when', count === 1 ? clock(first) : `${clock(first)} to ${clock(last)}`],
+    ...whoRows(violation),
+    ...(command === undefined || denial.actor?.command === undefined ? [] : [['as', command] as const]),
+    ['rule', ruleLine(explained, policy)],
+    ...risk.reasons.map(
+      (reason, at): Row => [
+        'risk',
+        `${at === 0 ? `${paint(output, RISK_LOOK[risk.level], risk.level.toUpperCase())}: ` : ''}${escapeText(reason)}`,
+      ],
+    ),
+    ...wayRows(output, explained),
+    ...(grant.kind === 'grant'
+      ? [['keep', `add ${entry} to ${grant.setting.key} in your settings`] as const]
+      : []),
+  ];
+  return layOut(output, renderHead(output, violation, policy.homeDir), rows);
 }
