@@ -62,15 +62,22 @@ const UNNAMED_PORT = 0;
  */
 export class EgressRules {
   readonly #entries = new Map<string, Entry[]>();
+  #revision = 0;
 
   /** Throws ERR_USAGE for a pattern that is no host. */
   constructor(rules: Iterable<DomainRule>) {
     for (const rule of rules) this.add(rule);
   }
 
+  /** Grows with every change: an answer holds as long as this is the same. */
+  get revision(): number {
+    return this.#revision;
+  }
+
   /** Throws ERR_USAGE for a pattern that is no host. A rule that is there already is not added twice. */
   add(rule: DomainRule): void {
     const entry = toEntry(rule);
+    this.#revision += 1;
     const key = keyOf(entry.pattern);
     const present = this.#entries.get(key) ?? [];
     const same = present.some(
@@ -89,6 +96,7 @@ export class EgressRules {
       access: 'allow',
       origin: { scope: 'flag', text: pattern },
     });
+    this.#revision += 1;
     const key = keyOf(wanted);
     const present = this.#entries.get(key) ?? [];
     const goes = (entry: Entry) => entry.rule.access === 'allow' && entry.pattern.port === wanted.port;

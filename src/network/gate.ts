@@ -1,13 +1,13 @@
 /** The egress gate: decides by name and port, resolves, checks every address, dials what it checked, and takes back. */
-import { networkInterfaces } from 'node:os';
 import { normaliseHost } from '../policy/host-pattern.ts';
 import { formatAddress, type IpAddress, parseAddress } from '../policy/ip-address.ts';
 import type { ProxyUrl } from '../policy/proxy-url.ts';
 import type { DomainRule } from '../policy/types.ts';
-import { type AddressKind, classify, embeddedIpv4, ownAddresses } from './addresses.ts';
+import { type AddressKind, classify, embeddedIpv4 } from './addresses.ts';
 import { type Dialled, type DialOptions, dial } from './dial.ts';
 import type { EgressRules } from './egress-rules.ts';
 import { HostLookup } from './host-lookup.ts';
+import { OwnAddresses } from './own-addresses.ts';
 import type { Allowed, Connected, Destination, Gate, Refusal, RefusalReason, Verdict } from './types.ts';
 import { openTunnel, type Upstream } from './upstream-proxy.ts';
 
@@ -38,24 +38,18 @@ const isPort = (port: number): boolean => Number.isInteger(port) && port >= 1 &&
 /** Kinds that no proxy may be asked for: they mean this host or its link, and to the proxy they would mean its own. */
 const NEVER_UPSTREAM: readonly AddressKind[] = ['own', 'loopback', 'link-local', 'metadata', 'unspecified'];
 
-/** Interfaces come and go; asking the kernel for each connection would cost more than deciding about it. */
-const OWN_ADDRESSES_MS = 1000;
-
-function interfaceAddresses(): string[] {
-  return Object.values(networkInterfaces()).flatMap((each) => (each ?? []).map(({ address }) => address));
-}
-
 export class EgressGate implements Gate {
   readonly #options: GateOptions;
   readonly #rules: EgressRules;
   readonly #lookup: HostLookup;
   readonly #live = new Set<Connected>();
-  #own: { readonly addresses: ReadonlySet<string>; readonly at: number } | undefined;
+  readonly #own: OwnAddresses;
 
   constructor(options: GateOptions) {
     this.#options = options;
     this.#rules = options.rules;
     this.#lookup = options.lookup ?? new HostLookup();
+    this.#own = new OwnAddresses(options.ownAddresses);
   }
 
   judge(destination: Destination): Verdict {
@@ -78,8 +72,6 @@ export class EgressGate implements Gate {
       this.#options.onRefused?.(outcome);
       return outcome;
     }
-    this.#live.add(outcome);
-    outcome.socket.once('close', () => this.#live.delete(outcome));
     this.#options.onConnected?.(outcome);
     return outcome;
   }
@@ -129,16 +121,28 @@ export class EgressGate implements Gate {
 
   async #reach(allowed: Allowed, signal: AbortSignal | undefined): Promise<Connected | Refusal> {
     const { destination } = allowed;
+    const { revision } = this.#rules;
     const proxy = this.#proxyFor(destination);
     const reached = await (proxy === undefined
       ? this.#dialDirect(allowed, signal)
       : this.#dialUpstream(allowed, proxy, signal));
     if (reached.kind === 'refused') return reached;
-    // The rules may have changed while names were resolved and packets were under way.
-    const refusal = this.#stillHolds(reached);
-    if (refusal === undefined) return reached;
+    // Rules may have changed, and the client may have gone, while names were resolved and packets were under way.
+    const refusal = this.#rules.revision === revision ? undefined : this.#stillHolds(reached);
+    if (refusal === undefined && signal?.aborted !== true) {
+      this.#hold(reached);
+      return reached;
+    }
     reached.socket.destroy();
-    return refusal;
+    signal?.throwIfAborted();
+    return refusal!;
+  }
+
+  /** In the same turn as the last look at the rules: a change that comes next finds the connection here. */
+  #hold(connected: Connected): void {
+    if (connected.socket.closed) return;
+    this.#live.add(connected);
+    connected.socket.once('close', () => this.#live.delete(connected));
   }
 
   async #dialDirect(
@@ -208,7 +212,7 @@ export class EgressGate implements Gate {
 
   #proxyFor(destination: Destination): ProxyUrl | undefined {
     const literal = parseAddress(destination.host);
-    if (literal !== undefined && NEVER_UPSTREAM.includes(classify(literal, this.#ownAddresses())))
+    if (literal !== undefined && NEVER_UPSTREAM.includes(classify(literal, this.#own.current())))
       return undefined;
     return this.#options.upstream?.(destination);
   }
@@ -224,22 +228,13 @@ export class EgressGate implements Gate {
       return refuse(destination, 'denied', detail, denial);
     }
     if (rulesOf(address)?.access === 'allow') return undefined;
-    const kind = classify(address, this.#ownAddresses());
+    const kind = classify(address, this.#own.current());
     if (kind === 'public') return undefined;
     return refuse(
       destination,
       'address',
       `${destination.host} leads to ${text} (${kind}), which no rule allows`,
     );
-  }
-
-  #ownAddresses(): ReadonlySet<string> {
-    const now = performance.now();
-    if (this.#own === undefined || now - this.#own.at > OWN_ADDRESSES_MS) {
-      const spelled = (this.#options.ownAddresses ?? interfaceAddresses)();
-      this.#own = { addresses: ownAddresses(spelled), at: now };
-    }
-    return this.#own.addresses;
   }
 }
 
