@@ -1,5 +1,5 @@
 /**
- * Builds `dist/`: the launcher, the command line's bundles and the library.
+ * Builds `dist/`: the launcher, doctor's probe, the command line's bundles and the library.
  *
  *   node scripts/build.mjs [--force] [--types]
  *
@@ -11,7 +11,7 @@ import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { buildBundles, buildTypes } from './bundles.mjs';
-import { buildLauncher } from './launcher.mjs';
+import { buildProgram } from './programs.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values: options } = parseArgs({
@@ -21,7 +21,9 @@ const { values: options } = parseArgs({
 mkdirSync(`${root}/dist`, { recursive: true });
 try {
   // macOS confines through sandbox-exec; there the launcher has no work.
-  if (process.platform === 'linux') buildLauncher(root, { force: options.force });
+  if (process.platform === 'linux') {
+    for (const name of ['launcher', 'doctor-probe']) buildProgram(root, name, { force: options.force });
+  }
   await buildBundles(root);
   if (options.types) buildTypes(root);
 } catch (error) {

@@ -1,4 +1,4 @@
-/** Compiles `native/launcher/*.c` into the static `dist/pinfold-launcher`, unless it is up to date. */
+/** Compiles the C programs of `native/` into static ones in `dist/`, each unless it is up to date. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -49,9 +49,9 @@ function supportsStaticPie(command, output) {
   return result.status === 0;
 }
 
-/** Honours CC, CFLAGS (`CFLAGS=-Werror` in `.ci/run`) and LDFLAGS. */
-export function buildLauncher(root, { force }) {
-  const source = `${root}/native/launcher`;
+/** `native/NAME/*.c` become `dist/pinfold-NAME`. Honours CC, CFLAGS (`CFLAGS=-Werror` in `.ci/run`) and LDFLAGS. */
+export function buildProgram(root, name, { force }) {
+  const source = `${root}/native/${name}`;
   const files = existsSync(source)
     ? readdirSync(source)
         .filter((name) => /\.[ch]$/.test(name))
@@ -62,12 +62,12 @@ export function buildLauncher(root, { force }) {
 
   const [command = 'cc', ...commandFlags] = words(process.env.CC);
   const flags = [...commandFlags, ...BASE, ...words(process.env.CFLAGS)];
-  const output = `${root}/dist/pinfold-launcher`;
-  const stamp = `${root}/dist/.launcher-stamp`;
+  const output = `${root}/dist/pinfold-${name}`;
+  const stamp = `${root}/dist/.${name}-stamp`;
   const wanted = fingerprint(source, files, [command, flags, LINK, words(process.env.LDFLAGS)]);
   if (!force && existsSync(output) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
 
-  // Built aside and renamed: a launcher that is running must not be written to, and two builds may meet.
+  // Built aside and renamed: a program that is running must not be written to, and two builds may meet.
   const aside = `${output}.${process.pid}`;
   const pie = supportsStaticPie(command, aside) ? ['-static-pie', '-fPIE'] : ['-static'];
   const { ok, output: said } = compile(command, [
@@ -84,7 +84,7 @@ export function buildLauncher(root, { force }) {
     const hint = /cannot find -lc\b|library not found for -lc\b/.test(said)
       ? `${INSTALL_STATIC_LIBRARY}\n`
       : missingHeaders(said);
-    throw new Error(`the launcher does not compile\n${said}${hint}`);
+    throw new Error(`pinfold-${name} does not compile\n${said}${hint}`);
   }
   if (said !== '') process.stderr.write(said);
   renameSync(aside, output);
