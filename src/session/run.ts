@@ -7,7 +7,7 @@ import { scanTrees } from '../host/tree-scan.ts';
 import type { Enforcement } from '../platform/backend.ts';
 import { type Capabilities, probeCapabilities } from '../platform/linux/capabilities.ts';
 import { enforcementOf, setupError } from '../platform/linux/enforcement.ts';
-import { Launcher } from '../platform/linux/launcher.ts';
+import { Launcher, type StandardStreams } from '../platform/linux/launcher.ts';
 import type { FailureRecord, LauncherRecord, Plan } from '../platform/linux/plan.ts';
 import { buildPlan, type ScanRequest, scanMatches, scanRequest } from '../platform/linux/plan-builder.ts';
 import { compileSeccomp } from '../platform/linux/seccomp/compile.ts';
@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly launcherPath: string;
   /** The person's environment, before scrubbing. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Where the command's standard streams lead; default: to those of this process. */
+  readonly streams?: StandardStreams;
 }
 
 export interface Planned {
@@ -193,7 +195,8 @@ export async function runInside(
   options: RunOptions,
   events: RunEvents = {},
 ): Promise<RunOutcome> {
-  const launcher = new Launcher(options.launcherPath, '/', { channel: true });
+  const { streams } = options;
+  const launcher = new Launcher(options.launcherPath, '/', { channel: true, ...(streams && { streams }) });
   try {
     const planned = await makePlan(launcher, loaded, target, options);
     const place = events.onPlanned?.(planned) ?? {

@@ -6,6 +6,7 @@ import { renderCommandHelp, renderOverview } from '../render/help.ts';
 import { checkCommand } from './check.ts';
 import { completionOf } from './completion.ts';
 import { command as configCommand } from './config.ts';
+import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
 import { logCommand } from './log.ts';
 import { policyCommand } from './policy.ts';
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   violationsCommand,
   whyCommand,
   logCommand,
+  doctorCommand,
   policyCommand,
   explainCommand,
   checkCommand,

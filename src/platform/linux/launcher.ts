@@ -35,9 +35,16 @@ class NoSocket extends Error {
   }
 }
 
+/** One word or descriptor for each of stdin, stdout and stderr. */
+export type StandardStreams = readonly [Stream, Stream, Stream];
+type Stream = number | 'inherit' | 'ignore';
+const INHERITED: StandardStreams = ['inherit', 'inherit', 'inherit'];
+
 export interface LauncherOptions {
   /** Node's IPC channel, on which the launcher sends handles. It costs start-up time, so only on demand. */
   readonly channel?: boolean;
+  /** stdin, stdout and stderr of the target: descriptors of this process, `ignore` for /dev/null. Default: this process's. */
+  readonly streams?: StandardStreams;
 }
 
 /** A running launcher. It carries out at most one plan; `close` ends it. */
@@ -58,7 +65,7 @@ export class Launcher {
       cwd,
       env: {},
       argv0: 'pinfold-launcher',
-      stdio: ['inherit', 'inherit', 'inherit', 'pipe', 'pipe', ...(options.channel ? CHANNEL : [])],
+      stdio: [...(options.streams ?? INHERITED), 'pipe', 'pipe', ...(options.channel ? CHANNEL : [])],
     });
     this.#control = this.#child.stdio[3] as Duplex;
     // EPIPE after the launcher has gone: its end is reported by `exit`, with more to say.

@@ -1,0 +1,103 @@
+/** From findings on both sides to what a person is told of a guarantee. Pure. */
+import type { Enforcement } from '../platform/backend.ts';
+import type { Attempt, Finding, Group, Guarantee } from './guarantee.ts';
+
+/** Best first. `unproven`: the act or its control went wrong, so nothing is known; never taken for a success. */
+export const STATES = ['proven', 'weaker', 'unproven', 'not enforced'] as const;
+export type State = (typeof STATES)[number];
+
+export interface Trial {
+  readonly attempt: Attempt;
+  readonly inside: Finding;
+  readonly outside: Finding;
+}
+
+export interface GuaranteeReport {
+  readonly id: string;
+  readonly group: Group;
+  readonly claim: string;
+  readonly short: string;
+  readonly state: State;
+  /** Each with what was attempted; empty for a proven guarantee. */
+  readonly reasons: readonly string[];
+  /** What a proof does not show, although it stands. */
+  readonly notes: readonly string[];
+  readonly trials: readonly { readonly act: string; readonly inside: string; readonly outside: string }[];
+}
+
+export function worst(states: readonly State[]): State {
+  return STATES[Math.max(0, ...states.map((state) => STATES.indexOf(state)))]!;
+}
+
+interface Verdict {
+  readonly state: State;
+  readonly reason?: string;
+  readonly note?: string;
+}
+
+function words(finding: Finding): string {
+  return finding.kind === 'refused' || finding.kind === 'unclear' ? finding.how : finding.kind;
+}
+
+function verdictOf({ attempt, inside, outside }: Trial): Verdict {
+  const { act, hostRefuses = [] } = attempt;
+  if (inside.kind === 'reached') return { state: 'not enforced', reason: `${act}: it was done` };
+  if (inside.kind === 'undone')
+    return { state: 'weaker', reason: `${act}: it was done, and undone after it` };
+  if (inside.kind === 'unclear') {
+    return { state: 'unproven', reason: `${act}: the attempt itself failed (${inside.how})` };
+  }
+  if (outside.kind === 'reached') return { state: 'proven' };
+  const how = words(outside);
+  if (hostRefuses.includes(how)) {
+    return { state: 'proven', note: `${act}: this host refuses it outside too (${how})` };
+  }
+  return { state: 'unproven', reason: `${act}: it does not work outside either (${how})` };
+}
+
+export function reportOf(guarantee: Guarantee, trials: readonly Trial[]): GuaranteeReport {
+  const { id, group, claim, short } = guarantee;
+  const verdicts = trials.map(verdictOf);
+  // A guarantee that nothing was tried for is none.
+  const state = trials.length === 0 ? 'unproven' : worst(verdicts.map((verdict) => verdict.state));
+  return {
+    id,
+    group,
+    claim,
+    short,
+    state,
+    reasons:
+      trials.length === 0
+        ? ['nothing could be attempted']
+        : verdicts.flatMap(({ reason }) => (reason === undefined ? [] : [reason])),
+    notes: verdicts.flatMap(({ note }) => (note === undefined ? [] : [note])),
+    trials: trials.map(({ attempt, inside, outside }) => ({
+      act: attempt.act,
+      inside: words(inside),
+      outside: words(outside),
+    })),
+  };
+}
+
+/**
+ * Whether each mechanism is in full force, as the launcher confirmed it. The name guard is `partial` on every kernel, by
+ * its nature; what it holds is attempted.
+ */
+export function layersReport(enforcement: readonly Enforcement[]): GuaranteeReport {
+  const gaps = enforcement.flatMap((status): { state: State; reason: string }[] => {
+    if (status.state === 'full' || status.mechanism === 'name-guard') return [];
+    return status.state === 'partial'
+      ? [{ state: 'weaker', reason: `${status.mechanism} without ${status.missing.join(', ')}` }]
+      : [{ state: 'not enforced', reason: `${status.mechanism}: ${status.reason}` }];
+  });
+  return {
+    id: 'layers',
+    group: 'kernel',
+    claim: 'Every layer of the boundary is in full force',
+    short: 'all layers',
+    state: enforcement.length === 0 ? 'unproven' : worst(gaps.map(({ state }) => state)),
+    reasons: enforcement.length === 0 ? ['the launcher confirmed nothing'] : gaps.map(({ reason }) => reason),
+    notes: [],
+    trials: [],
+  };
+}
