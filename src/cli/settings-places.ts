@@ -29,7 +29,7 @@ export async function findPlaces(
   const { project, settings } = options;
   let projectDir: string | undefined;
   try {
-    projectDir = await resolveProject({
+    projectDir = resolveProject({
       cwd,
       homeDir,
       ...(project !== undefined && { projectDir: project }),

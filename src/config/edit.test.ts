@@ -10,7 +10,8 @@ import {
 import type { SandboxError } from '../errors.ts';
 import { type Change, type EditableScope, editSettings } from './edit.ts';
 import { loadLayers } from './load.ts';
-import { rememberTrust, trustFileOf } from './trust.ts';
+import { trustFileOf } from './trust.ts';
+import { rememberTrust } from './trust-change.ts';
 
 const set = (path: string, value: unknown): Change => ({ kind: 'set', path: path.split('.'), value });
 const unset = (path: string): Change => ({ kind: 'unset', path: path.split('.') });

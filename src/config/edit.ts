@@ -11,7 +11,8 @@ import { interpretSettings } from './interpretation.ts';
 import { formatProblem } from './load.ts';
 import { type FileContent, type FileReading, readSettingsFile } from './settings-file.ts';
 import { setInText, unsetInText, valueInText } from './text-edit.ts';
-import { isTrusted, readTrust, rememberTrust, trustName } from './trust.ts';
+import { isTrusted, readTrust, trustName } from './trust.ts';
+import { rememberTrust } from './trust-change.ts';
 
 export type EditableScope = Exclude<FileScope, 'flag' | 'managed'>;
 

@@ -1,15 +1,15 @@
 /** Claims about files: which are read, which are refused, and that what was checked is what is used. */
 import { execFileSync } from 'node:child_process';
-import * as files from 'node:fs/promises';
-import { chmod, lutimes, mkdir, rename, symlink, writeFile } from 'node:fs/promises';
+import * as files from 'node:fs';
+import { chmod, chown, lutimes, mkdir, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { makeSettingsWorld, type SettingsWorld } from '../../test/fixtures/settings-world.ts';
 import type { SandboxError } from '../errors.ts';
 import { type LoadRequest, loadLayers } from './load.ts';
-import { rememberTrust } from './trust.ts';
+import { rememberTrust } from './trust-change.ts';
 
-vi.mock('node:fs/promises', { spy: true });
+vi.mock('node:fs', { spy: true });
 
 const STRICT = '{ "sandbox": { "mode": "strict" } }';
 
@@ -79,7 +79,7 @@ test('tells the problems of all files together', async () => {
 test('T-14 reads each file exactly once, so that a swap after the check changes nothing', async () => {
   const world = await makeSettingsWorld();
   await world.write(world.files.project, STRICT);
-  const open = vi.mocked(files.open);
+  const open = vi.mocked(files.openSync);
   open.mockClear();
   await loadLayers(world);
   const opened = open.mock.calls.map(([path]) => path).filter((path) => path === world.files.project);
@@ -227,7 +227,7 @@ test('refuses a managed file that does not belong to its owner', async () => {
   const strange = process.getuid!() === 0 ? 0 : process.getuid!();
   // Root's files are always good enough, so the file is given away where that can be done.
   if (strange === 0) {
-    await files.chown(world.files.managed, 1234, 0);
+    await chown(world.files.managed, 1234, 0);
   }
   const refusal = await refusalOf(world, { managedOwner: 4321 });
   const owner = strange === 0 ? 1234 : strange;
@@ -292,7 +292,7 @@ test('does not look at times, which whoever writes a file can set', async () => 
   await rememberTrust(world.stateDir, world.projectDir, [
     { file: '.pinfold/settings.json', sha256: sha256! },
   ]);
-  const stats = await files.stat(world.files.project);
+  const stats = await stat(world.files.project);
   await writeFile(
     world.files.project,
     '{ "sandbox": { "mode": "standar" } }'.replace('standar"', 'strict" '),

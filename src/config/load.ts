@@ -1,5 +1,5 @@
 /** Owns the loading of all settings files into layers: every file read once, every problem of every file told together. */
-import { realpath, stat } from 'node:fs/promises';
+import { realpathSync, statSync } from 'node:fs';
 import { dirname, sep } from 'node:path';
 import { type Problem, SandboxError } from '../errors.ts';
 import { isWithin } from '../policy/paths.ts';
@@ -93,8 +93,8 @@ function describeMisplacement(
   return undefined;
 }
 
-async function describeManagedDirectory(path: string, owner: number): Promise<string | undefined> {
-  const wrong = describeForeignHands(await stat(dirname(path)), { uid: owner, gid: undefined });
+function describeManagedDirectory(path: string, owner: number): string | undefined {
+  const wrong = describeForeignHands(statSync(dirname(path)), { uid: owner, gid: undefined });
   return wrong === undefined ? undefined : `its directory can be changed by others: ${wrong}`;
 }
 
@@ -131,7 +131,7 @@ async function loadFile({ scope, path }: SettingsLocation, around: Surroundings)
   }
   const misplaced =
     describeMisplacement(scope, reading, around) ??
-    (scope === 'managed' ? await describeManagedDirectory(reading.realPath, managedOwner) : undefined);
+    (scope === 'managed' ? describeManagedDirectory(reading.realPath, managedOwner) : undefined);
   if (misplaced !== undefined) {
     return unreadable({ ...place, message: misplaced });
   }
@@ -183,7 +183,7 @@ export async function loadLayers(request: LoadRequest): Promise<LoadedLayers> {
   const trust = await readTrust(request.stateDir ?? stateDirOf(request.homeDir, request.environment));
   const { projectDir } = request;
   const project =
-    projectDir === undefined ? undefined : { dir: projectDir, realDir: await realpath(projectDir) };
+    projectDir === undefined ? undefined : { dir: projectDir, realDir: realpathSync.native(projectDir) };
   const around: Surroundings = { request, project, trust };
   const outcomes = await Promise.all(locateSettings(request).map((location) => loadFile(location, around)));
   const failures = outcomes.flatMap((outcome) => (outcome.kind === 'failed' ? [outcome.failure] : []));

@@ -1,7 +1,19 @@
-/** Owns the one reading of a settings file: bytes, hash and text come from a single open descriptor. */
-import { createHash } from 'node:crypto';
-import { constants, type Stats } from 'node:fs';
-import { type FileHandle, open, readlink, realpath, stat } from 'node:fs/promises';
+/**
+ * Owns the one reading of a settings file: bytes, hash and text come from a single open descriptor. Synchronous, and
+ * `node:crypto` only where there is something to hash: every start asks for six files, and most are absent.
+ */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import type { Problem } from '../errors.ts';
 import { createPlaceFinder } from './document.ts';
@@ -65,21 +77,23 @@ function describeErrno(error: unknown): string {
 }
 
 /** ENOENT: nothing there, or a symbolic link (of the file or of its directory) that leads nowhere. */
-async function describeMissing(path: string): Promise<FileReading> {
+function describeMissing(path: string): FileReading {
   for (const place of [path, dirname(path)]) {
-    const link = await readlink(place).catch(() => undefined);
-    if (link !== undefined && !(await exists(place))) {
+    const link = linkAt(place);
+    if (link !== undefined && statSync(place, { throwIfNoEntry: false }) === undefined) {
       return unreadable(path, `${place} is a symbolic link to ${link}, which does not exist`);
     }
   }
   return { kind: 'absent', path };
 }
 
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
+function linkAt(path: string): string | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ? readlinkSync(path) : undefined;
+  } catch {
+    // Out of reach: then it is not this link that keeps the file from being read.
+    return undefined;
+  }
 }
 
 function describeType(stats: Stats): string | undefined {
@@ -104,11 +118,12 @@ export function describeForeignHands(stats: Stats, rule: OwnerRule): string | un
 }
 
 /** One byte more than allowed is asked for, so that a file that grows while it is read is found out. */
-async function readBounded(handle: FileHandle): Promise<Buffer | undefined> {
+function readBounded(descriptor: number): Buffer | undefined {
   const chunks: Buffer[] = [];
   let total = 0;
   while (total <= MAX_SETTINGS_BYTES) {
-    const { bytesRead, buffer } = await handle.read(Buffer.alloc(64 * 1024), 0, 64 * 1024, null);
+    const buffer = Buffer.alloc(64 * 1024);
+    const bytesRead = readSync(descriptor, buffer);
     if (bytesRead === 0) {
       return Buffer.concat(chunks);
     }
@@ -146,17 +161,17 @@ function decode(path: string, bytes: Buffer): { text: string } | Problem {
   }
 }
 
-async function readHandle(
+async function readOpen(
   path: string,
-  handle: FileHandle,
+  descriptor: number,
   owner: OwnerRule | undefined,
 ): Promise<FileReading> {
-  const stats = await handle.stat();
+  const stats = fstatSync(descriptor);
   const wrong = describeType(stats) ?? (owner === undefined ? undefined : describeForeignHands(stats, owner));
   if (wrong !== undefined) {
     return unreadable(path, wrong);
   }
-  const bytes = await readBounded(handle);
+  const bytes = readBounded(descriptor);
   if (bytes === undefined) {
     return unreadable(path, `the file is larger than ${MAX_SETTINGS_BYTES / 1024} KiB`);
   }
@@ -164,10 +179,12 @@ async function readHandle(
   if ('message' in decoded) {
     return { kind: 'malformed', path, problem: decoded };
   }
+  const realPath = realpathSync.native(path);
+  const { createHash } = await import('node:crypto');
   return {
     kind: 'read',
     path,
-    realPath: await realpath(path),
+    realPath,
     text: decoded.text,
     sha256: createHash('sha256').update(bytes).digest('hex'),
     mode: stats.mode & 0o7777,
@@ -177,19 +194,19 @@ async function readHandle(
 }
 
 export async function readSettingsFile(path: string, owner?: OwnerRule): Promise<FileReading> {
-  let handle: FileHandle;
+  let descriptor: number;
   try {
     // O_NONBLOCK: opening a pipe that nobody writes to would wait for ever (attack F-52).
-    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
     const errno = errnoOf(error);
     return errno === 'ENOENT' ? describeMissing(path) : { ...unreadable(path, describeErrno(error)), errno };
   }
   try {
-    return await readHandle(path, handle, owner);
+    return await readOpen(path, descriptor, owner);
   } catch (error) {
     return unreadable(path, describeErrno(error));
   } finally {
-    await handle.close();
+    closeSync(descriptor);
   }
 }

@@ -5,7 +5,8 @@ import { expect, test } from 'vitest';
 import { makeSettingsWorld } from '../../test/fixtures/settings-world.ts';
 import type { SandboxError } from '../errors.ts';
 import { loadLayers } from './load.ts';
-import { isTrusted, readTrust, rememberTrust, revokeTrust, trustFileOf } from './trust.ts';
+import { isTrusted, readTrust, trustFileOf } from './trust.ts';
+import { rememberTrust, revokeTrust } from './trust-change.ts';
 
 const FILE = '.pinfold/settings.json';
 const GRANT = '{ "sandbox": { "allowedPaths": ["~/data"] } }';

@@ -27,7 +27,7 @@ const GIT_FILES = ['.gitconfig', '.config/git/config', '.config/git/ignore', '.c
 
 export async function gatherHostFacts(request: HostFactsRequest): Promise<HostFacts> {
   const { environment, projectDir } = request;
-  const homeDir = realpathSync(request.homeDir ?? (await findHome(environment)));
+  const homeDir = realpathSync.native(request.homeDir ?? (await findHome(environment)));
   const searchPath = environment.PATH ?? '';
   const dataDir = await makeDirectory(
     ownDirectory(environment, 'XDG_DATA_HOME', join(homeDir, '.local/share')),
@@ -60,9 +60,9 @@ export async function gatherHostFacts(request: HostFactsRequest): Promise<HostFa
 /** The home directory: `$HOME` where it is absolute and exists, as every tool has it; else what passwd(5) says. */
 export async function findHome(environment: Environment): Promise<string> {
   const said = environment.HOME;
-  if (said !== undefined && isAbsolute(said) && (await isDirectory(said))) return realpathSync(said);
+  if (said !== undefined && isAbsolute(said) && (await isDirectory(said))) return realpathSync.native(said);
   const { homedir } = userInfo();
-  if (await isDirectory(homedir)) return realpathSync(homedir);
+  if (await isDirectory(homedir)) return realpathSync.native(homedir);
   throw new SandboxError('ERR_STATE_UNWRITABLE', {
     what: 'Cannot find the home directory',
     why: `neither $HOME nor ${homedir} (passwd) is a directory`,
@@ -79,7 +79,7 @@ function ownDirectory(environment: Environment, variable: string, fallback: stri
 async function makeDirectory(path: string): Promise<string> {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
-    return realpathSync(path);
+    return realpathSync.native(path);
   } catch (cause) {
     throw new SandboxError('ERR_STATE_UNWRITABLE', {
       what: `Cannot make ${path}`,
@@ -123,7 +123,7 @@ async function placeHomeFiles(
 
 /** The nearest directory above this file that is a package of its own. */
 async function findInstallDir(): Promise<string> {
-  const here = realpathSync(dirname(fileURLToPath(import.meta.url)));
+  const here = realpathSync.native(dirname(fileURLToPath(import.meta.url)));
   for (let directory = here; directory !== '/'; directory = dirname(directory)) {
     if (statSync(join(directory, 'package.json'), { throwIfNoEntry: false })?.isFile()) return directory;
   }

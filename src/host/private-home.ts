@@ -1,5 +1,4 @@
 /** The private home of a project: made once, kept between sessions, and given places to mount the person's git settings. */
-import { createHash } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -12,12 +11,13 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { SandboxError } from '../errors.ts';
+import { sha256 } from '../policy/sha256.ts';
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
 
 /** `<basename>-<12 hex>`: the name is for people, the digest tells two projects of one name apart. */
 export function privateHomeName(projectDir: string): string {
-  const digest = createHash('sha256').update(projectDir).digest('hex').slice(0, 12);
+  const digest = sha256(projectDir).slice(0, 12);
   const name = basename(projectDir)
     .replace(/[^A-Za-z0-9._-]/g, '_')
     .slice(0, 64);

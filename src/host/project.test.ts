@@ -10,42 +10,42 @@ describe('the project', () => {
       'home/outer/app/src/deep/',
     ]);
     const request = { cwd: tree.at('home/outer/app/src/deep'), homeDir: tree.at('home') };
-    expect(await resolveProject(request)).toBe(tree.at('home/outer/app'));
+    expect(resolveProject(request)).toBe(tree.at('home/outer/app'));
   });
 
   test('is the working directory when no ancestor has a marker', async () => {
     await using tree = await makeTree(['home/a/b/']);
-    expect(await resolveProject({ cwd: tree.at('home/a/b'), homeDir: tree.at('home') })).toBe(
-      tree.at('home/a/b'),
-    );
+    expect(resolveProject({ cwd: tree.at('home/a/b'), homeDir: tree.at('home') })).toBe(tree.at('home/a/b'));
   });
 
   test('is not the home directory, although that has a .claude', async () => {
     await using tree = await makeTree(['home/.claude/', 'home/a/b/']);
-    expect(await resolveProject({ cwd: tree.at('home/a/b'), homeDir: tree.at('home') })).toBe(
-      tree.at('home/a/b'),
+    expect(resolveProject({ cwd: tree.at('home/a/b'), homeDir: tree.at('home') })).toBe(tree.at('home/a/b'));
+    expect(() => resolveProject({ cwd: tree.at('home'), homeDir: tree.at('home') })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_PROJECT_INVALID',
+        why: 'it is the whole home directory',
+      }),
     );
-    await expect(resolveProject({ cwd: tree.at('home'), homeDir: tree.at('home') })).rejects.toMatchObject({
-      code: 'ERR_PROJECT_INVALID',
-      why: 'it is the whole home directory',
-    });
   });
 
   test('is never the whole system unless named', async () => {
     await using tree = await makeTree(['home/']);
     const homeDir = tree.at('home');
-    await expect(resolveProject({ cwd: '/', homeDir })).rejects.toMatchObject({
-      code: 'ERR_PROJECT_INVALID',
-    });
-    expect(await resolveProject({ cwd: '/', homeDir, projectDir: '/' })).toBe('/');
-    expect(await resolveProject({ cwd: '/', homeDir, projectDir: homeDir })).toBe(homeDir);
+    expect(() => resolveProject({ cwd: '/', homeDir })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_PROJECT_INVALID',
+      }),
+    );
+    expect(resolveProject({ cwd: '/', homeDir, projectDir: '/' })).toBe('/');
+    expect(resolveProject({ cwd: '/', homeDir, projectDir: homeDir })).toBe(homeDir);
   });
 
   test('is a real path, also when named by a link and relative to the working directory', async () => {
     await using tree = await makeTree(['home/real/.git/', 'home/link -> real']);
     const homeDir = tree.at('home');
-    expect(await resolveProject({ cwd: tree.at('home/link'), homeDir })).toBe(tree.at('home/real'));
-    expect(await resolveProject({ cwd: homeDir, homeDir, projectDir: 'link' })).toBe(tree.at('home/real'));
+    expect(resolveProject({ cwd: tree.at('home/link'), homeDir })).toBe(tree.at('home/real'));
+    expect(resolveProject({ cwd: homeDir, homeDir, projectDir: 'link' })).toBe(tree.at('home/real'));
   });
 
   test.each([
@@ -55,9 +55,11 @@ describe('the project', () => {
     ['a\0b', 'it holds a NUL byte'],
   ])('is refused when it is named %j', async (projectDir, why) => {
     await using tree = await makeTree(['file', 'loop -> loop']);
-    await expect(resolveProject({ cwd: tree.root, homeDir: '/root', projectDir })).rejects.toMatchObject({
-      code: 'ERR_PROJECT_INVALID',
-      why,
-    });
+    expect(() => resolveProject({ cwd: tree.root, homeDir: '/root', projectDir })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_PROJECT_INVALID',
+        why,
+      }),
+    );
   });
 });

@@ -1,6 +1,5 @@
 /** Finds the project directory of a run; fixed before the command starts. */
-import { lstatSync } from 'node:fs';
-import { access, constants, realpath, stat } from 'node:fs/promises';
+import { accessSync, constants, lstatSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { SandboxError } from '../errors.ts';
 
@@ -15,10 +14,10 @@ export interface ProjectRequest {
 }
 
 /** The project, as a real path: what was named, else the nearest ancestor of `cwd` with a marker, else `cwd`. */
-export async function resolveProject({ cwd, projectDir, homeDir }: ProjectRequest): Promise<string> {
-  if (projectDir !== undefined) return await realDirectory(resolve(cwd, projectDir), projectDir);
-  const start = await realDirectory(cwd, cwd);
-  const home = await realpath(homeDir).catch(() => homeDir);
+export function resolveProject({ cwd, projectDir, homeDir }: ProjectRequest): string {
+  if (projectDir !== undefined) return realDirectory(resolve(cwd, projectDir), projectDir);
+  const start = realDirectory(cwd, cwd);
+  const home = realOrItself(homeDir);
   // The walk ends below home and `/`: `~/.claude` exists for everyone who uses Claude Code.
   for (let directory = start; directory !== '/' && directory !== home; directory = dirname(directory)) {
     if (hasMarker(directory)) return directory;
@@ -31,7 +30,16 @@ export async function resolveProject({ cwd, projectDir, homeDir }: ProjectReques
   });
 }
 
-async function realDirectory(path: string, written: string): Promise<string> {
+function realOrItself(path: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    // Absent: then nothing lies in it.
+    return path;
+  }
+}
+
+function realDirectory(path: string, written: string): string {
   const invalid = (why: string, cause?: unknown) =>
     new SandboxError('ERR_PROJECT_INVALID', {
       what: `Cannot take ${JSON.stringify(written)} as the project`,
@@ -41,9 +49,9 @@ async function realDirectory(path: string, written: string): Promise<string> {
     });
   if (path.includes('\0')) throw invalid('it holds a NUL byte');
   try {
-    const real = await realpath(path);
-    if (!(await stat(real)).isDirectory()) throw invalid('it is not a directory');
-    await access(real, constants.R_OK | constants.X_OK);
+    const real = realpathSync.native(path);
+    if (!statSync(real).isDirectory()) throw invalid('it is not a directory');
+    accessSync(real, constants.R_OK | constants.X_OK);
     return real;
   } catch (cause) {
     if (cause instanceof SandboxError) throw cause;

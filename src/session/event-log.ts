@@ -1,7 +1,7 @@
 /** An append-only log of one session: JSON Lines, each with the digest of the line before, so that no line can be altered unseen. */
-import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { printableJson } from '../policy/printable.ts';
+import { sha256 } from '../policy/sha256.ts';
 
 /** What the first record names as the one before it. */
 const GENESIS = '0'.repeat(64);
@@ -21,10 +21,6 @@ export type LogVerdict =
   | { readonly kind: 'intact'; readonly records: number }
   | { readonly kind: 'broken'; readonly line: number; readonly why: string };
 
-function digest(line: string): string {
-  return createHash('sha256').update(line).digest('hex');
-}
-
 /** Writes one session's log; one writer at a time. */
 export class EventLog {
   readonly #descriptor: number;
@@ -40,7 +36,7 @@ export class EventLog {
     const record = { sequence: this.#sequence++, time: new Date().toISOString(), ...event };
     const line = printableJson({ previous: this.#previous, ...record });
     writeSync(this.#descriptor, `${line}\n`);
-    this.#previous = digest(line);
+    this.#previous = sha256(line);
   }
 
   /** Says how the log ended. */
@@ -68,7 +64,7 @@ export function verifyLog(path: string, end?: LogEnd): LogVerdict {
     }
     if (record.previous !== previous) return broken('it does not follow from the line before');
     if (record.sequence !== index) return broken(`it is number ${String(record.sequence)}, not ${index}`);
-    previous = digest(line);
+    previous = sha256(line);
   }
   if (end !== undefined && (end.records !== lines.length || end.digest !== previous)) {
     return { kind: 'broken', line: lines.length + 1, why: `it ended with line ${end.records}` };

@@ -4,7 +4,6 @@
  * into the session's quarantine and ends the session.
  */
 import { type FSWatcher, lstatSync, mkdirSync, renameSync, watch } from 'node:fs';
-import { cp, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 export interface GuardedEntry {
@@ -105,9 +104,10 @@ export class NameGuard {
       const aside = `${entry.path}.pinfold-quarantine-${process.pid}-${this.#caught}`;
       renameSync(entry.path, aside);
       this.#moves.push(
-        cp(aside, target, { recursive: true, verbatimSymlinks: true }).then(() =>
-          rm(aside, { recursive: true, force: true }),
-        ),
+        import('node:fs/promises').then(async ({ cp, rm }) => {
+          await cp(aside, target, { recursive: true, verbatimSymlinks: true });
+          await rm(aside, { recursive: true, force: true });
+        }),
       );
     }
     this.#options.onCaught({ path: entry.path, movedTo: target });

@@ -23,7 +23,7 @@ function withFlags(
 export async function loadPolicy(request: PolicyRequest): Promise<LoadedPolicy> {
   const { environment } = request;
   const homeDir = await findHome(environment);
-  const projectDir = await resolveProject({
+  const projectDir = resolveProject({
     cwd: request.cwd,
     homeDir,
     ...(request.projectDir !== undefined && { projectDir: request.projectDir }),

@@ -1,5 +1,4 @@
 /** Where sessions are kept: one directory each, with the policy, what became of it, and its log. */
-import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SandboxError } from '../errors.ts';
@@ -46,9 +45,13 @@ export interface ListedSession extends SessionRecord {
 
 export type SessionStart = Omit<SessionRecord, 'version' | 'id' | 'started' | 'ended' | 'ending'>;
 
-/** Sorts by time: nine letters of milliseconds in base 36 last until the year 5188. The rest tells twins apart. */
+/**
+ * Sorts by time: nine letters of milliseconds in base 36 last until the year 5188. The rest tells twins apart; it is no
+ * secret, and `create` takes another one where the name is taken.
+ */
 function makeId(now: number): string {
-  return `${now.toString(36).padStart(9, '0')}${randomBytes(2).toString('hex')}`;
+  const twin = Math.floor(Math.random() * 0x10000);
+  return `${now.toString(36).padStart(9, '0')}${twin.toString(16).padStart(4, '0')}`;
 }
 
 /** Readers see the old text or the new one, never half. */
@@ -110,12 +113,11 @@ export class SessionStore {
 
   /** Throws ERR_STATE_UNWRITABLE: a run that cannot be recorded is not started. */
   create(start: SessionStart, policy: Policy): OpenSession {
-    const now = Date.now();
-    const id = makeId(now);
-    const directory = join(this.#directory, id);
     try {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-      mkdirSync(directory, { mode: 0o700 });
+      const now = Date.now();
+      const id = this.#makeDirectory(now);
+      const directory = join(this.#directory, id);
       writeFileSync(join(directory, 'policy.json'), `${JSON.stringify(policy)}\n`, { mode: 0o600 });
       return new OpenSession(directory, {
         version: 1,
@@ -130,6 +132,19 @@ export class SessionStore {
         fix: `Make ${this.#directory} writable, or set XDG_STATE_HOME to a directory that is`,
         cause,
       });
+    }
+  }
+
+  /** Makes a session's own directory and returns its name. */
+  #makeDirectory(now: number): string {
+    for (;;) {
+      const id = makeId(now);
+      try {
+        mkdirSync(join(this.#directory, id), { mode: 0o700 });
+        return id;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      }
     }
   }
 
