@@ -25,7 +25,7 @@ export async function findPlaces(
   options: { readonly project: string | undefined; readonly settings?: string | undefined },
 ): Promise<SettingsPlaces> {
   const { cwd, environment } = context;
-  const homeDir = await findHome(environment);
+  const homeDir = findHome(environment);
   const { project, settings } = options;
   let projectDir: string | undefined;
   try {

@@ -13,7 +13,7 @@ function toolchainsOf(tree: Tree, ...path: readonly string[]) {
 
 describe('the runtime', () => {
   test('is real where it is no link, and says where its links lead', async () => {
-    const runtime = await findRuntime();
+    const runtime = findRuntime();
     expect(runtime.map(({ path }) => path)).toContain('/usr');
     for (const { path, symlinkTo } of runtime) {
       expect({ path, link: (await lstat(path)).isSymbolicLink() }).toEqual({
@@ -25,7 +25,7 @@ describe('the runtime', () => {
   });
 
   test('holds no file of /etc that has secrets or speaks of this machine', async () => {
-    const paths = (await findRuntime()).map(({ path }) => path);
+    const paths = findRuntime().map(({ path }) => path);
     expect(paths).toContain('/etc/passwd');
     const secret = [
       'shadow',
@@ -43,14 +43,16 @@ describe('the runtime', () => {
   });
 
   test('holds nothing of /sys but processors and memory nodes', async () => {
-    const paths = (await findRuntime()).map(({ path }) => path).filter((path) => path.startsWith('/sys'));
+    const paths = findRuntime()
+      .map(({ path }) => path)
+      .filter((path) => path.startsWith('/sys'));
     for (const path of paths) expect(['/sys/devices/system/cpu', '/sys/devices/system/node']).toContain(path);
   });
 
   test('takes nothing from PATH that lies in a private place or around the project', async () => {
     await using tree = await makeTree(['bin/', 'project/']);
     const searchPath = `${tree.at('bin')}:/usr/bin:relative:/proc/self:/`;
-    const found = await findRuntime({ searchPath, projectDir: tree.at('project') });
+    const found = findRuntime({ searchPath, projectDir: tree.at('project') });
     expect(found.filter(({ why }) => why.includes('PATH'))).toEqual([]);
   });
 });
@@ -181,7 +183,7 @@ describe('the facts of the host', () => {
       XDG_DATA_HOME: tree.at('data'),
       XDG_CONFIG_HOME: 'relative',
     };
-    const facts = await gatherHostFacts({ environment, projectDir: tree.at('home/app') });
+    const facts = gatherHostFacts({ environment, projectDir: tree.at('home/app') });
     expect(facts.homeDir).toBe(tree.at('home'));
     expect(facts.pinfold).toMatchObject({
       configDir: tree.at('home/.config/pinfold'),
@@ -197,7 +199,7 @@ describe('the facts of the host', () => {
       'home/.gitconfig -> dotfiles/gitconfig',
       'home/app/',
     ]);
-    const facts = await gatherHostFacts({
+    const facts = gatherHostFacts({
       environment: { HOME: tree.at('home') },
       projectDir: tree.at('home/app'),
     });
@@ -210,9 +212,9 @@ describe('the facts of the host', () => {
 
   test('take HOME for the home only when it is absolute and there', async () => {
     await using tree = await makeTree(['home/']);
-    expect(await findHome({ HOME: tree.at('home') })).toBe(tree.at('home'));
-    const fallback = await findHome({});
-    expect(await findHome({ HOME: 'home' })).toBe(fallback);
-    expect(await findHome({ HOME: tree.at('gone') })).toBe(fallback);
+    expect(findHome({ HOME: tree.at('home') })).toBe(tree.at('home'));
+    const fallback = findHome({});
+    expect(findHome({ HOME: 'home' })).toBe(fallback);
+    expect(findHome({ HOME: tree.at('gone') })).toBe(fallback);
   });
 });

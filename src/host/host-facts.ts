@@ -8,7 +8,7 @@ import type { HomeFile, HostFacts } from '../policy/host-facts.ts';
 import { findGitDirectory } from './git-directories.ts';
 import { makeMountPoint, makePrivateHome } from './private-home.ts';
 import { findRuntime } from './runtime-paths.ts';
-import { followLinks } from './symlinks.ts';
+import { followLinks, type Known } from './symlinks.ts';
 import { findToolchains } from './toolchains.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -21,23 +21,24 @@ export interface HostFactsRequest {
   readonly homeDir?: string;
   /** Where Pinfold itself is installed; a bundle must say so, since it does not lie where the source does. */
   readonly installDir?: string;
+  /** Takes what the walks saw, for those that follow at this start. */
+  readonly known?: Known;
 }
 
 const GIT_FILES = ['.gitconfig', '.config/git/config', '.config/git/ignore', '.config/git/attributes'];
 
-export async function gatherHostFacts(request: HostFactsRequest): Promise<HostFacts> {
+export function gatherHostFacts(request: HostFactsRequest): HostFacts {
   const { environment, projectDir } = request;
-  const homeDir = realpathSync.native(request.homeDir ?? (await findHome(environment)));
+  const homeDir = realpathSync.native(request.homeDir ?? findHome(environment));
   const searchPath = environment.PATH ?? '';
-  const dataDir = await makeDirectory(
-    ownDirectory(environment, 'XDG_DATA_HOME', join(homeDir, '.local/share')),
-  );
-  const [runtime, toolchains, gitConfig, privateHome] = await Promise.all([
-    findRuntime({ searchPath, homeDir, projectDir }),
-    findToolchains({ searchPath, homeDir, projectDir }),
-    findGitConfig(homeDir),
-    makePrivateHome(dataDir, projectDir),
-  ]);
+  const dataDir = makeDirectory(ownDirectory(environment, 'XDG_DATA_HOME', join(homeDir, '.local/share')));
+  const privateHome = makePrivateHome(dataDir, projectDir);
+  // What has to be made is made; from here on the walks may share what they see.
+  const known: Known = request.known ?? new Map();
+  const places = { searchPath, homeDir, projectDir, known };
+  const runtime = findRuntime(places);
+  const toolchains = findToolchains(places);
+  const gitConfig = findGitConfig(homeDir, known);
   const gitDirectory = findGitDirectory(projectDir);
   return {
     homeDir,
@@ -47,22 +48,22 @@ export async function gatherHostFacts(request: HostFactsRequest): Promise<HostFa
     runtime,
     toolchains,
     gitConfig: gitConfig.map(({ path }) => path),
-    homeFiles: await placeHomeFiles(gitConfig, homeDir, privateHome),
+    homeFiles: placeHomeFiles(gitConfig, homeDir, privateHome),
     pinfold: {
       configDir: ownDirectory(environment, 'XDG_CONFIG_HOME', join(homeDir, '.config')),
       stateDir: ownDirectory(environment, 'XDG_STATE_HOME', join(homeDir, '.local/state')),
       dataDir,
-      installDir: request.installDir ?? (await findInstallDir()),
+      installDir: request.installDir ?? findInstallDir(),
     },
   };
 }
 
 /** The home directory: `$HOME` where it is absolute and exists, as every tool has it; else what passwd(5) says. */
-export async function findHome(environment: Environment): Promise<string> {
+export function findHome(environment: Environment): string {
   const said = environment.HOME;
-  if (said !== undefined && isAbsolute(said) && (await isDirectory(said))) return realpathSync.native(said);
+  if (said !== undefined && isAbsolute(said) && isDirectory(said)) return realpathSync.native(said);
   const { homedir } = userInfo();
-  if (await isDirectory(homedir)) return realpathSync.native(homedir);
+  if (isDirectory(homedir)) return realpathSync.native(homedir);
   throw new SandboxError('ERR_STATE_UNWRITABLE', {
     what: 'Cannot find the home directory',
     why: `neither $HOME nor ${homedir} (passwd) is a directory`,
@@ -76,7 +77,7 @@ function ownDirectory(environment: Environment, variable: string, fallback: stri
   return join(said !== undefined && isAbsolute(said) ? normalize(said) : fallback, 'pinfold');
 }
 
-async function makeDirectory(path: string): Promise<string> {
+function makeDirectory(path: string): string {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     return realpathSync.native(path);
@@ -95,22 +96,18 @@ interface GitFile {
   readonly real: string;
 }
 
-async function findGitConfig(homeDir: string): Promise<GitFile[]> {
+function findGitConfig(homeDir: string, known: Known): GitFile[] {
   const files: GitFile[] = [];
   for (const name of GIT_FILES) {
     const path = join(homeDir, name);
-    const trail = followLinks(path);
+    const trail = followLinks(path, known);
     if (trail.kind !== 'found') continue;
     if (lstatSync(trail.path).isFile()) files.push({ path, real: trail.path });
   }
   return files;
 }
 
-async function placeHomeFiles(
-  files: readonly GitFile[],
-  homeDir: string,
-  privateHome: string,
-): Promise<HomeFile[]> {
+function placeHomeFiles(files: readonly GitFile[], homeDir: string, privateHome: string): HomeFile[] {
   const placed: HomeFile[] = [];
   for (const { path, real } of files) {
     const relative = path.slice(homeDir.length + 1);
@@ -122,15 +119,15 @@ async function placeHomeFiles(
 }
 
 /** The nearest directory above this file that is a package of its own. */
-async function findInstallDir(): Promise<string> {
-  const here = realpathSync.native(dirname(fileURLToPath(import.meta.url)));
+function findInstallDir(): string {
+  const here = realpathSync.native(import.meta.dirname ?? dirname(fileURLToPath(import.meta.url)));
   for (let directory = here; directory !== '/'; directory = dirname(directory)) {
     if (statSync(join(directory, 'package.json'), { throwIfNoEntry: false })?.isFile()) return directory;
   }
   return here;
 }
 
-async function isDirectory(path: string): Promise<boolean> {
+function isDirectory(path: string): boolean {
   try {
     return statSync(path).isDirectory();
   } catch {

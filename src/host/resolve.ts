@@ -1,9 +1,8 @@
 /** Follows the symbolic links of a policy's rules, and refuses links that an earlier run may have planted. */
-import { join } from 'node:path';
 import { SandboxError } from '../errors.ts';
 import { isSessionPlace } from '../policy/builtin.ts';
 import { accessOf } from '../policy/decide.ts';
-import { isWithin, parentOf } from '../policy/paths.ts';
+import { isWithin, normalizePath, parentOf } from '../policy/paths.ts';
 import type { Access, Notice, PathRule, Policy } from '../policy/types.ts';
 import { followLinks, type Known, type Trail } from './symlinks.ts';
 
@@ -14,9 +13,8 @@ const RANK: Readonly<Record<Access, number>> = { none: 0, read: 1, write: 2 };
  * ERR_PATH_INVALID for a person's rule with a dangling or looping link, and ERR_PATH_SYMLINK_UNTRUSTED for a grant that
  * is reached through a link which something inside may have put there.
  */
-export async function resolvePolicy(policy: Policy): Promise<Policy> {
+export function resolvePolicy(policy: Policy, known: Known = new Map()): Policy {
   // A hundred protections of one tree share its path, and the rest their upper directories.
-  const known: Known = new Map();
   const walked = new Map<string, Trail>();
   const trails = policy.rules.map((rule) => {
     const path = literalPart(rule);
@@ -47,7 +45,7 @@ function follow(rule: PathRule, trail: Trail): PathRule {
     return { ...rule, resolved: rule.pattern, links: trail.links };
   }
   const rest = rule.pattern.slice(literalPart(rule).length);
-  const resolved = rule.glob ? join(trail.path, rest) : trail.path;
+  const resolved = rule.glob ? normalizePath(trail.path + rest) : trail.path;
   return { ...rule, resolved, ...(trail.links.length > 0 ? { links: trail.links } : {}) };
 }
 

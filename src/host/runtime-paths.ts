@@ -1,9 +1,9 @@
 /** Finds what every program needs of the host: the system directories, the harmless parts of /etc, PATH outside home. */
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
 import type { RuntimePath } from '../policy/host-facts.ts';
+import { normalizePath, parentOf } from '../policy/paths.ts';
 import { isBeneath } from './containment.ts';
-import { followLinks } from './symlinks.ts';
+import { followLinks, type Known } from './symlinks.ts';
 
 const SYSTEM_DIRECTORIES = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
 
@@ -14,26 +14,26 @@ const SYSFS = ['/sys/devices/system/cpu', '/sys/devices/system/node'];
  * Never whole directories that may hold keys: root inside is root's uid, so mode 0600 alone hides nothing from it.
  * `/etc/ssl/private`, `/etc/pki/tls/private` and `/etc/pki/entitlement` are what this list steps around.
  */
-const ETC: readonly (readonly [RegExp, string])[] = [
-  [/^ld\.so\.(cache|conf|conf\.d|preload)$/, 'the dynamic linker reads it'],
-  [/^(ca-certificates|ca-certificates\.conf|crypto-policies)$/, 'certificates of public authorities'],
-  [/^(passwd|group|nsswitch\.conf|login\.defs|shells)$/, 'names of users and groups'],
-  [/^(localtime|timezone|locale\.alias|locale\.conf)$/, 'time zone and language'],
-  [/^(host\.conf|services|protocols|gai\.conf|rpc|networks)$/, 'names of services and protocols'],
+const ETC: readonly (readonly [names: string, why: string])[] = [
+  ['ld.so.cache ld.so.conf ld.so.conf.d ld.so.preload', 'the dynamic linker reads it'],
+  ['ca-certificates ca-certificates.conf crypto-policies', 'certificates of public authorities'],
+  ['passwd group nsswitch.conf login.defs shells', 'names of users and groups'],
+  ['localtime timezone locale.alias locale.conf', 'time zone and language'],
+  ['host.conf services protocols gai.conf rpc networks', 'names of services and protocols'],
   [
-    /^(os-release|debian_version|lsb-release|redhat-release|alpine-release|arch-release)$/,
+    'os-release debian_version lsb-release redhat-release alpine-release arch-release',
     'which system this is',
   ],
   [
-    /^(bash\.bashrc|bashrc|profile|profile\.d|inputrc|zsh|zshrc|zshenv|zprofile)$/,
+    'bash.bashrc bashrc profile profile.d inputrc zsh zshrc zshenv zprofile',
     'shells read it when they start',
   ],
   [
-    /^(terminfo|mime\.types|magic|magic\.mime|fonts|papersize|vim|vimrc|nanorc|less|lesskey)$/,
+    'terminfo mime.types magic magic.mime fonts papersize vim vimrc nanorc less lesskey',
     'data files of programs',
   ],
   [
-    /^(alternatives|java.*|python3.*|perl|maven|gradle|php|ruby|nodejs|gitconfig|gitattributes)$/,
+    'alternatives java* python3* perl maven gradle php ruby nodejs gitconfig gitattributes',
     'settings of tool chains',
   ],
 ];
@@ -72,36 +72,53 @@ export interface RuntimeRequest {
   readonly searchPath?: string;
   readonly homeDir?: string;
   readonly projectDir?: string;
+  /** Shared by the walks of one start. */
+  readonly known?: Known;
 }
 
-export async function findRuntime(request: RuntimeRequest = {}): Promise<RuntimePath[]> {
+export function findRuntime(request: RuntimeRequest = {}): RuntimePath[] {
+  const { known = new Map() } = request;
   const found = new Map<string, RuntimePath>();
-  const add = async (path: string, why: string) => {
-    for (const each of describe(path, why)) if (!found.has(each.path)) found.set(each.path, each);
+  const add = (path: string, why: string) => {
+    for (const each of describe(path, why, known)) if (!found.has(each.path)) found.set(each.path, each);
   };
-  for (const path of SYSTEM_DIRECTORIES) await add(path, 'programs and libraries of the system');
-  for (const [path, why] of await findEtc()) await add(path, why);
-  for (const path of await findOnPath(request)) await add(path, 'on PATH, outside the home directory');
-  for (const path of SYSFS) await add(path, 'number of processors and memory nodes');
+  for (const path of SYSTEM_DIRECTORIES) add(path, 'programs and libraries of the system');
+  for (const [path, why] of findEtc()) add(path, why);
+  for (const path of findOnPath(request, known)) add(path, 'on PATH, outside the home directory');
+  for (const path of SYSFS) add(path, 'number of processors and memory nodes');
   return dropCovered([...found.values()]);
 }
 
-async function findEtc(): Promise<(readonly [string, string])[]> {
+function findEtc(): (readonly [string, string])[] {
   const entries: (readonly [string, string])[] = [];
+  const reasonOf = etcReasons();
   for (const name of namesIn('/etc')) {
-    const known = ETC.find(([pattern]) => pattern.test(name));
-    if (known) entries.push([join('/etc', name), known[1]]);
+    const why = reasonOf(name);
+    if (why !== undefined) entries.push([`/etc/${name}`, why]);
   }
   for (const name of namesIn('/etc/ssl')) {
-    if (name !== 'private') entries.push([join('/etc/ssl', name), 'certificates of public authorities']);
+    if (name !== 'private') entries.push([`/etc/ssl/${name}`, 'certificates of public authorities']);
   }
   return [...entries, ...ETC_NESTED];
 }
 
-async function findOnPath({ searchPath = '', homeDir, projectDir }: RuntimeRequest): Promise<string[]> {
+/** Why a name in /etc is shown, if it is. */
+function etcReasons(): (name: string) => string | undefined {
+  const exact = new Map<string, string>();
+  const beginnings: (readonly [string, string])[] = [];
+  for (const [names, why] of ETC) {
+    for (const name of names.split(' ')) {
+      if (name.endsWith('*')) beginnings.push([name.slice(0, -1), why]);
+      else exact.set(name, why);
+    }
+  }
+  return (name) => exact.get(name) ?? beginnings.find(([beginning]) => name.startsWith(beginning))?.[1];
+}
+
+function findOnPath({ searchPath = '', homeDir, projectDir }: RuntimeRequest, known: Known): string[] {
   const places: string[] = [];
   for (const entry of searchPath.split(':').filter((each) => each.startsWith('/'))) {
-    const trail = followLinks(resolve(entry));
+    const trail = followLinks(normalizePath(entry), known);
     if (trail.kind !== 'found') continue;
     const place = widen(trail.path);
     if (place === undefined) continue;
@@ -127,20 +144,18 @@ function widen(path: string): string | undefined {
 }
 
 /** A link is described twice: as the link to make again, and as the place it leads to, so that it leads somewhere. */
-function describe(path: string, why: string): RuntimePath[] {
+function describe(path: string, why: string, known: Known): RuntimePath[] {
+  const trail = followLinks(path, known);
+  if (trail.kind !== 'found') return [];
+  if (trail.links.length === 0) return [{ path: trail.path, why }];
   try {
-    if (!lstatSync(path).isSymbolicLink()) {
-      const trail = followLinks(path);
-      return trail.kind === 'found' ? [{ path: trail.path, why }] : [];
-    }
-    const trail = followLinks(path);
-    if (trail.kind !== 'found') return [];
+    if (!lstatSync(path).isSymbolicLink()) return [{ path: trail.path, why }];
     return [
       { path, why, symlinkTo: readlinkSync(path) },
       { path: trail.path, why },
     ];
   } catch {
-    return []; // Absent on this system: nothing to show.
+    return []; // It has just gone: nothing to show.
   }
 }
 
@@ -148,7 +163,7 @@ function describe(path: string, why: string): RuntimePath[] {
 function dropCovered(all: RuntimePath[]): RuntimePath[] {
   const directories = new Set(all.filter((each) => each.symlinkTo === undefined).map((each) => each.path));
   return all.filter((each) => {
-    for (let up = dirname(each.path); up !== '/'; up = dirname(up)) if (directories.has(up)) return false;
+    for (let up = parentOf(each.path); up !== '/'; up = parentOf(up)) if (directories.has(up)) return false;
     return true;
   });
 }

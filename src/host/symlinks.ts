@@ -3,7 +3,7 @@
  * microseconds, a turn of the thread pool many times that, and every start makes a thousand of them.
  */
 import { lstatSync, readlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { baseOf, normalizePath, parentOf } from '../policy/paths.ts';
 
 /** The kernel gives up after as many (MAXSYMLINKS, path_resolution(7)). */
 const MAX_LINKS = 40;
@@ -30,25 +30,28 @@ interface Step {
  * walks at one moment share what they saw.
  */
 export function followLinks(path: string, known: Known = new Map()): Trail {
-  const pending: Step[] = split(path).map((name) => ({ name }));
   const links: string[] = [];
-  let reached = '/';
-  for (let step = pending.shift(); step; step = pending.shift()) {
+  // Known as a place is only what no link led to: a walk may begin at the directory above.
+  let reached = known.get(parentOf(path)) === 'other' ? parentOf(path) : '/';
+  const pending: Step[] = stepsOf(reached === '/' ? path : baseOf(path)).reverse();
+  for (let step = pending.pop(); step; step = pending.pop()) {
     if (step.name === '..') {
-      reached = dirname(reached);
+      reached = parentOf(reached);
       continue;
     }
-    const next = join(reached, step.name);
+    const next = beneath(reached, step.name);
     const kind = known.get(next) ?? kindOf(next);
     known.set(next, kind);
     if (kind === 'unknown' && step.from !== undefined) return { kind: 'dangling', path: step.from, links };
-    if (kind === 'unknown')
-      return { kind: 'missing', path: join(next, ...pending.map((each) => each.name)), links };
+    if (kind === 'unknown') {
+      const rest = pending.reverse().map(({ name }) => name);
+      return { kind: 'missing', path: normalizePath([next, ...rest].join('/')), links };
+    }
     if (kind === 'link') {
       links.push(next);
       if (links.length > MAX_LINKS) return { kind: 'looping', path: links[0]!, links };
       const target = readlinkSync(next);
-      pending.unshift(...split(target).map((name) => ({ name, from: next })));
+      pending.push(...stepsOf(target, next).reverse());
       if (target.startsWith('/')) reached = '/';
       continue;
     }
@@ -57,8 +60,14 @@ export function followLinks(path: string, known: Known = new Map()): Trail {
   return { kind: 'found', path: reached, links };
 }
 
-function split(path: string): string[] {
-  return path.split('/').filter((name) => name !== '' && name !== '.');
+function stepsOf(path: string, from?: string): Step[] {
+  const names = path.split('/').filter((name) => name !== '' && name !== '.');
+  return names.map((name) => (from === undefined ? { name } : { name, from }));
+}
+
+/** Not node:path, which goes through a path letter by letter: this is asked a thousand times at every start. */
+function beneath(directory: string, name: string): string {
+  return directory === '/' ? `/${name}` : `${directory}/${name}`;
 }
 
 type Kind = 'link' | 'other' | 'unknown';

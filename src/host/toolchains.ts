@@ -1,9 +1,10 @@
 /** Finds the tool chains on PATH that live under the home directory, and names what of them may be shown. */
 import { readdirSync, readlinkSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Toolchain } from '../policy/host-facts.ts';
+import { normalizePath, parentOf } from '../policy/paths.ts';
 import { isBeneath } from './containment.ts';
-import { followLinks } from './symlinks.ts';
+import { followLinks, type Known } from './symlinks.ts';
 
 /** One kind of tool chain, relative to the home directory. */
 interface Kind {
@@ -99,48 +100,58 @@ export interface ToolchainRequest {
   /** Real path. */
   readonly homeDir: string;
   readonly projectDir: string;
+  /** Shared by the walks of one start. */
+  readonly known?: Known;
 }
 
-export async function findToolchains({
+export function findToolchains({
   searchPath,
   homeDir,
   projectDir,
-}: ToolchainRequest): Promise<Toolchain[]> {
+  known = new Map(),
+}: ToolchainRequest): Toolchain[] {
   const found = new Map<string, Toolchain>();
-  const shown = async (path: string) => settle(path, homeDir, projectDir);
+  const shown = (path: string) => settle(path, { homeDir, projectDir, known });
   for (const entry of new Set(searchPath.split(':').filter((each) => each.startsWith('/')))) {
-    const written = resolve(entry);
-    const trail = followLinks(written);
+    const written = normalizePath(entry);
+    const trail = followLinks(written, known);
     if (trail.kind !== 'found') continue;
     const inHome = [written, trail.path].find((each) => isBeneath(each, homeDir));
     if (inHome === undefined) continue;
     if (inHome.endsWith('/node_modules/.bin')) continue;
-    const kind = KINDS.find(({ marks }) => marks.some((mark) => isBeneath(inHome, join(homeDir, mark))));
+    const kind = KINDS.find(({ marks }) => marks.some((mark) => isBeneath(inHome, `${homeDir}/${mark}`)));
     const name = kind?.name ?? nameOf(inHome, homeDir);
-    const paths = kind ? kind.shows.map((each) => join(homeDir, each)) : [trail.path];
+    const paths = kind ? kind.shows.map((each) => `${homeDir}/${each}`) : [trail.path];
     // The way PATH names it is made again inside as a link, or the shell would find nothing there.
     if (written !== trail.path) paths.push(written, trail.path);
-    if (name === 'local-bin') paths.push(...(await linkedFrom(trail.path, homeDir)));
-    const settled = (await Promise.all(paths.map(shown))).flat();
+    if (name === 'local-bin') paths.push(...linkedFrom(trail.path, homeDir, known));
+    const settled = paths.flatMap(shown);
     if (settled.length === 0) continue;
     const before = found.get(name);
     found.set(name, {
       name,
       paths: withoutCovered([...(before?.paths ?? []), ...settled]),
-      credentials: (kind?.credentials ?? []).map((each) => join(homeDir, each)),
-      environment: await environmentOf(kind, homeDir),
+      credentials: (kind?.credentials ?? []).map((each) => `${homeDir}/${each}`),
+      environment: environmentOf(kind, homeDir, known),
     });
   }
   return [...found.values()];
 }
 
 function nameOf(path: string, homeDir: string): string {
-  return path === join(homeDir, '.local/bin') ? 'local-bin' : `path:${path.slice(homeDir.length + 1)}`;
+  return path === `${homeDir}/.local/bin` ? 'local-bin' : `path:${path.slice(homeDir.length + 1)}`;
 }
 
 /** The path itself when it is a link (as PATH spells it), else its real place; nothing if it may not be shown. */
-async function settle(path: string, homeDir: string, projectDir: string): Promise<string[]> {
-  const trail = followLinks(path);
+function settle(
+  path: string,
+  {
+    homeDir,
+    projectDir,
+    known,
+  }: Pick<ToolchainRequest, 'homeDir' | 'projectDir'> & { readonly known: Known },
+): string[] {
+  const trail = followLinks(path, known);
   if (trail.kind !== 'found') return [];
   if (!mayShow(trail.path, homeDir, projectDir) || !mayShow(path, homeDir, projectDir)) return [];
   return [...new Set([path, trail.path])];
@@ -158,28 +169,28 @@ function mayShow(path: string, homeDir: string, projectDir: string): boolean {
 }
 
 /** What the links of `~/.local/bin` lead to: the store they were installed in, or else that file alone. */
-async function linkedFrom(directory: string, homeDir: string): Promise<string[]> {
+function linkedFrom(directory: string, homeDir: string, known: Known): string[] {
   const places = new Set<string>();
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     if (!entry.isSymbolicLink()) continue;
-    const link = join(directory, entry.name);
+    const link = `${directory}/${entry.name}`;
     const next = resolve(directory, readlinkSync(link));
-    const trail = followLinks(link);
+    const trail = followLinks(link, known);
     if (trail.kind !== 'found' || !isBeneath(trail.path, homeDir) || isBeneath(trail.path, directory))
       continue;
-    const store = LOCAL_STORES.find((each) => isBeneath(trail.path, join(homeDir, each)));
-    places.add(store ? join(homeDir, store) : trail.path);
+    const store = LOCAL_STORES.find((each) => isBeneath(trail.path, `${homeDir}/${each}`));
+    places.add(store ? `${homeDir}/${store}` : trail.path);
     // A chain (bin → current → 1.2): the links between are needed too, as far as a store holds them.
-    const between = LOCAL_STORES.find((each) => isBeneath(next, join(homeDir, each)));
-    if (between) places.add(join(homeDir, between));
+    const between = LOCAL_STORES.find((each) => isBeneath(next, `${homeDir}/${each}`));
+    if (between) places.add(`${homeDir}/${between}`);
   }
   return [...places];
 }
 
-async function environmentOf(kind: Kind | undefined, homeDir: string): Promise<Record<string, string>> {
+function environmentOf(kind: Kind | undefined, homeDir: string, known: Known): Record<string, string> {
   const entries: [string, string][] = [];
   for (const [variable, directory] of Object.entries(kind?.environment ?? {})) {
-    const trail = followLinks(join(homeDir, directory));
+    const trail = followLinks(`${homeDir}/${directory}`, known);
     if (trail.kind === 'found') entries.push([variable, trail.path]);
   }
   return Object.fromEntries(entries);
@@ -188,7 +199,7 @@ async function environmentOf(kind: Kind | undefined, homeDir: string): Promise<R
 function withoutCovered(paths: readonly string[]): string[] {
   const all = new Set(paths);
   return [...all].filter((path) => {
-    for (let up = dirname(path); up !== '/'; up = dirname(up)) if (all.has(up)) return false;
+    for (let up = parentOf(path); up !== '/'; up = parentOf(up)) if (all.has(up)) return false;
     return true;
   });
 }

@@ -27,8 +27,11 @@ export function normalizePath(path: string): string {
       why: 'it is not absolute',
     });
   }
-  return `/${splitPath(path).join('/')}`;
+  return LOOSE.test(path) ? `/${splitPath(path).join('/')}` : path;
 }
+
+/** An empty, `.` or `..` component; the root has an empty one too. */
+const LOOSE = /\/\.{0,2}(?:\/|$)/;
 
 /** `parts` beneath `dir`; an absolute part does not start over, so a part cannot leave `dir` except by `..`. */
 export function joinPath(dir: string, ...parts: readonly string[]): string {
@@ -42,10 +45,7 @@ export function isWithin(path: string, dir: string): boolean {
 
 /** Number of components of a normalised path: 0 for `/`. */
 export function depthOf(path: string): number {
-  if (path === '/') return 0;
-  let depth = 0;
-  for (let index = 0; index < path.length; index += 1) if (path.charCodeAt(index) === 47) depth += 1;
-  return depth;
+  return path === '/' ? 0 : path.split('/').length - 1;
 }
 
 /** The directory that holds a normalised path; `/` holds itself. */

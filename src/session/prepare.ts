@@ -22,23 +22,22 @@ function withFlags(
 /** Throws SandboxError for everything that keeps a policy from being made; nothing is guessed. */
 export async function loadPolicy(request: PolicyRequest): Promise<LoadedPolicy> {
   const { environment } = request;
-  const homeDir = await findHome(environment);
+  const homeDir = findHome(environment);
   const projectDir = resolveProject({
     cwd: request.cwd,
     homeDir,
     ...(request.projectDir !== undefined && { projectDir: request.projectDir }),
   });
-  const [loaded, facts] = await Promise.all([
-    loadLayers({
-      projectDir,
-      homeDir,
-      environment,
-      configDir: configDirOf(homeDir, environment),
-      stateDir: stateDirOf(homeDir, environment),
-      settingsFile: request.settingsFile,
-    }),
-    gatherHostFacts({ environment, projectDir, homeDir }),
-  ]);
+  const loaded = await loadLayers({
+    projectDir,
+    homeDir,
+    environment,
+    configDir: configDirOf(homeDir, environment),
+    stateDir: stateDirOf(homeDir, environment),
+    settingsFile: request.settingsFile,
+  });
+  const known = new Map();
+  const facts = gatherHostFacts({ environment, projectDir, homeDir, known });
   const layers = withFlags(loaded.layers, request.flags);
   const merged = mergePolicy({
     layers,
@@ -48,7 +47,7 @@ export async function loadPolicy(request: PolicyRequest): Promise<LoadedPolicy> 
   });
   // Once more after links were followed: an untrusted entry may name the target of a link that a person denied.
   const policy = withoutWidening(
-    await resolvePolicy({ ...merged, notices: [...loaded.notices, ...merged.notices] }),
+    resolvePolicy({ ...merged, notices: [...loaded.notices, ...merged.notices] }, known),
   );
   return { policy, layers, facts };
 }

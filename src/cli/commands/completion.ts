@@ -14,7 +14,7 @@ const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript } as const;
 async function dynamicNames(what: string, context: Context): Promise<string[]> {
   const { environment, cwd } = context;
   if (what === 'sessions') {
-    const store = new SessionStore(stateDirOf(await findHome(environment), environment));
+    const store = new SessionStore(stateDirOf(findHome(environment), environment));
     return store.liveSessions().map(({ id }) => id);
   }
   const { layers } = await loadPolicy({ cwd, environment });
