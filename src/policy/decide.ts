@@ -116,14 +116,16 @@ export class Decider {
     if (!path.startsWith('/') || path.includes('\0')) return [];
     const at = normalizePath(path);
     const found: Candidate[] = [];
+    const names = at.split('/').slice(1);
+    let depth = depthOf(at);
     for (const covering of ancestorsOf(at)) {
-      const depth = depthOf(covering);
       for (const rule of this.#literal.get(covering) ?? []) found.push({ rule, depth });
+      depth -= 1;
     }
-    const names = new Set(at.split('/').slice(1).map(foldName));
-    for (const glob of [...[...names].flatMap((name) => this.#named.get(name) ?? []), ...this.#open]) {
-      const depth = glob.match(at, facts);
-      if (depth !== undefined) found.push({ rule: glob.rule, depth });
+    const globs = [...new Set(names.map(foldName))].flatMap((name) => this.#named.get(name) ?? []);
+    for (const glob of [...globs, ...this.#open]) {
+      const matched = glob.match(at, facts);
+      if (matched !== undefined) found.push({ rule: glob.rule, depth: matched });
     }
     return demoteProtective(found.sort((a, b) => prevails(b, a)));
   }

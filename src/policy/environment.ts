@@ -96,9 +96,8 @@ function reasonToDrop(name: string, value: string): string | undefined {
  */
 function innerPath(
   value: string,
-  policy: Policy,
+  decider: Decider,
 ): { readonly value: string; readonly dropped: readonly DroppedVariable[] } {
-  const decider = new Decider(policy);
   const usable = new Set<string>();
   const dropped: DroppedVariable[] = [];
   for (const entry of value.split(':')) {
@@ -121,6 +120,7 @@ export function scrubEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
   policy: Policy,
   toolchains: readonly Toolchain[],
+  decider: Decider = new Decider(policy),
 ): ScrubbedEnvironment {
   const pass = new Set(policy.environment.pass.map(({ value }) => value));
   const drop = new Set(policy.environment.drop.map(({ value }) => value));
@@ -139,7 +139,7 @@ export function scrubEnvironment(
   for (const { environment: needed } of toolchains) {
     for (const [name, value] of Object.entries(needed)) if (!drop.has(name)) kept[name] = value;
   }
-  const path = innerPath(environment.PATH ?? '', policy);
+  const path = innerPath(environment.PATH ?? '', decider);
   kept.PATH = path.value;
   dropped.push(...path.dropped);
   kept.HOME = policy.sandboxHome;

@@ -1,7 +1,7 @@
 /** Claims about globs, with a slow reference that follows the definition word by word. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compileGlob, escapeGlob, expandGlob, isGlob } from './glob.ts';
+import { compileGlob, endsOfGlob, escapeGlob, expandGlob, isGlob } from './glob.ts';
 
 const codeOf = (act: () => unknown): unknown => {
   try {
@@ -164,6 +164,17 @@ test('the last components are what a scanner must look for', () => {
   expect(compileGlob('/p/**/{.env,*.pem}').lastComponent).toEqual(['.env', '*.pem']);
   expect(compileGlob('/p/**').lastComponent).toEqual(['*']);
   expect(compileGlob('/p/**/?[!a][x-z]\\*').lastComponent).toEqual(['?[!a][x-z]\\*']);
+});
+
+test('the ends of a glob are those of the compiled one', () => {
+  const name = fc.string({ unit: fc.constantFrom(...'ab*?[]{},\\'), minLength: 1, maxLength: 4 });
+  fc.assert(
+    fc.property(fc.array(fc.oneof(name, fc.constant('**')), { maxLength: 5 }), (names) => {
+      const pattern = `/${names.join('/')}`;
+      const { literalPrefix, lastComponent } = compileGlob(pattern);
+      expect(endsOfGlob(pattern)).toMatchObject({ literalPrefix, lastComponent });
+    }),
+  );
 });
 
 test('the literal prefix is where a scan begins', () => {

@@ -25,6 +25,18 @@ type Part = ComponentPattern | 'any-depth';
 const LONGEST_PATTERN = 4096;
 const MOST_ALTERNATIVES = 256;
 
+/** `literalPrefix` and `lastComponent` of a pattern that `compileGlob` takes, without compiling where it is plain. */
+export function endsOfGlob(pattern: string): Pick<Glob, 'literalPrefix' | 'lastComponent'> {
+  if (/[{}\\[\]]/.test(pattern)) return compileGlob(pattern);
+  const names = pattern.split('/').filter((name) => name !== '');
+  const first = names.findIndex((name) => /[*?]/.test(name));
+  const last = names.at(-1) ?? '**';
+  return {
+    literalPrefix: `/${names.slice(0, first < 0 ? names.length : first).join('/')}`,
+    lastComponent: [last === '**' ? '*' : last],
+  };
+}
+
 /** Whether a person's text is meant as a glob. An escaped wildcard counts: only a glob interprets the escape. */
 export function isGlob(text: string): boolean {
   return /[*?[{]/.test(text);

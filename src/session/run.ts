@@ -11,6 +11,7 @@ import { Launcher, type StandardStreams } from '../platform/linux/launcher.ts';
 import type { FailureRecord, LauncherRecord, Plan } from '../platform/linux/plan.ts';
 import { buildPlan, type ScanRequest, scanMatches, scanRequest } from '../platform/linux/plan-builder.ts';
 import { compileSeccomp } from '../platform/linux/seccomp/compile.ts';
+import { Decider } from '../policy/decide.ts';
 import { type DroppedVariable, scrubEnvironment } from '../policy/environment.ts';
 import type { Notice, Policy } from '../policy/types.ts';
 import { Denials } from './denials.ts';
@@ -44,6 +45,7 @@ export interface Planned {
   readonly unseen: readonly string[];
   /** The policy as enforced: with what the scan added. Records of guarded names index its rules. */
   readonly policy: Policy;
+  readonly decider: Decider;
   /** A person's globs that match nothing now. */
   readonly notices: readonly Notice[];
 }
@@ -78,9 +80,10 @@ async function makePlan(
   options: RunOptions,
 ): Promise<Planned> {
   const { facts } = loaded;
+  const atFirst = new Decider(loaded.policy);
   // Looked up before the scan: a tree that is there now and gone for the scan makes it incomplete, and the run is refused.
   const existing = findExisting(loaded.policy);
-  const { roots, patterns } = scanRequest(loaded.policy);
+  const { roots, patterns } = scanRequest(loaded.policy, atFirst);
   const request = { roots: roots.filter((root) => isTree(root, existing)), patterns };
   const scan = scanTrees(request);
   const hello = await launcher.hello();
@@ -89,14 +92,16 @@ async function makePlan(
   if (capabilities.uid === 0 && loaded.policy.limits.processes) throw noProcessLimit();
   refuseUnseen(loaded.policy, scan);
   const policy = closeUnseen(loaded.policy, scan.unseen);
+  const decider = policy === loaded.policy ? atFirst : new Decider(policy);
   for (const path of scan.unseen) existing.set(path, 'directory');
-  const matches = followMatches(scanMatches(policy, scan.hits));
-  const { environment, dropped } = scrubEnvironment(options.environment, policy, facts.toolchains);
+  const matches = followMatches(scanMatches(policy, scan.hits, decider));
+  const { environment, dropped } = scrubEnvironment(options.environment, policy, facts.toolchains, decider);
   const plan = buildPlan({
     policy,
     facts,
     matches,
     existing,
+    decider,
     scanned: scan.walked,
     capabilities,
     target: {
@@ -107,7 +112,8 @@ async function makePlan(
     seccomp: compileSeccomp({ arch: capabilities.arch, notify: true }),
   });
   const notices = unmatched(policy, matches);
-  return { plan, policy, capabilities, dropped, matches, notices, scan: request, unseen: scan.unseen };
+  const { unseen } = scan;
+  return { plan, policy, decider, capabilities, dropped, matches, notices, scan: request, unseen };
 }
 
 /** What is allowed though absent, or is a file, has nothing beneath it. A glob's own directory is in no rule: it is asked. */
@@ -229,7 +235,8 @@ async function carryOut(
   const guard = new NameGuard({
     roots: scan.roots,
     before: planned.matches,
-    guarded: (entries) => scanMatches(policy, entries).filter(({ path }) => !isAmong(path, planned.unseen)),
+    guarded: (entries) =>
+      scanMatches(policy, entries, planned.decider).filter(({ path }) => !isAmong(path, planned.unseen)),
     quarantineDir: join(place.directory, 'quarantine'),
     onCaught: (caught) => {
       denials.take(caughtDenial(policy, caught));

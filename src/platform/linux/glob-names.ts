@@ -3,6 +3,7 @@ import { compileComponent } from '../../policy/glob-component.ts';
 
 /** Every pattern that the braces of a glob stand for, split into components. Braces without a comma mean themselves. */
 export function alternativesOf(pattern: string): string[][] {
+  if (!pattern.includes('{')) return [namesOf(pattern)];
   const pending = [pattern];
   const done = new Set<string>();
   for (let text = pending.pop(); text !== undefined; text = pending.pop()) {
@@ -10,7 +11,11 @@ export function alternativesOf(pattern: string): string[][] {
     if (parts) pending.push(...parts);
     else done.add(text);
   }
-  return [...done].map((text) => text.split('/').filter((name) => name !== '')).reverse();
+  return [...done].map(namesOf).reverse();
+}
+
+function namesOf(pattern: string): string[] {
+  return pattern.split('/').filter((name) => name !== '');
 }
 
 /** Expands the first group that closes, an innermost one. */
@@ -37,12 +42,12 @@ function expandFirstGroup(text: string): string[] | undefined {
 }
 
 export function hasWildcard(name: string): boolean {
-  return /[*?[]/.test(name.replace(/\\./g, ''));
+  return /[*?[]/.test(name) && /[*?[]/.test(name.replace(/\\./g, ''));
 }
 
 /** A component as the launcher matches it: by bytes and with FNM_NOESCAPE, so in places it takes in a little more. */
 export function fnmatchOf(name: string): string {
-  return compileComponent(name, false).fnmatch;
+  return /[*?[\]\\]/.test(name) ? compileComponent(name, false).fnmatch : name;
 }
 
 /** A literal name as a pattern that matches only itself. */

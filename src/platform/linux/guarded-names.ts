@@ -1,6 +1,6 @@
 /** Turns the rules that restrict into names which must not come into being, and into what a scan has to look for. */
 import { Decider } from '../../policy/decide.ts';
-import { compileGlob, escapeGlob } from '../../policy/glob.ts';
+import { endsOfGlob, escapeGlob } from '../../policy/glob.ts';
 import { baseOf, depthOf, isWithin, parentOf } from '../../policy/paths.ts';
 import type { PathRule, Policy } from '../../policy/types.ts';
 import { alternativesOf, componentsOf, escapeName, fnmatchOf, hasWildcard } from './glob-names.ts';
@@ -14,17 +14,23 @@ export interface GuardInput {
   readonly policy: Policy;
   readonly places: readonly Place[];
   readonly existing: ReadonlyMap<string, PathKind>;
+  readonly decider?: Decider;
 }
 
-export function guardNames({ policy, places, existing }: GuardInput): GuardedName[] {
+export function guardNames({
+  policy,
+  places,
+  existing,
+  decider = new Decider(policy),
+}: GuardInput): GuardedName[] {
   const byPath = new Map(places.map((place) => [place.path, place]));
-  const decider = new Decider(policy);
+  const reopened = reopenedPatterns(policy);
   const guarded: GuardedName[] = [];
   policy.rules.forEach((rule, index) => {
     if (rule.access === 'write') return;
     const shared = { except: rule.except ?? [], kind: rule.kind ?? 'any', rule: index } as const;
     if (rule.glob) {
-      if (isReopened(policy, rule)) return;
+      if (!rule.ceiling && rule.origin.scope === 'builtin' && reopened.has(rule.pattern)) return;
       for (const name of namesOfGlob(rule)) guarded.push({ ...name, ...shared });
       return;
     }
@@ -55,20 +61,15 @@ function writableRoot(places: ReadonlyMap<string, Place>, place: Place): string 
 }
 
 /** A person's grant of the very same names takes the guard away with the protection. */
-function isReopened(policy: Policy, rule: PathRule): boolean {
-  if (rule.ceiling || rule.origin.scope !== 'builtin') return false;
-  return policy.rules.some(
-    (other) =>
-      other.glob &&
-      other.access === 'write' &&
-      other.pattern === rule.pattern &&
-      other.origin.scope !== 'builtin',
+function reopenedPatterns(policy: Policy): Set<string> {
+  const grants = policy.rules.filter(
+    ({ glob, access, origin }) => glob && access === 'write' && origin.scope !== 'builtin',
   );
+  return new Set(grants.map(({ pattern }) => pattern));
 }
 
 /** Literal grants of a person which lift a host-run rule, as opposed to those that merely add a writable tree. */
-export function openedPaths(policy: Policy): string[] {
-  const decider = new Decider(policy);
+export function openedPaths(policy: Policy, decider: Decider = new Decider(policy)): string[] {
   return policy.rules.flatMap((rule) => {
     if (rule.glob || rule.access !== 'write' || rule.origin.scope === 'builtin') return [];
     const path = rule.resolved ?? rule.pattern;
@@ -108,27 +109,31 @@ export interface ScanRequest {
 }
 
 /** What a scan has to look for, and where: the trees in which a glob says something else than its surroundings. */
-export function scanRequest(policy: Policy): ScanRequest {
-  const decider = new Decider(policy);
+export function scanRequest(policy: Policy, decider: Decider = new Decider(policy)): ScanRequest {
   const globs = policy.rules.filter((rule) => rule.glob);
-  const prefixes = globs.map((rule) => ({ rule, ...compileGlob(rule.resolved ?? rule.pattern) }));
+  const prefixes = globs.map((rule) => ({ rule, ...endsOfGlob(rule.resolved ?? rule.pattern) }));
   const patterns = new Set(prefixes.flatMap(({ lastComponent }) => lastComponent));
+  // A hundred protections of one tree begin at the same place.
+  const byPrefix = new Map<string, PathRule[]>();
+  for (const { rule, literalPrefix } of prefixes) {
+    byPrefix.set(literalPrefix, [...(byPrefix.get(literalPrefix) ?? []), rule]);
+  }
   const trees = new Set<string>();
   for (const rule of policy.rules) {
     const path = rule.resolved ?? rule.pattern;
     // Beneath what is denied nothing is looked for, and most rules deny or show one file of the system.
     if (rule.glob || rule.access === 'none' || isOwnPrivate(rule, path)) continue;
-    const near = prefixes.filter(
-      ({ literalPrefix }) => isWithin(literalPrefix, path) || isWithin(path, literalPrefix),
-    );
+    const near = [...byPrefix].filter(([prefix]) => isWithin(prefix, path) || isWithin(path, prefix));
     if (near.length === 0) continue;
     const access = decider.accessOf(path);
+    if (access === 'none') continue;
     // The system and tool chains hold a million names: they are walked only when a person's own glob means them.
     const shared = rule.category === 'runtime' || rule.category === 'toolchain';
-    for (const { rule: glob, literalPrefix } of access === 'none' ? [] : near) {
-      if (glob.access === access || (shared && glob.origin.scope === 'builtin')) continue;
-      if (isWithin(literalPrefix, path)) trees.add(literalPrefix);
-      else if (isWithin(path, literalPrefix)) trees.add(path);
+    for (const [prefix, rules] of near) {
+      const differs = rules.some(
+        (glob) => glob.access !== access && !(shared && glob.origin.scope === 'builtin'),
+      );
+      if (differs) trees.add(isWithin(prefix, path) ? prefix : path);
     }
   }
   for (const { rule, literalPrefix } of prefixes) {
@@ -154,8 +159,8 @@ export function scanRequest(policy: Policy): ScanRequest {
 export function scanMatches<T extends { readonly path: string; readonly directory: boolean }>(
   policy: Policy,
   hits: readonly T[],
+  decider: Decider = new Decider(policy),
 ): T[] {
-  const decider = new Decider(policy);
   return hits.filter(({ path, directory }) => {
     const depth = depthOf(path);
     const meant = decider

@@ -15,6 +15,7 @@ export interface MountInput {
   readonly places: readonly Place[];
   readonly existing: ReadonlyMap<string, PathKind>;
   readonly scanned?: ReadonlyMap<string, Identity>;
+  readonly decider?: Decider;
 }
 
 /** Steps for one target. Sorted by depth, so that nothing is covered by a mount further up that comes later. */
@@ -92,9 +93,8 @@ function bindDevice(path: string): MountStep {
 }
 
 /** Links of the system (`/bin`), and those by which a person or PATH names a place (`~/data -> /mnt/data`). */
-function linkLayers({ policy, facts, existing }: MountInput): Layer[] {
+function linkLayers({ policy, facts, existing, decider = new Decider(policy) }: MountInput): Layer[] {
   const links = new Map<string, string>();
-  const decider = new Decider(policy);
   for (const { path, symlinkTo } of facts.runtime) if (symlinkTo !== undefined) links.set(path, symlinkTo);
   for (const rule of policy.rules) {
     const to = rule.resolved;

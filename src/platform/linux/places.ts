@@ -39,6 +39,7 @@ export interface PlacesInput {
   readonly facts: HostFacts;
   readonly matches: readonly Match[];
   readonly existing: ReadonlyMap<string, PathKind>;
+  readonly decider?: Decider;
 }
 
 interface Point {
@@ -64,13 +65,16 @@ export function covers(a: Access, b: Access): boolean {
 
 /** Every place that differs from its surroundings, parents before children. */
 export function findPlaces(input: PlacesInput): Place[] {
-  const points = [...collectPoints(input).values()].sort(byDepth);
+  const points = sortByDepth([...collectPoints(input).values()]);
   const first = layOut(points, new Set());
   return layOut(points, findPins(points, first));
 }
 
-export function byDepth(a: { readonly path: string }, b: { readonly path: string }): number {
-  return depthOf(a.path) - depthOf(b.path) || (a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
+function sortByDepth<T extends { readonly path: string }>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, path: item.path, depth: depthOf(item.path) }))
+    .sort((a, b) => a.depth - b.depth || (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
+    .map(({ item }) => item);
 }
 
 /** The deepest of `places` at or above `path`; `above` leaves out `path` itself. */
@@ -81,7 +85,13 @@ export function nearest<T>(places: ReadonlyMap<string, T>, path: string, above =
   }
 }
 
-function collectPoints({ policy, facts, matches, existing }: PlacesInput): Map<string, Point> {
+function collectPoints({
+  policy,
+  facts,
+  matches,
+  existing,
+  decider = new Decider(policy),
+}: PlacesInput): Map<string, Point> {
   const points = new Map<string, Point>();
   const add = (point: Point) => {
     const before = points.get(point.path);
@@ -92,7 +102,6 @@ function collectPoints({ policy, facts, matches, existing }: PlacesInput): Map<s
       points.set(point.path, { ...before, access: weaker(before.access, point.access), protects, pinned });
     }
   };
-  const decider = new Decider(policy);
   for (const rule of policy.rules) {
     const path = rule.resolved ?? rule.pattern;
     const kind = existing.get(path);
@@ -181,7 +190,8 @@ function layOut(points: readonly Point[], pins: ReadonlySet<string>): Place[] {
     (path): Point => ({ path, kind: 'directory', access: 'write', protects: false, pinned: 0 }),
   );
   const known = new Set(points.map((point) => point.path));
-  const all = [...points, ...pinPoints.filter(({ path }) => !known.has(path))].sort(byDepth);
+  const added = pinPoints.filter(({ path }) => !known.has(path));
+  const all = added.length === 0 ? points : sortByDepth([...points, ...added]);
   for (const point of all) {
     const around = nearest(placed, point.path, true)?.access ?? 'none';
     const { path, kind, source } = point;
@@ -190,7 +200,8 @@ function layOut(points: readonly Point[], pins: ReadonlySet<string>): Place[] {
     if (treatment === 'inherit') continue;
     placed.set(path, { path, kind, access, treatment, ...(source === undefined ? {} : { source }) });
   }
-  return [...placed.values()].filter((place) => all.some(({ path }) => path === place.path)).sort(byDepth);
+  const asked = new Set(all.map(({ path }) => path));
+  return sortByDepth([...placed.values()].filter(({ path }) => asked.has(path)));
 }
 
 function treat(point: Point, around: Access, all: readonly Point[], pin: boolean): Treatment {

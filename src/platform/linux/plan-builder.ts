@@ -1,4 +1,5 @@
 /** Joins the parts of a plan: what the launcher is told to do for one run. Pure. */
+import { Decider } from '../../policy/decide.ts';
 import type { HostFacts } from '../../policy/host-facts.ts';
 import type { LimitName, Policy } from '../../policy/types.ts';
 import type { Capabilities, IdRange } from './capabilities.ts';
@@ -29,6 +30,8 @@ export interface PlanInput {
     readonly environment: readonly string[];
   };
   readonly seccomp?: NonNullable<Plan['seccomp']>;
+  /** Of `policy`; default: a new one. */
+  readonly decider?: Decider;
   /** Default: those of the policy's limits. */
   readonly rlimits?: Plan['rlimits'];
 }
@@ -46,18 +49,19 @@ const LIMITED: Readonly<Partial<Record<LimitName, number>>> = {
 
 export function buildPlan(input: PlanInput): Plan {
   const { policy, facts, matches, existing, scanned, capabilities, target, seccomp } = input;
-  const places = findPlaces({ policy, facts, matches, existing });
+  const { decider = new Decider(policy) } = input;
+  const places = findPlaces({ policy, facts, matches, existing, decider });
   const landlock = planLandlock(places, capabilities);
   return {
     namespaces: Object.values(NAMESPACE).reduce((all, each) => all | each, 0),
     ...identity(capabilities),
     hostname: 'pinfold',
-    mounts: planMounts({ policy, facts, places, existing, ...(scanned ? { scanned } : {}) }),
+    mounts: planMounts({ policy, facts, places, existing, decider, ...(scanned ? { scanned } : {}) }),
     ...(landlock ? { landlock } : {}),
     ...(seccomp ? { seccomp } : {}),
     asks: { remote: true, loopback: policy.network.access.value === 'local' },
-    guarded: guardNames({ policy, places, existing }),
-    opened: openedPaths(policy),
+    guarded: guardNames({ policy, places, existing, decider }),
+    opened: openedPaths(policy, decider),
     rlimits: input.rlimits ?? limitsOf(policy),
     environment: target.environment,
     argv: target.argv,

@@ -32,24 +32,28 @@ const FLAG = { writable: 1, devices: 2, noexec: 4, optional: 8 } as const;
 
 /** Grows a buffer field by field; native (little-endian: x86-64, arm64) byte order. One buffer: a plan has 3,000 fields. */
 class Writer {
-  #buffer = Buffer.allocUnsafe(1 << 16);
+  #buffer = Buffer.allocUnsafeSlow(1 << 16);
+  #view = new DataView(this.#buffer.buffer);
   #length = 0;
 
   #reserve(bytes: number): void {
     if (this.#length + bytes <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafe(2 * (this.#length + bytes));
+    const larger = Buffer.allocUnsafeSlow(2 * (this.#length + bytes));
     this.#buffer.copy(larger, 0, 0, this.#length);
     this.#buffer = larger;
+    this.#view = new DataView(larger.buffer);
   }
 
   u32(value: number): void {
     this.#reserve(4);
-    this.#length = this.#buffer.writeUInt32LE(value >>> 0, this.#length);
+    this.#view.setUint32(this.#length, value, true);
+    this.#length += 4;
   }
 
   u64(value: bigint): void {
     this.#reserve(8);
-    this.#length = this.#buffer.writeBigUInt64LE(value, this.#length);
+    this.#view.setBigUint64(this.#length, value, true);
+    this.#length += 8;
   }
 
   blob(bytes: Uint8Array): void {
@@ -73,7 +77,7 @@ class Writer {
     const start = this.#length + 4;
     const size = this.#buffer.write(text, start) + 1;
     this.#buffer[start + size - 1] = 0;
-    this.#buffer.writeUInt32LE(size, this.#length);
+    this.#view.setUint32(this.#length, size, true);
     this.#length = start + size;
   }
 
