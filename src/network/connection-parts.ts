@@ -1,7 +1,7 @@
 /** What one relayed connection is made of, and what it asks of whoever keeps it. */
 import type { Socket } from 'node:net';
 import type { Connection } from './connection.ts';
-import type { Inspection, Spoken } from './inspection.ts';
+import type { ClientInspection, Spoken } from './inspection.ts';
 import type { ConnectionRecord, UploadBudget } from './traffic.ts';
 import type { Destination, Refusal } from './types.ts';
 
@@ -35,5 +35,5 @@ export interface ConnectionParts<Peer> {
   readonly owner: ConnectionOwner<Peer>;
   readonly answer: Answer;
   /** Absent: the client's bytes are not looked at. */
-  readonly inspection?: Inspection;
+  readonly inspection?: ClientInspection;
 }

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { breakOff } from './break-off.ts';
 import type { ConnectionParts } from './connection-parts.ts';
 import type { Complaint, Passage } from './http-requests.ts';
-import type { Inspection, Spoken } from './inspection.ts';
+import type { ClientInspection, Spoken } from './inspection.ts';
 import type { EndCause } from './traffic.ts';
 import type { Connected, Refusal } from './types.ts';
 
@@ -13,7 +13,7 @@ export class Connection<Peer> {
   readonly #client: Socket;
   readonly #openedAt = Date.now();
   readonly #abort = new AbortController();
-  #inspection: Inspection | undefined;
+  #inspection: ClientInspection | undefined;
   #spoken: Spoken | undefined;
   #connected: Connected | undefined;
   #server: Socket | undefined;
@@ -129,7 +129,7 @@ export class Connection<Peer> {
     else if (this.#spoken !== undefined) this.#tell();
   }
 
-  #pass({ pass, complaint }: Passage, inspection: Inspection): void {
+  #pass({ pass, complaint }: Passage, inspection: ClientInspection): void {
     for (const chunk of pass) if (!this.#forward(chunk)) return;
     if (complaint !== undefined) {
       this.refuse({ kind: 'refused', destination: this.#parts.named, ...complaint });

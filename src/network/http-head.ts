@@ -159,3 +159,27 @@ export function writeHead(head: Pick<RequestHead, 'method' | 'target' | 'version
   ];
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
 }
+
+const LF = 10;
+const CR = 13;
+
+/**
+ * The length of the head that begins at `from`, its empty line included. `searched`: up to there no line ends that was not
+ * looked at. A line that ends without CR is refused at once: servers differ in whether it ends.
+ */
+export function findHeadEnd(
+  bytes: Buffer,
+  from: number,
+  searched = from,
+): { readonly kind: 'found'; readonly length: number } | { readonly kind: 'more' } | MalformedHead {
+  for (let at = searched; ; ) {
+    const end = bytes.indexOf(LF, at);
+    const reached = (end === -1 ? bytes.length : end + 1) - from;
+    if (reached > LARGEST_HEAD) return malformed(`it is larger than ${LARGEST_HEAD} bytes`);
+    if (end === -1) return { kind: 'more' };
+    if (end === from || bytes[end - 1] !== CR) return malformed('a line of its head ends without CR LF');
+    if (end - from >= 3 && bytes[end - 2] === LF) return { kind: 'found', length: reached };
+    if (end - from === 1) return malformed('it begins with an empty line');
+    at = end + 1;
+  }
+}

@@ -1,5 +1,5 @@
 /** Follows the requests of one client on an HTTP/1.x connection: every head is judged before a byte of it goes on. */
-import { LARGEST_HEAD, type RequestHead, readHead, writeHead } from './http-head.ts';
+import { findHeadEnd, LARGEST_HEAD, type RequestHead, readHead, writeHead } from './http-head.ts';
 import { upgradeAgreed, withoutUpgrade } from './http-upgrade.ts';
 
 /** What is wrong with what a client sent. */
@@ -35,6 +35,7 @@ const LF = 10;
  */
 export class RequestFollower {
   readonly #judge: (head: RequestHead) => Complaint | undefined;
+  readonly #rewrite: ((head: RequestHead) => Buffer) | undefined;
   #state: State = 'head';
   #held: Buffer = NOTHING;
   /** Octets left of a body or a chunk, its CR LF included. */
@@ -44,8 +45,10 @@ export class RequestFollower {
   #requests = 0;
   #answer: Buffer = NOTHING;
 
-  constructor(judge: (head: RequestHead) => Complaint | undefined) {
+  /** `rewrite` gives what goes on in the place of each head; by default the head itself. */
+  constructor(judge: (head: RequestHead) => Complaint | undefined, rewrite?: (head: RequestHead) => Buffer) {
     this.#judge = judge;
+    this.#rewrite = rewrite;
   }
 
   /** Nothing needs to be looked at any more. */
@@ -61,16 +64,6 @@ export class RequestFollower {
   /** Something has begun and not ended; a client that leaves it so is slow on purpose. */
   get pending(): boolean {
     return this.#held.length > 0;
-  }
-
-  /** Takes the body of a request whose head was read elsewhere. */
-  static ofBody(head: RequestHead): RequestFollower {
-    const follower = new RequestFollower(() => ({
-      reason: 'protocol',
-      detail: 'only one request was expected',
-    }));
-    follower.#begin(head);
-    return follower;
   }
 
   /** Whether the last request that began has ended. */
@@ -189,8 +182,13 @@ export class RequestFollower {
   }
 
   #head(bytes: Buffer, from: number): Element | Complaint | undefined {
-    const length = this.#headLength(bytes, from);
-    if (typeof length !== 'number') return length;
+    const end = findHeadEnd(bytes, from, from + this.#scanned);
+    if (end.kind === 'malformed') return protocol(end.why);
+    if (end.kind === 'more') {
+      this.#scanned = bytes.length - from;
+      return undefined;
+    }
+    const { length } = end;
     const head = readHead(bytes.subarray(from, from + length));
     if (head.kind === 'malformed') return protocol(head.why);
     const complaint = this.#judge(head);
@@ -199,28 +197,11 @@ export class RequestFollower {
     const mayUpgrade =
       first && head.body.kind === 'none' && head.upgrade.every((each) => each === 'websocket');
     this.#begin(head);
+    if (this.#rewrite !== undefined) return { length, instead: this.#rewrite(head) };
     if (head.upgrade.length === 0) return { length };
     if (!mayUpgrade) return { length, instead: writeHead(withoutUpgrade(head)) };
     this.#state = 'upgrading';
     return { length };
-  }
-
-  /** Up to and with the empty line. A line that ends without CR is refused at once: servers differ in whether it ends. */
-  #headLength(bytes: Buffer, from: number): number | Complaint | undefined {
-    for (let at = from + this.#scanned; ; ) {
-      const end = bytes.indexOf(LF, at);
-      const reached = (end === -1 ? bytes.length : end + 1) - from;
-      if (reached > LARGEST_HEAD)
-        return protocol(`the head of a request is larger than ${LARGEST_HEAD} bytes`);
-      if (end === -1) {
-        this.#scanned = reached;
-        return undefined;
-      }
-      if (end === from || bytes[end - 1] !== CR) return protocol('a line of the head ends without CR LF');
-      if (end - from >= 3 && bytes[end - 2] === LF) return reached;
-      if (end - from === 1) return protocol('a request begins with an empty line');
-      at = end + 1;
-    }
   }
 
   #begin({ body }: RequestHead): void {

@@ -9,6 +9,22 @@ import type { Destination, Gate } from './types.ts';
 /** What the client was found to speak, which says how it can be told of a refusal. */
 export type Spoken = 'tls' | 'http' | 'other';
 
+/** What looks at a client's bytes before they go on. */
+export interface ClientInspection {
+  /** Nothing that follows needs to be looked at. */
+  readonly open: boolean;
+  /** A hello or a head has begun and not ended. */
+  readonly pending: boolean;
+  /** The server's next bytes are to be shown to `answer`. */
+  readonly awaitsAnswer: boolean;
+  /** Undefined until it can be told. */
+  readonly spoken: Spoken | undefined;
+  write(chunk: Buffer): Passage;
+  answer(chunk: Buffer): Passage;
+  /** The client has said all it will. */
+  end(): Passage;
+}
+
 type Stage = 'sniffing' | 'tls' | 'http' | 'text' | 'open' | 'refused';
 
 const NOTHING = Buffer.alloc(0);
@@ -17,7 +33,7 @@ const NOTHING = Buffer.alloc(0);
  * One client's bytes, from its first. Holds no timer and no socket: the same bytes give the same passages however they are
  * cut. Nothing that a server sends is ever held, so protocols in which it speaks first are not slowed.
  */
-export class Inspection {
+export class Inspection implements ClientInspection {
   readonly #named: Destination;
   readonly #gate: Pick<Gate, 'judge'>;
   readonly #http: RequestFollower;
@@ -33,12 +49,10 @@ export class Inspection {
     this.#http = new RequestFollower((head) => this.#judgeHead(head));
   }
 
-  /** Nothing that follows needs to be looked at. */
   get open(): boolean {
     return this.#stage === 'open' || (this.#stage === 'http' && this.#http.open);
   }
 
-  /** A hello or a head has begun and not ended. */
   get pending(): boolean {
     return this.#held.length > 0 || (this.#stage === 'http' && this.#http.pending);
   }
@@ -47,7 +61,6 @@ export class Inspection {
     return this.#stage === 'http' && this.#http.awaitsAnswer;
   }
 
-  /** Undefined until it can be told. */
   get spoken(): Spoken | undefined {
     return this.#spoken;
   }
@@ -72,7 +85,7 @@ export class Inspection {
     }
   }
 
-  /** The client has said all it will. What is too short to be a hello or a request may go, the rest is dropped. */
+  /** What is too short to be a hello or a request may go, the rest is dropped. */
   end(): Passage {
     return this.#stage === 'sniffing' && this.#held.length > 0 ? { pass: [this.#release()] } : { pass: [] };
   }

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { breakOff } from './break-off.ts';
 import { Connection } from './connection.ts';
 import type { ConnectionOwner, RelayTimes } from './connection-parts.ts';
-import { Inspection } from './inspection.ts';
+import { type ClientInspection, Inspection } from './inspection.ts';
 import { answerRefusal } from './refusal-answer.ts';
 import { type ConnectionRecord, UploadBudget } from './traffic.ts';
 import type { Connected, Destination, Gate, Refusal } from './types.ts';
@@ -81,15 +81,18 @@ export class Relay<Peer> {
     );
   }
 
-  /** Joins a client to what was dialled for it already. `first` are bytes of the client that were read on the way. */
-  join(client: Socket, connected: Connected, peer: Peer, first?: Buffer): void {
-    const connection = this.#admit(client, connected.destination, peer);
+  /**
+   * Joins a client to what was dialled for it already. `first` are bytes of the client that were read on the way;
+   * `inspection` takes the place of the one that `inspect` asks for.
+   */
+  join(client: Socket, connected: Connected, peer: Peer, first: Buffer, inspection?: ClientInspection): void {
+    const connection = this.#admit(client, connected.destination, peer, inspection);
     if (connection === undefined) {
       connected.socket.destroy();
       return;
     }
+    if (first.length > 0) client.unshift(first);
     connection.attach(connected);
-    if (first !== undefined && first.length > 0) client.unshift(first);
   }
 
   /** Closes what a rule allowed that is gone; returns how many connections that were. */
@@ -105,13 +108,18 @@ export class Relay<Peer> {
     for (const connection of this.#open) connection.end('session-ended');
   }
 
-  #admit(client: Socket, named: Destination, peer: Peer): Connection<Peer> | undefined {
+  #admit(
+    client: Socket,
+    named: Destination,
+    peer: Peer,
+    given?: ClientInspection,
+  ): Connection<Peer> | undefined {
     if (this.#closed) {
       client.on('error', () => {});
       breakOff(client);
       return undefined;
     }
-    const inspection = this.#inspect === 'names' ? new Inspection(named, this.#gate) : undefined;
+    const inspection = given ?? (this.#inspect === 'names' ? new Inspection(named, this.#gate) : undefined);
     const connection = new Connection<Peer>({
       client,
       named,
