@@ -109,6 +109,11 @@ const limits: ObjectShape = {
     wallTime: limit('wallTime', '"2h"', 'Time until the session is ended.'),
     cpuTime: limit('cpuTime', '"30m"', 'Processor time that may be used.'),
     fileSize: limit('fileSize', '"10GiB"', 'Size of any one file that is written.'),
+    upload: limit(
+      'upload',
+      '"500MiB"',
+      'Bytes that may be sent beyond the sandbox, over all its connections; kept by the egress gate, not by the kernel.',
+    ),
   } satisfies Record<keyof typeof LIMITS, Field>,
 };
 

@@ -69,8 +69,8 @@ export interface SettingsLayer {
   readonly unsafeAllowBroad?: boolean;
 }
 
-/** memory, fileSize in bytes; wallTime, cpuTime in seconds; processes and openFiles are counts. */
-export type LimitName = 'memory' | 'processes' | 'openFiles' | 'wallTime' | 'cpuTime' | 'fileSize';
+/** memory, fileSize, upload in bytes; wallTime, cpuTime in seconds; processes and openFiles are counts. */
+export type LimitName = 'memory' | 'processes' | 'openFiles' | 'wallTime' | 'cpuTime' | 'fileSize' | 'upload';
 
 // ---- the merged policy --------------------------------------------------------------------------------------
 

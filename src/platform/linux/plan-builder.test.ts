@@ -96,7 +96,11 @@ describe('a plan', () => {
 
   test('forbids core files, and turns limits into rlimits where the kernel has one', () => {
     const origin = { scope: 'flag', text: '--limit' } as const;
-    const limits = { openFiles: { value: 64, origin }, wallTime: { value: 9, origin } };
+    const limits = {
+      openFiles: { value: 64, origin },
+      wallTime: { value: 9, origin },
+      upload: { value: 500, origin },
+    };
     expect(planOf(policyOf([])).rlimits).toEqual([{ resource: 4, soft: 0n, hard: 0n }]);
     expect(planOf(policyOf([], { limits })).rlimits).toEqual([
       { resource: 7, soft: 64n, hard: 64n },

@@ -82,7 +82,7 @@ function mapOf(ranges: readonly IdRange[]): string {
   return ranges.map(({ first, count }) => `${first} ${first} ${count}`).join('\n');
 }
 
-/** The limits that the kernel has an rlimit for; `wallTime` is kept by the session. */
+/** The limits that the kernel has an rlimit for; `wallTime` is kept by the session, `upload` by the egress gate. */
 export function limitsOf(policy: Policy): Plan['rlimits'] {
   const limits = Object.entries(LIMITED).flatMap(([name, resource]) => {
     const limit = policy.limits[name as LimitName];
