@@ -52,7 +52,7 @@ export const POLICY_FLAGS = {
     type: 'value',
     placeholder: 'ACCESS',
     choices: ['none', 'local', 'filtered'],
-    summary: 'none, local (the host’s loopback) or filtered (not built yet: a private loopback only)',
+    summary: 'none, local (the host’s loopback) or filtered (only the hosts that are allowed)',
     default: "the mode's",
     group: GROUP,
   },
@@ -60,7 +60,7 @@ export const POLICY_FLAGS = {
     type: 'list',
     placeholder: 'HOST[:PORT]',
     completion: 'none',
-    summary: 'name a host for filtered network access',
+    summary: 'open a host, on top of none or local too (`api.example.com`, `*.example.com:443`)',
     group: GROUP,
   },
   profile: {

@@ -72,3 +72,8 @@ export function identifyInside(pid: number, launcher: number): Actor | undefined
     parents: parents.filter(isKnown),
   };
 }
+
+/** The executable of a process of the sandbox; undefined as for `identifyInside`. */
+export function programInside(pid: number, launcher: number | undefined): string | undefined {
+  return launcher === undefined ? undefined : identifyInside(pid, launcher)?.program;
+}

@@ -30,12 +30,22 @@ export class Denials {
     this.#options = options;
   }
 
-  /** Never throws, never waits: whoever observes has a program to answer. */
-  take(denial: Denial): void {
-    if (this.#book) this.#record(this.#book, denial);
-    else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(denial);
+  /**
+   * Never throws, never waits: whoever observes has a program to answer. The id of the violation it counts for, once the recorder
+   * is there (`ready`).
+   */
+  take(denial: Denial): string | undefined {
+    if (this.#book) return this.#record(this.#book, denial);
+    if (this.#waiting.length < MAX_WAITING) this.#waiting.push(denial);
     else this.#overflow += 1;
+    void this.ready();
+    return undefined;
+  }
+
+  /** Resolves when denials are recorded as they come. */
+  ready(): Promise<void> {
     this.#loading ??= this.#load();
+    return this.#loading;
   }
 
   /** Call once, when nothing inside runs any more. */
@@ -44,12 +54,13 @@ export class Denials {
     return this.#book?.close(this.#overflow) ?? { violations: [], dropped: 0 };
   }
 
-  #record(book: ViolationBook, denial: Denial): void {
+  #record(book: ViolationBook, denial: Denial): string | undefined {
     try {
-      book.record(denial);
+      return book.record(denial);
     } catch {
       // The disk is full: the refusal stands, and that one more went unrecorded is told at the end.
       this.#overflow += 1;
+      return undefined;
     }
   }
 

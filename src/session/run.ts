@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { SandboxError } from '../errors.ts';
 import { findExisting, followMatches, kindOf, type PathKind } from '../host/existing.ts';
 import { scanTrees } from '../host/tree-scan.ts';
+import { type Traffic, TrafficLedger } from '../network/traffic-ledger.ts';
 import type { Enforcement } from '../platform/backend.ts';
 import { type Capabilities, probeCapabilities } from '../platform/linux/capabilities.ts';
 import { enforcementOf, setupError } from '../platform/linux/enforcement.ts';
@@ -14,6 +15,7 @@ import { compileSeccomp } from '../platform/linux/seccomp/compile.ts';
 import { Decider } from '../policy/decide.ts';
 import { type DroppedVariable, scrubEnvironment } from '../policy/environment.ts';
 import type { Notice, Policy } from '../policy/types.ts';
+import { programInside } from './actor.ts';
 import { Denials } from './denials.ts';
 import type { SessionEvent } from './event-log.ts';
 import { showInside } from './inside-directory.ts';
@@ -176,6 +178,11 @@ class Progress {
   }
 }
 
+/** `reached`: a first connection has ended; `traffic`: the sum at the end of the session. */
+function trafficEvent(kind: 'reached' | 'traffic', { kind: way, ...rest }: Traffic): SessionEvent {
+  return { kind, way, ...rest };
+}
+
 /** Ends a run that takes longer than `limits.wallTime`: SIGTERM, and five seconds later all of it. */
 function startWatchdog(launcher: Launcher, seconds: number | undefined, onExceeded: () => void): () => void {
   if (seconds === undefined) return () => {};
@@ -209,7 +216,7 @@ export async function runInside(
       id: '',
       directory: join(loaded.facts.pinfold.stateDir, 'sessions'),
     };
-    return await carryOut(launcher, planned, place, events);
+    return await carryOut(launcher, planned, place, options, events);
   } finally {
     await launcher.close();
   }
@@ -219,6 +226,7 @@ async function carryOut(
   launcher: Launcher,
   planned: Planned,
   place: SessionPlace,
+  options: RunOptions,
   events: RunEvents,
 ): Promise<RunOutcome> {
   const { policy } = planned;
@@ -249,7 +257,22 @@ async function carryOut(
     timedOut = true;
   });
   const enforced = () => enforcementOf(planned.plan, progress.applied, planned.capabilities.landlockAbi);
-  const network = new LazyNetwork(policy, launcher, (denial) => denials.take(denial));
+  const ledger = new TrafficLedger();
+  const network = new LazyNetwork({
+    policy,
+    sockets: launcher,
+    environment: options.environment,
+    whenRecorded: () => denials.ready(),
+    programOf: (pid) => programInside(pid, launcher.pid),
+    events: {
+      onDenial: (denial) => denials.take(denial),
+      onTraffic: (traffic) => {
+        if (ledger.add(traffic)) events.onEvent?.(trafficEvent('reached', traffic));
+      },
+      onPublished: (at) => events.onEvent?.({ kind: 'published', ...at }),
+      onUnpublished: (at, why) => events.onEvent?.({ kind: 'unpublished', ...at, why }),
+    },
+  });
   const run = launcher.run(plan, (record) => {
     progress.take(record as LauncherRecord);
     if (record.kind === 'asked' || record.kind === 'listening') network.take(record);
@@ -257,10 +280,13 @@ async function carryOut(
     if (record.kind === 'guarded') denials.take(guardedDenial(policy, planned.capabilities.arch, record));
   });
   events.onStarted?.({ signal: (name) => launcher.signal(name) }, launcher.pid);
-  await run.finally(() => {
+  try {
+    await run;
+  } finally {
     stopWatchdog();
-    network.close();
-  });
+    await network.close();
+  }
+  for (const total of ledger.totals) events.onEvent?.(trafficEvent('traffic', total));
   if (progress.failure && !progress.started) throw setupError(progress.failure);
   await sweep(planned, guard);
   if (progress.failure) throw setupError(progress.failure);
@@ -272,6 +298,7 @@ async function carryOut(
     ending: progress.ending,
     enforcement: enforced(),
     ...(await denials.end()),
+    traffic: ledger.totals,
     breached: guard.caught > 0,
     ...(timedOut ? { timedOut: true as const } : {}),
   };

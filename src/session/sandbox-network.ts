@@ -1,17 +1,41 @@
-/** The network of one run: what is asked for inside, answered by the loopback bridge and the egress gate. Loaded at the first ask. */
+/** The network of one run: answers what is asked for inside, by the loopback bridge and the egress gate. Loaded at the first ask. */
+import { CallQueue } from '../network/call-queue.ts';
+import { EgressRules } from '../network/egress-rules.ts';
+import { Entrances } from '../network/entrances.ts';
+import { EgressGate } from '../network/gate.ts';
 import { HostBridge } from '../network/loopback/host-bridge.ts';
-import type { Traffic } from '../network/loopback/join.ts';
 import { Publisher } from '../network/loopback/publisher.ts';
+import { DNS_PORT, NameServer } from '../network/name-server.ts';
+import { Relay } from '../network/relay.ts';
+import { Resolver } from '../network/resolver.ts';
 import type { AskedCall, SandboxSockets, SocketAddress } from '../network/sandbox-sockets.ts';
-import type { Policy } from '../policy/types.ts';
+import type { ConnectionRecord } from '../network/traffic.ts';
+import type { Traffic } from '../network/traffic-ledger.ts';
+import type { Destination, Refusal } from '../network/types.ts';
+import { upstreamFrom } from '../network/upstream-proxy.ts';
+import { RESOLVER_ADDRESS } from '../platform/linux/plan.ts';
+import type { DomainRule, Policy } from '../policy/types.ts';
+import type { Denial } from '../violations/types.ts';
 
 export interface NetworkEvents {
-  /** A call was refused; `why` is a clause for people, `errno` what the caller met. */
-  onRefused(call: AskedCall, why: string, errno: number): void;
-  /** A connection has ended. `host`: to a service of the host's loopback; `published`: from the host to a server inside. */
-  onTraffic(kind: 'host' | 'published', at: SocketAddress, traffic: Traffic): void;
+  /** Records a denial; its id, for those who can be told one. */
+  onDenial(denial: Denial): string | undefined;
+  /** A connection has ended. */
+  onTraffic(traffic: Traffic): void;
+  /** A server inside is reached at this place of the host's loopback. */
   onPublished(at: SocketAddress): void;
+  /** It is not; `why` is a clause. */
   onUnpublished(at: SocketAddress, why: string): void;
+}
+
+export interface NetworkOptions {
+  readonly policy: Policy;
+  readonly sockets: SandboxSockets;
+  readonly events: NetworkEvents;
+  /** The executable of a process of the sandbox, by its pid on the host. */
+  readonly programOf: (pid: number) => string | undefined;
+  /** Of the person: names the upstream proxy when the settings say `environment`. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 const EACCES = 13;
@@ -21,30 +45,73 @@ function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
 }
 
+interface Peer {
+  readonly pid: number;
+  readonly program: string | undefined;
+}
+
 export class SandboxNetwork {
-  readonly #sockets: SandboxSockets;
-  readonly #events: NetworkEvents;
+  readonly #options: NetworkOptions;
   readonly #bridge: HostBridge;
   readonly #publisher: Publisher;
+  readonly #rules: EgressRules;
+  readonly #gate: EgressGate;
+  readonly #relay: Relay<Peer>;
+  readonly #resolver: Resolver;
+  readonly #nameServer: NameServer;
+  readonly #entrances: Entrances;
+  readonly #calls = new CallQueue();
 
-  constructor(policy: Policy, sockets: SandboxSockets, events: NetworkEvents) {
-    this.#sockets = sockets;
-    this.#events = events;
+  constructor(options: NetworkOptions) {
+    this.#options = options;
+    const { policy, sockets, events } = options;
+    const { upstreamProxy, domains } = policy.network;
+    this.#rules = new EgressRules(domains);
+    this.#gate = new EgressGate({
+      rules: this.#rules,
+      upstream: upstreamFrom({
+        environment: options.environment,
+        ...(upstreamProxy && { setting: upstreamProxy.value }),
+      }),
+    });
+    this.#relay = new Relay<Peer>({
+      gate: this.#gate,
+      events: {
+        refused: (refusal, { pid }) => this.#deny(refusal, pid) ?? '',
+        closed: (record) => this.#account(record),
+      },
+      ...(policy.limits.upload && { uploadLimit: policy.limits.upload.value }),
+    });
+    this.#resolver = new Resolver({ rules: this.#rules });
+    this.#nameServer = new NameServer({
+      sockets,
+      resolver: this.#resolver,
+      address: RESOLVER_ADDRESS,
+      onRefused: (refusal) => void this.#deny(refusal, this.#asker, 'resolver'),
+    });
+    this.#entrances = new Entrances({
+      sockets,
+      onConnection: (client, at) => this.#relay.serve(client, this.#destinationOf(at), this.#peerAt(at)),
+    });
     this.#bridge = new HostBridge({
       sockets,
       ports: { listed: undefined },
-      onRefused: (call, why) => events.onRefused(call, why, EACCES),
-      onTraffic: (at, traffic) => events.onTraffic('host', at, traffic),
+      onRefused: (call, why) => void this.#denyCall(call, why, EACCES),
+      onTraffic: ({ address, port }, { up, down }) =>
+        events.onTraffic({ kind: 'host', host: address, port, up, down }),
     });
     this.#publisher = new Publisher({
       sockets,
       isOurs: (at) => this.#bridge.holds(at),
       onPublished: (at) => events.onPublished(at),
       onUnpublished: (at, why) => events.onUnpublished(at, why),
-      onTraffic: (at, traffic) => events.onTraffic('published', at, traffic),
+      onTraffic: ({ address, port }, { up, down }) =>
+        events.onTraffic({ kind: 'published', host: address, port, up, down }),
     });
-    void policy;
   }
+
+  /** Who asked the resolver last; who asks is blocked until it is answered, so it is nearly always the one. */
+  #asker = 0;
 
   /** Answers a call that waits. */
   asked(call: AskedCall): void {
@@ -58,27 +125,132 @@ export class SandboxNetwork {
     this.#publisher.listening(init);
   }
 
+  /** Opens a host, for programs that run already. Throws ERR_USAGE for a pattern that is no host. */
+  allow(rule: DomainRule & { readonly access: 'allow' }): void {
+    this.#gate.grant(rule);
+  }
+
+  /** Takes every allowance of this pattern back and closes its connections. Throws ERR_USAGE. */
+  revoke(pattern: string): readonly DomainRule[] {
+    return this.#gate.revoke(pattern);
+  }
+
   close(): void {
     this.#publisher.close();
     this.#bridge.close();
+    this.#entrances.close();
+    this.#nameServer.close();
+    this.#relay.close();
+    this.#gate.close();
   }
 
   async #answer(call: AskedCall): Promise<void> {
-    const at = { address: call.address, port: call.port };
     if (call.act === 'bind') {
       this.#bridge.release(call.port);
-      return this.#sockets.settle({ id: call.id, errno: 0, at });
+      return this.#pass(call);
     }
-    if (!isLoopback(call.address)) return this.#refuse(call, 'no rule mentions it');
+    if (isLoopback(call.address)) return await this.#answerLoopback(call);
+    if (call.address === RESOLVER_ADDRESS && call.port === DNS_PORT) {
+      await this.#nameServer.start();
+      this.#asker = call.pid;
+      return this.#pass(call);
+    }
+    const destination = this.#destinationOf(call);
+    // getaddrinfo(3) connects a datagram socket to each address to sort them, and QUIC falls back when the kernel says that
+    // nothing is there: for a name that may be reached neither is a violation, and no datagram gets out.
+    if (call.transport === 'udp') {
+      return destination.host === call.address
+        ? this.#refuse(call, 'no datagram leaves the sandbox; names are asked of its own resolver')
+        : this.#pass(call);
+    }
+    return await this.#enter(call, destination);
+  }
+
+  async #answerLoopback(call: AskedCall): Promise<void> {
     // Datagrams stay on the private loopback.
-    if (call.transport === 'udp') return this.#sockets.settle({ id: call.id, errno: 0, at });
-    return await this.#bridge.connect(call);
+    if (call.transport === 'udp') return this.#pass(call);
+    if (this.#options.policy.network.access.value === 'local') return await this.#bridge.connect(call);
+    // Without `local` the host's loopback is reached at the ports that are listed as such.
+    const { port } = call;
+    const listed = [call.address, 'localhost'].some(
+      (host) => this.#gate.judge({ host, port }).kind === 'allowed',
+    );
+    return listed ? await this.#bridge.connect(call) : this.#pass(call);
+  }
+
+  async #enter(call: AskedCall, destination: Destination): Promise<void> {
+    const verdict = this.#gate.judge(destination);
+    if (verdict.kind === 'refused') {
+      this.#deny(verdict, call.pid, 'supervisor', EACCES);
+      return this.#settle(call, EACCES);
+    }
+    try {
+      await this.#entrances.open({ address: call.address, port: call.port });
+    } catch {
+      return this.#refuse(call, `a server inside has port ${call.port} on every address`);
+    }
+    this.#calls.expect(call);
+    return this.#pass(call);
+  }
+
+  #peerAt(at: SocketAddress): Peer {
+    const pid = this.#calls.take(at);
+    return { pid, program: pid === 0 ? undefined : this.#options.programOf(pid) };
+  }
+
+  #destinationOf({ address, port }: SocketAddress): Destination {
+    return this.#resolver.destinationOf(address, port);
+  }
+
+  #settle({ id, address, port }: AskedCall, errno: number): void {
+    this.#options.sockets.settle({ id, errno, at: { address, port } });
+  }
+
+  #pass(call: AskedCall): void {
+    this.#settle(call, 0);
   }
 
   #refuse(call: AskedCall, why: string): void {
-    const { id, address, port } = call;
-    // While the caller waits it can be looked at.
-    this.#events.onRefused(call, why, ENETUNREACH);
-    this.#sockets.settle({ id, errno: ENETUNREACH, at: { address, port } });
+    // First the record: while the caller waits it can be looked at.
+    this.#denyCall(call, why, ENETUNREACH);
+    this.#settle(call, ENETUNREACH);
+  }
+
+  #denyCall({ act, address, port, pid }: AskedCall, detail: string, errno: number): string | undefined {
+    return this.#options.events.onDenial({
+      act,
+      subject: { kind: 'host', host: address, port },
+      observer: 'supervisor',
+      outcome: 'refused',
+      actor: { pid },
+      errno,
+      detail,
+    });
+  }
+
+  #deny(
+    { destination, detail, rule }: Refusal,
+    pid: number,
+    observer: Denial['observer'] = 'gate',
+    errno?: number,
+  ): string | undefined {
+    const { host, port } = destination;
+    return this.#options.events.onDenial({
+      act: observer === 'resolver' ? 'resolve' : 'connect',
+      subject: { kind: 'host', host, ...(port !== 0 && { port }) },
+      observer,
+      outcome: 'refused',
+      actor: { pid },
+      detail,
+      ...(rule && { rule }),
+      ...(errno !== undefined && { errno }),
+    });
+  }
+
+  #account({ destination, up, down, peer, cause }: ConnectionRecord<Peer>): void {
+    if (cause === 'refused') return;
+    const { host, port } = destination;
+    const { program } = peer;
+    this.#options.events.onTraffic({ kind: 'egress', host, port, up, down, ...(program && { program }) });
   }
 }

@@ -1,4 +1,5 @@
 /** What a session takes and gives: the words between `session/` and its users (`cli/`, the library). */
+import type { TrafficTotal } from '../network/traffic-ledger.ts';
 import type { Enforcement } from '../platform/backend.ts';
 import type { HostFacts } from '../policy/host-facts.ts';
 import type { Policy, SettingsLayer } from '../policy/types.ts';
@@ -44,6 +45,8 @@ export interface RunOutcome {
   readonly dropped: number;
   /** The session was ended because a guarded name had slipped past the refusal. */
   readonly breached: boolean;
+  /** What went over the network, by program and place. */
+  readonly traffic: readonly TrafficTotal[];
   /** Ended because `limits.wallTime` was exceeded. */
   readonly timedOut?: true;
 }

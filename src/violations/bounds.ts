@@ -10,8 +10,10 @@ const WORD = 200;
 const PARENTS = 8;
 const DETAIL = 300;
 
-function cut(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+/** Text of at most `length` UTF-16 units; what was cut ends in `…`. */
+export function cut(text: string, length: number): string {
+  // Half of a surrogate pair would be no character.
+  return text.length <= length ? text : `${text.slice(0, length - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
 function boundSubject(subject: Subject): Subject {

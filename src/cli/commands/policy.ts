@@ -77,7 +77,7 @@ export function renderPolicy(output: Output, policy: Policy, all: boolean): stri
   );
   const domains = policy.network.domains.map(
     ({ access, pattern, origin }) =>
-      `${access} ${escapeText(pattern)}  ${shownOrigin(origin, policy.homeDir)} (not in force until filtered network is built)`,
+      `${access} ${escapeText(pattern)}  ${shownOrigin(origin, policy.homeDir)}`,
   );
   const proxy = policy.network.upstreamProxy;
   return renderSections(output, [
@@ -95,7 +95,7 @@ export function renderPolicy(output: Output, policy: Policy, all: boolean): stri
     [
       'Network',
       [
-        networkPhrase(policy.network.access.value),
+        networkPhrase(policy),
         `networkAccess ${sourced(policy, policy.network.access)}`,
         ...domains,
         ...(proxy === undefined ? [] : [`upstreamProxy ${sourced(policy, proxy)}`]),

@@ -156,7 +156,7 @@ export function renderPlan(output: Output, loaded: LoadedPolicy, planned: Planne
       ],
     ],
     ...mountSections(policy, plan),
-    ['Network', [networkPhrase(policy.network.access.value)]],
+    ['Network', [networkPhrase(policy)]],
     nameSection(planned),
     environmentSection(planned),
     ['Limits', limits.length > 0 ? limits : ['none but those of the host']],
@@ -172,10 +172,7 @@ export function planAsData(loaded: LoadedPolicy, { plan, dropped, unseen, capabi
   const data = {
     project: policy.projectDir,
     mode: policy.mode,
-    network: {
-      asked: policy.network.access,
-      given: policy.network.access.value === 'local' ? 'host loopback' : 'private loopback',
-    },
+    network: policy.network,
     limits: policy.limits,
     notices: policy.notices,
     environment: {

@@ -45,6 +45,7 @@ const outcome: RunOutcome = {
   violations: [],
   dropped: 0,
   breached: false,
+  traffic: [],
 };
 
 describe('the banner', () => {

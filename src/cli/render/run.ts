@@ -5,7 +5,7 @@ import type { Output } from '../command.ts';
 import { escapeText } from './escape.ts';
 import { paint } from './style.ts';
 import { renderLine, violationAsData } from './violation-line.ts';
-import { duration, isUrgent, limitPhrases, plural, shownOrigin } from './words.ts';
+import { byteCount, duration, isUrgent, limitPhrases, networkWord, plural, shownOrigin } from './words.ts';
 
 const MAX_NOTICES = 8;
 const MAX_REFUSALS = 10;
@@ -14,13 +14,6 @@ const MAX_REFUSALS = 10;
 function writablePlaces(policy: Policy): number {
   const places = policy.rules.filter(({ access, category }) => access === 'write' && category !== 'private');
   return new Set(places.map(({ pattern, resolved }) => resolved ?? pattern)).size;
-}
-
-function networkWord(policy: Policy): string {
-  const access = policy.network.access.value;
-  return access === 'filtered'
-    ? 'net none (filtered is not built yet: only a private loopback)'
-    : `net ${access}`;
 }
 
 /** `pinfold standard · write 2 · net none · home hidden`. */
@@ -67,6 +60,7 @@ export function renderSummary(output: Output, policy: Policy, outcome: RunOutcom
     );
   }
   lines.push(...refusalLines(output, policy, outcome));
+  if (output.isTerminal) lines.push(...trafficLines(output, outcome));
   return lines.map((line) => `${line}\n`).join('');
 }
 
@@ -86,6 +80,31 @@ function refusalLines(output: Output, { homeDir }: Policy, { violations, dropped
   return lines;
 }
 
+/** Most lines about the network; the log has the rest. */
+const MAX_PLACES = 10;
+
+/** One line for each place that was reached, the programs taken together. */
+function trafficLines(output: Output, { traffic }: RunOutcome): string[] {
+  const places = new Map<string, { connections: number; up: number; down: number }>();
+  for (const { kind, host, port, connections, up, down } of traffic) {
+    const place = `${host.includes(':') ? `[${host}]` : host}:${port}${kind === 'published' ? ' (a server inside)' : ''}`;
+    const sum = places.get(place) ?? { connections: 0, up: 0, down: 0 };
+    places.set(place, {
+      connections: sum.connections + connections,
+      up: sum.up + up,
+      down: sum.down + down,
+    });
+  }
+  const shown = [...places].slice(0, MAX_PLACES).map(([place, { connections, up, down }]) => {
+    const amount = `${plural(connections, 'connection')}, ${byteCount(up)} up, ${byteCount(down)} down`;
+    return `${paint(output, 'accent', 'pinfold')} net ${escapeText(place)}${paint(output, 'dim', ` · ${amount}`)}`;
+  });
+  const more = places.size - shown.length;
+  return more > 0
+    ? [...shown, paint(output, 'dim', `and ${plural(more, 'more place')}: pinfold log`)]
+    : shown;
+}
+
 export function outcomeAsData(outcome: RunOutcome, exitCode: number): Record<string, unknown> {
   return {
     session: outcome.sessionId,
@@ -96,5 +115,6 @@ export function outcomeAsData(outcome: RunOutcome, exitCode: number): Record<str
     enforcement: outcome.enforcement,
     violations: outcome.violations.map(violationAsData),
     dropped: outcome.dropped,
+    traffic: outcome.traffic,
   };
 }

@@ -1,4 +1,5 @@
 /** One line for each refusal: what was tried, how often, by whom and why it was refused. Loaded by every run. */
+import { cut } from '../../violations/bounds.ts';
 import { causeOf, isPathRule } from '../../violations/rules.ts';
 import type { Actor, Subject, Violation } from '../../violations/types.ts';
 import type { Output } from '../command.ts';
@@ -19,7 +20,7 @@ function nameOf(program: string): string {
 }
 
 function shorten(text: string): string {
-  return text.length <= MAX_COMMAND ? text : `${text.slice(0, MAX_COMMAND - 1)}…`;
+  return cut(text, MAX_COMMAND);
 }
 
 /** `pip install requests`: the command line where it is known, else the program. */

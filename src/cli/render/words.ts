@@ -64,13 +64,40 @@ export function shownOrigin(origin: Origin, homeDir?: string): string {
 
 const NETWORK_PHRASES: Readonly<Record<NetworkAccess, string>> = {
   none: 'no network (a private loopback only)',
-  local: 'the host’s loopback, nothing beyond it',
-  filtered: 'no network (filtered network is not built yet: only a private loopback)',
+  local: 'the host’s loopback',
+  filtered: 'only the hosts that are allowed',
 };
 
-/** What network there really is, never what was asked for. */
-export function networkPhrase(access: NetworkAccess): string {
-  return NETWORK_PHRASES[access];
+/** Patterns of the hosts that are opened, as they were written. */
+function openedHosts({ domains }: Policy['network']): string[] {
+  return [
+    ...new Set(domains.filter(({ access }) => access === 'allow').map(({ pattern }) => escapeText(pattern))),
+  ];
+}
+
+/** `the host’s loopback, api.example.com`. */
+export function networkPhrase({ network }: Policy): string {
+  const hosts = openedHosts(network);
+  if (network.access.value === 'filtered' && hosts.length === 0)
+    return 'no host yet (allowedDomains is empty)';
+  return [NETWORK_PHRASES[network.access.value], ...hosts].join(', ');
+}
+
+/** `net local`, `net filtered 3 hosts`: for the banner. */
+export function networkWord({ network }: Policy): string {
+  const hosts = openedHosts(network);
+  const access = network.access.value;
+  if (hosts.length === 0) return access === 'filtered' ? 'net filtered, no host allowed' : `net ${access}`;
+  const named = hosts.length > 3 ? plural(hosts.length, 'host') : hosts.join(' ');
+  return access === 'filtered' ? `net ${named}` : `net ${access} + ${named}`;
+}
+
+/** Bytes as people count them: `512 B`, `1.2 kB`, `3.4 MB`. */
+export function byteCount(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(bytes, 1)) / 3));
+  const amount = bytes / 1000 ** step;
+  return `${step > 0 && amount < 100 ? amount.toFixed(1) : Math.round(amount)} ${units[step]}`;
 }
 
 /** A person's word that did not take effect as they may believe it did; the rest is told when somebody looks. */

@@ -59,7 +59,7 @@ export function buildPlan(input: PlanInput): Plan {
     mounts: planMounts({ policy, facts, places, existing, decider, ...(scanned ? { scanned } : {}) }),
     ...(landlock ? { landlock } : {}),
     ...(seccomp ? { seccomp } : {}),
-    asks: { remote: true, loopback: policy.network.access.value === 'local' },
+    asks: { remote: true, loopback: reachesLoopback(policy) },
     guarded: guardNames({ policy, places, existing, decider }),
     opened: openedPaths(policy, decider),
     rlimits: input.rlimits ?? limitsOf(policy),
@@ -80,6 +80,15 @@ function identity({ uid, gid, uids, gids }: Capabilities): Pick<Plan, 'uidMap' |
 
 function mapOf(ranges: readonly IdRange[]): string {
   return ranges.map(({ first, count }) => `${first} ${first} ${count}`).join('\n');
+}
+
+/** Whether a port of the host's loopback may be reached: with `local`, or where one is listed by itself. */
+function reachesLoopback({ network }: Policy): boolean {
+  const own = /^(localhost|127\.[\d.]+|\[::1\])(:\d+)?$/;
+  return (
+    network.access.value === 'local' ||
+    network.domains.some(({ access, pattern }) => access === 'allow' && own.test(pattern))
+  );
 }
 
 /** The limits that the kernel has an rlimit for; `wallTime` is kept by the session, `upload` by the egress gate. */

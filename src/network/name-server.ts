@@ -1,0 +1,91 @@
+/** Puts the resolver on sockets inside the sandbox's network: UDP and TCP at one address, port 53. */
+import { createSocket, type Socket as DatagramSocket, type RemoteInfo } from 'node:dgram';
+import { createServer, type Server, type Socket } from 'node:net';
+import { DnsDeframer, frame } from './dns-framing.ts';
+import type { Resolver, ResolverAnswer } from './resolver.ts';
+import type { SandboxSockets } from './sandbox-sockets.ts';
+
+export const DNS_PORT = 53;
+
+export interface NameServerOptions {
+  readonly sockets: SandboxSockets;
+  readonly resolver: Resolver;
+  readonly address: string;
+  readonly onRefused: (refused: NonNullable<ResolverAnswer['refused']>) => void;
+}
+
+/** A client that says nothing keeps its connection this long. */
+const IDLE_MS = 10_000;
+const MOST_CONNECTIONS = 256;
+
+export class NameServer {
+  readonly #options: NameServerOptions;
+  #started: Promise<void> | undefined;
+  #datagrams: DatagramSocket | undefined;
+  #server: Server | undefined;
+  readonly #clients = new Set<Socket>();
+
+  constructor(options: NameServerOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when it answers. Rejects when the sockets cannot be had. */
+  start(): Promise<void> {
+    this.#started ??= this.#start();
+    return this.#started;
+  }
+
+  close(): void {
+    this.#datagrams?.close();
+    this.#server?.close();
+    for (const client of this.#clients) client.destroy();
+  }
+
+  async #start(): Promise<void> {
+    const { sockets, address } = this.#options;
+    const at = { address, port: DNS_PORT };
+    const [datagrams, listening] = await Promise.all([
+      sockets.socket('datagrams', at),
+      sockets.socket('listening', at),
+    ]);
+    const socket = createSocket('udp4');
+    this.#datagrams = socket;
+    socket.on('message', (message, from) => this.#answerDatagram(socket, message, from));
+    // A client that has gone is told by ICMP; there is nobody left to answer.
+    socket.on('error', () => {});
+    // The shape that Node's own cluster module binds (lib/dgram.js).
+    (socket as unknown as { bind(handle: object): void }).bind(datagrams);
+    this.#server = createServer((client) => this.#serve(client));
+    this.#server.maxConnections = MOST_CONNECTIONS;
+    await new Promise<void>((done, fail) =>
+      this.#server?.once('error', fail).listen({ _handle: listening }, done),
+    );
+  }
+
+  #answer(message: Uint8Array): Uint8Array | undefined {
+    const { reply, refused } = this.#options.resolver.answer(message);
+    if (refused !== undefined) this.#options.onRefused(refused);
+    return reply;
+  }
+
+  #answerDatagram(socket: DatagramSocket, message: Uint8Array, from: RemoteInfo): void {
+    const reply = this.#answer(message);
+    if (reply !== undefined) socket.send(reply, from.port, from.address, () => {});
+  }
+
+  #serve(client: Socket): void {
+    const deframer = new DnsDeframer();
+    this.#clients.add(client);
+    client.setTimeout(IDLE_MS, () => client.destroy());
+    client.on('error', () => {});
+    client.on('close', () => this.#clients.delete(client));
+    client.on('data', (chunk) => {
+      const { messages, broken } = deframer.push(chunk);
+      for (const message of messages) {
+        const reply = this.#answer(message);
+        if (reply !== undefined) client.write(frame(reply));
+      }
+      if (broken) client.destroy();
+    });
+  }
+}
