@@ -5,7 +5,14 @@
  * bidi controls that show `gpj.exe` as `exe.jpg`. Cc: controls; Cf: bidi, zero-width, tags; Cs: lone surrogates; Zl, Zp:
  * line breaks that some terminals obey; Cn, Co: code points whose look nobody knows.
  */
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Cn}\p{Co}]/gu;
+function replaceUnsafe(text: string, spell: (character: string) => string): string {
+  // V8 takes milliseconds to make the tables of the classes below, and what a run writes is plain.
+  if (PLAIN.test(text)) return text;
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Cn}\p{Co}]/gu, spell);
+}
+
+/** Printable ASCII, of which nothing is unsafe. */
+const PLAIN = /^[ -~]*$/;
 
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\x1b': '\\e' };
 
@@ -27,7 +34,7 @@ function escapeCharacter(character: string): string {
 
 /** One line of text, with everything unsafe spelled out: `\n`, `\e`, `\x07`, `\u{202e}`. */
 export function escapeText(text: string): string {
-  return text.replace(UNSAFE, escapeCharacter);
+  return replaceUnsafe(text, escapeCharacter);
 }
 
 /** Length of a UTF-8 sequence by its first byte; 1 for bytes that begin none. */
@@ -69,7 +76,7 @@ export function escapeBytes(bytes: Uint8Array): string {
 
 /** JSON on one line that is safe to print and means the same: what `escapeText` would spell out stands as `\u….`. */
 export function printableJson(value: unknown): string {
-  return JSON.stringify(value).replace(UNSAFE, (character) =>
+  return replaceUnsafe(JSON.stringify(value), (character) =>
     [...Array(character.length).keys()]
       .map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`)
       .join(''),
