@@ -1,17 +1,13 @@
 /** Owns the step from the text of a settings file to a tree of nodes with positions, or to the one thing wrong with it. */
 import { createScanner, type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
 import type { Problem } from '../errors.ts';
+import { createPlaceFinder, type Place } from './place-finder.ts';
 
 /** Far deeper than any setting; jsonc-parser recurses, so a nesting bomb would end in a stack overflow. */
 const MAX_DEPTH = 32;
 
 /** SyntaxKind of jsonc-parser, a const enum that isolated modules cannot import. */
 const TOKEN = { openBrace: 1, closeBrace: 2, openBracket: 3, closeBracket: 4, endOfFile: 17 } as const;
-
-export interface Place {
-  readonly line: number;
-  readonly column: number;
-}
 
 /** A parsed file. `text` is what offsets of `root` count in: without a byte order mark. */
 export interface SettingsDocument {
@@ -24,27 +20,6 @@ export interface SettingsDocument {
 export type DocumentResult =
   | { readonly kind: 'parsed'; readonly document: SettingsDocument }
   | { readonly kind: 'malformed'; readonly problems: readonly Problem[] };
-
-/** Line and column from 1, counted in UTF-16 units as editors do. `\r\n`, `\n` and a lone `\r` end a line. */
-export function createPlaceFinder(text: string): (offset: number) => Place {
-  const starts = [0];
-  for (const match of text.matchAll(/\r\n|\n|\r/g)) {
-    starts.push(match.index + match[0].length);
-  }
-  return (offset) => {
-    let low = 0;
-    let high = starts.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (starts[middle]! <= offset) {
-        low = middle;
-      } else {
-        high = middle - 1;
-      }
-    }
-    return { line: low + 1, column: offset - starts[low]! + 1 };
-  };
-}
 
 const SYNTAX_MESSAGES: Readonly<Record<string, string>> = {
   InvalidSymbol: 'not a JSON value',

@@ -13,7 +13,6 @@ import {
   stateDirOf,
 } from './discover.ts';
 import type { Grant } from './grants.ts';
-import { interpretSettings } from './interpretation.ts';
 import { describeForeignHands, type FileContent, type OwnerRule, readSettingsFile } from './settings-file.ts';
 import { isTrusted, readTrust, type TrustRecord, trustName } from './trust.ts';
 
@@ -137,6 +136,8 @@ async function loadFile({ scope, path }: SettingsLocation, around: Surroundings)
   }
   const { homeDir, projectDir = homeDir } = around.request;
   const trusted = decideTrust(scope, reading, around);
+  // Most starts find no settings at all, and need no parser for them.
+  const { interpretSettings } = await import('./interpretation.ts');
   const meaning = interpretSettings({
     scope,
     file: path,

@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Problem } from '../errors.ts';
-import { createPlaceFinder } from './document.ts';
+import { createPlaceFinder } from './place-finder.ts';
 
 /** Room for tens of thousands of entries, and far less than would stall or exhaust the host. */
 export const MAX_SETTINGS_BYTES = 1024 * 1024;
