@@ -8,6 +8,7 @@ const { Script } = require('node:vm');
 
 // As in entry.cjs: V8 rejects a cache that was made with other flags.
 setFlagsFromString('--no-opt');
+setFlagsFromString('--regexp-tier-up-ticks=100');
 const [filename, cache] = process.argv.slice(2);
 // The same text as in entry.cjs: V8 compares its length.
 const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(filename, 'utf8')}\n})`;

@@ -54,6 +54,8 @@ export class Launcher {
   readonly #listeners = new Set<Listener>();
   readonly #hello: Promise<{ landlockAbi: number }>;
   #ended: SandboxError | undefined;
+  /** It carried out its plan and is about to exit. */
+  #over = false;
   readonly #onEnd = new Set<(error: SandboxError) => void>();
   readonly #awaited = new Map<number, Awaited>();
   #tokens = 0;
@@ -76,6 +78,10 @@ export class Launcher {
     this.#read(this.#child.stdio[4] as Readable);
     if (options.channel) this.#child.on('message', (message, handle) => this.#receive(message, handle));
     this.#child.on('error', (cause) => this.#finish(startFailure(path, cause)));
+    // Once it has said that all is over it has no more to say; before that its last records are waited for.
+    this.#child.on('exit', (code, signal) => {
+      if (this.#over) this.#finish(died(code, signal));
+    });
     this.#child.on('close', (code, signal) => this.#finish(died(code, signal)));
   }
 
@@ -124,7 +130,7 @@ export class Launcher {
   async close(): Promise<void> {
     if (this.#ended) return;
     const gone = new Promise<void>((resolve) => this.#onEnd.add(() => resolve()));
-    this.#control.end();
+    if (!this.#over) this.#control.end();
     await gone;
   }
 
@@ -146,6 +152,7 @@ export class Launcher {
       try {
         for (const record of reader.push(chunk)) {
           if (record.kind === 'no-socket') this.#missed(record);
+          if (record.kind === 'ended') this.#over = true;
           for (const listener of [...this.#listeners]) listener(record);
         }
       } catch (error) {
