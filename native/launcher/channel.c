@@ -1,6 +1,7 @@
 /* Node's own IPC channel: the one way in which a socket that was made here becomes a handle in Node. */
 #include "launcher.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,24 +18,23 @@ bool channel_given(void)
 	return said && atoi(said) == CHANNEL_FD;
 }
 
-/* Sends bytes, and with their first the descriptor `fd` unless it is negative. */
-int send_with_descriptor(int to, const void *bytes, size_t length, int fd)
+/* 0 once everything has gone; the descriptors go with the first byte. */
+int send_descriptors(int to, const void *bytes, size_t length, const int *fds, size_t count)
 {
 	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[CMSG_SPACE(sizeof(int) * MOST_DESCRIPTORS)];
 		struct cmsghdr align;
 	} control = { 0 };
 	struct iovec text = { (void *)(uintptr_t)bytes, length };
-	struct msghdr message = { .msg_iov = &text, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
-	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+	struct msghdr message = { .msg_iov = &text, .msg_iovlen = 1, .msg_control = &control };
+	struct cmsghdr *head = &control.align;
 	ssize_t sent;
 
-	if (fd < 0)
-		return write_exactly(to, bytes, length);
+	message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
 	head->cmsg_level = SOL_SOCKET;
 	head->cmsg_type = SCM_RIGHTS;
-	head->cmsg_len = CMSG_LEN(sizeof(fd));
-	memcpy(CMSG_DATA(head), &fd, sizeof(fd));
+	head->cmsg_len = CMSG_LEN(sizeof(int) * count);
+	memcpy(CMSG_DATA(head), fds, sizeof(int) * count);
 	for (int waits = 0;; waits++) {
 		sent = sendmsg(to, &message, MSG_NOSIGNAL);
 		if (sent >= 0 || (errno != EINTR && errno != ETOOMANYREFS) || waits == MOST_WAITS)
@@ -45,28 +45,44 @@ int send_with_descriptor(int to, const void *bytes, size_t length, int fd)
 	}
 	if (sent < 0)
 		return -errno;
-	/* The descriptor went with the first byte. */
 	return (size_t)sent < length ? write_exactly(to, (const char *)bytes + sent, length - (size_t)sent) : 0;
 }
 
-/* Reads `length` bytes; the descriptor that came with them, or 0 when none did. -EPIPE when the other side is gone. */
-int receive_descriptor(int from, void *bytes, size_t length)
+int send_with_descriptor(int to, const void *bytes, size_t length, int fd)
+{
+	return fd < 0 ? write_exactly(to, bytes, length) : send_descriptors(to, bytes, length, &fd, 1);
+}
+
+/* Reads `length` bytes and the descriptors that came with them, at most MOST_DESCRIPTORS. -EPIPE when the other side is gone. */
+int receive_descriptors(int from, void *bytes, size_t length, int *fds, size_t *count)
 {
 	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[CMSG_SPACE(sizeof(int) * MOST_DESCRIPTORS)];
 		struct cmsghdr align;
 	} control = { 0 };
 	struct iovec text = { bytes, length };
 	struct msghdr message = { .msg_iov = &text, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
 	struct cmsghdr *head;
-	int fd = 0;
 
+	*count = 0;
 	if (recvmsg(from, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL) != (ssize_t)length)
 		return -EPIPE;
 	head = CMSG_FIRSTHDR(&message);
-	if (head)
-		memcpy(&fd, CMSG_DATA(head), sizeof(fd));
-	return fd;
+	if (head) {
+		*count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(fds, CMSG_DATA(head), *count * sizeof(int));
+	}
+	return 0;
+}
+
+/* The same for one: it, or 0 when none came. */
+int receive_descriptor(int from, void *bytes, size_t length)
+{
+	int fds[MOST_DESCRIPTORS];
+	size_t count;
+	int error = receive_descriptors(from, bytes, length, fds, &count);
+
+	return error < 0 ? error : count ? fds[0] : 0;
 }
 
 int channel_send(int channel, const char *type, const char *message, int fd)
@@ -76,7 +92,10 @@ int channel_send(int channel, const char *type, const char *message, int fd)
 
 	if (length < 0 || (size_t)length >= sizeof(line))
 		return -EMSGSIZE;
-	return send_with_descriptor(channel, line, (size_t)length, fd);
+	/* libuv takes what it is sent as it is; a blocking socket would stop all of Node. */
+	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+		return -errno;
+	return send_descriptors(channel, line, (size_t)length, &fd, 1);
 }
 
 /* Node acknowledges each handle; nobody waits for that. False once Node has closed its end. */

@@ -22,12 +22,12 @@
 #endif
 
 struct init {
-	const struct spec *spec;
+	struct spec *spec;
 	int sync;
 	enum terminal_mode mode;
 	struct trouble *trouble;
-	pid_t target;
-	struct rlimit files; /* what the person's processes are given, before init raised its own */
+	struct commands *commands;
+	pid_t target; /* 0: a live session that only runs commands */
 };
 
 static int wait_for_maps(struct init *init)
@@ -43,7 +43,7 @@ static int wait_for_maps(struct init *init)
 
 static int settle_in(struct init *init)
 {
-	struct rlimit all;
+	struct rlimit files;
 	struct stat st;
 
 	/* A directory handed in as stdin would be a way out of the new root by openat(0, "..") (pivot_root keeps open files). */
@@ -53,11 +53,12 @@ static int settle_in(struct init *init)
 			return -EISDIR;
 	}
 	note(init->trouble, "raise RLIMIT_NOFILE", NULL);
-	if (getrlimit(RLIMIT_NOFILE, &init->files) < 0)
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
 		return -errno;
-	all = init->files;
-	all.rlim_cur = all.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &all) < 0)
+	init->spec->files_soft = files.rlim_cur;
+	init->spec->files_hard = files.rlim_max;
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
 		return -errno;
 	note(init->trouble, "set host name", init->spec->hostname);
 	if (sethostname(init->spec->hostname, strlen(init->spec->hostname)) < 0)
@@ -99,7 +100,7 @@ static int step_landlock(struct init *init)
 /* The launcher fetches the listener with pidfd_getfd: passing it by sendmsg could itself be caught by the filter. */
 static int hand_over_listener(struct init *init, int listener)
 {
-	struct sync message = { SYNC_LISTENER, listener };
+	struct sync message = { SYNC_LISTENER, listener, 0 };
 	int got;
 
 	if (write_exactly(init->sync, &message, sizeof(message)) < 0)
@@ -139,11 +140,12 @@ static const struct step {
 	{ "seccomp", step_seccomp }, /* last: it forbids the calls above */
 };
 
-static int apply_limits(const struct init *init)
+int apply_limits(const struct spec *spec)
 {
-	setrlimit(RLIMIT_NOFILE, &init->files);
-	for (size_t i = 0; i < init->spec->limit_count; i++) {
-		const struct limit *limit = &init->spec->limits[i];
+	if (spec->files_hard)
+		setrlimit(RLIMIT_NOFILE, &(struct rlimit){ spec->files_soft, spec->files_hard });
+	for (size_t i = 0; i < spec->limit_count; i++) {
+		const struct limit *limit = &spec->limits[i];
 		struct rlimit now, wanted = { limit->soft, limit->hard };
 
 		/* Limits only shrink; raising one is not ours to do and would fail for users anyway. */
@@ -160,7 +162,7 @@ static int apply_limits(const struct init *init)
 }
 
 /* execvp's search, with the target's PATH. Returns the errno that the last or most telling attempt met. */
-static int exec_target(char **argv, char **environment)
+int exec_target(char **argv, char **environment)
 {
 	const char *search = NULL;
 	int seen = ENOENT;
@@ -205,13 +207,13 @@ static void __attribute__((noreturn)) become_target(struct init *init, int faile
 	if (chdir(init->spec->cwd) < 0) {
 		error = errno;
 		step = "directory";
-	} else if ((error = -apply_limits(init))) {
+	} else if ((error = -apply_limits(init->spec))) {
 		step = "limits";
 	} else {
 		error = exec_target(init->spec->argv.items, init->spec->environment.items);
 	}
 	{
-		struct sync message = { step[0] == 'e' ? 0u : step[0] == 'd' ? 1u : 2u, error };
+		struct sync message = { step[0] == 'e' ? 0u : step[0] == 'd' ? 1u : 2u, error, 0 };
 
 		write_exactly(failed, &message, sizeof(message));
 	}
@@ -226,6 +228,8 @@ static int start_target(struct init *init)
 	int failed[2];
 	int got;
 
+	if (!init->spec->argv.count)
+		return report_number(RECORD_STARTED, 0);
 	if (pipe2(failed, O_CLOEXEC) < 0)
 		return -errno;
 	init->target = fork();
@@ -248,38 +252,57 @@ static int start_target(struct init *init)
 	_exit(125);
 }
 
-/* Reaps whatever has ended. Ends init, and so everything inside, when the target has. */
+/* Ends init, and so everything inside. */
+static void __attribute__((noreturn)) target_ended(int status)
+{
+	if (WIFSIGNALED(status))
+		report_number(RECORD_KILLED, (uint32_t)WTERMSIG(status));
+	else
+		report_number(RECORD_EXITED, (uint32_t)WEXITSTATUS(status));
+	_exit(0);
+}
+
+/* Reaps whatever has ended or, of the target, was stopped. */
 static void reap(struct init *init)
 {
+	siginfo_t info = { 0 };
 	int status;
-	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
-		if (pid != init->target)
+	while (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) == 0 && info.si_pid) {
+		if (info.si_code != CLD_STOPPED)
+			commands_sweep(init->commands, info.si_pid);
+		if (waitpid(info.si_pid, &status, WUNTRACED) != info.si_pid)
 			continue;
-		if (WIFSTOPPED(status)) {
-			struct sync message = { SYNC_STOPPED, WSTOPSIG(status) };
+		if (info.si_pid == init->target && WIFSTOPPED(status)) {
+			struct sync message = { SYNC_STOPPED, WSTOPSIG(status), 0 };
 
 			write_exactly(init->sync, &message, sizeof(message));
-			continue;
+		} else if (info.si_pid == init->target) {
+			target_ended(status);
+		} else if (!WIFSTOPPED(status)) {
+			commands_ended(init->commands, info.si_pid, status);
 		}
-		if (WIFSIGNALED(status))
-			report_number(RECORD_KILLED, (uint32_t)WTERMSIG(status));
-		else
-			report_number(RECORD_EXITED, (uint32_t)WEXITSTATUS(status));
-		_exit(0);
+		info.si_pid = 0;
 	}
 }
 
 static void obey(struct init *init)
 {
 	struct sync message;
+	int fds[MOST_DESCRIPTORS];
+	size_t count;
 
-	if (read_exactly(init->sync, &message, sizeof(message)) != 1)
+	if (receive_descriptors(init->sync, &message, sizeof(message), fds, &count) < 0)
 		_exit(125); /* The launcher is gone; so is everything inside. */
+	if (message.kind == SYNC_COMMAND)
+		commands_start(init->commands, fds, count);
+	if (message.kind == SYNC_COMMAND_SIGNAL)
+		commands_signal(init->commands, message.id, message.value);
+	if (message.kind == SYNC_SIGNAL && !init->target)
+		_exit(0); /* There is no target to hear it: the session itself is to end. */
 	if (message.kind == SYNC_SIGNAL && message.value > 0 && message.value < NSIG)
 		kill(init->target, message.value);
-	if (message.kind == SYNC_CONTINUE && init->mode != TERMINAL_SHARED) {
+	if (message.kind == SYNC_CONTINUE && init->target && init->mode != TERMINAL_SHARED) {
 		int tty = terminal_fd();
 
 		if (message.value && tty >= 0)
@@ -305,7 +328,7 @@ static int serve(struct init *init, int signals)
 	}
 }
 
-int init_main(const struct spec *spec, int sync_fd, enum terminal_mode mode)
+int init_main(struct spec *spec, int sync_fd, enum terminal_mode mode)
 {
 	struct trouble trouble = { 0 };
 	struct init init = { .spec = spec, .sync = sync_fd, .mode = mode, .trouble = &trouble };
@@ -329,7 +352,8 @@ int init_main(const struct spec *spec, int sync_fd, enum terminal_mode mode)
 	}
 	/* From here on nobody inside may open /proc/1/mem, root or environ; after the hand-over, which needs us dumpable. */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	error = start_target(&init);
+	init.commands = commands_open(spec);
+	error = init.commands ? start_target(&init) : -ENOMEM;
 	if (error < 0) {
 		report_failure("start", -error, "fork");
 		return 125;

@@ -14,7 +14,7 @@
 
 #include "spec.h"
 
-#define PROTOCOL_VERSION 2
+#define PROTOCOL_VERSION 3
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MAX_FRAME (64u << 20)
 
@@ -22,7 +22,14 @@
 enum { CONTROL_FD = 3, RECORD_FD = 4, CHANNEL_FD = 6 };
 
 /* Frames are u32 type, u32 length, payload; native byte order. */
-enum control_frame { CONTROL_PLAN = 2, CONTROL_SIGNAL = 3, CONTROL_VERDICT = 20, CONTROL_SOCKET = 21 };
+enum control_frame {
+	CONTROL_PLAN = 2,
+	CONTROL_SIGNAL = 3,
+	CONTROL_COMMAND = 4,
+	CONTROL_COMMAND_SIGNAL = 5,
+	CONTROL_VERDICT = 20,
+	CONTROL_SOCKET = 21,
+};
 
 enum record_frame {
 	RECORD_HELLO = 1,
@@ -34,10 +41,13 @@ enum record_frame {
 	RECORD_KILLED = 9,
 	RECORD_FAILURE = 10,
 	RECORD_ENDED = 11,
+	RECORD_COMMAND = 12, /* id, enum command_event, value */
 	RECORD_ASKED = 20,
 	RECORD_LISTENING = 21,
 	RECORD_NO_SOCKET = 22,
 };
+
+enum command_event { COMMAND_STARTED = 1, COMMAND_FAILED = 2, COMMAND_EXITED = 3, COMMAND_KILLED = 4 };
 
 static inline void close_cleanup(int *fd)
 {
@@ -61,12 +71,39 @@ int report_failure(const char *step, int error, const char *detail);
 int report_applied(const char *step);
 int report_number(uint32_t type, uint32_t value);
 
+#define MOST_DESCRIPTORS 4
 /* channel.c: `message` is JSON, `type` one of Node's (net.Native, net.Server, net.Socket, dgram.Native). */
 bool channel_given(void);
+int send_descriptors(int to, const void *bytes, size_t length, const int *fds, size_t count);
+int receive_descriptors(int from, void *bytes, size_t length, int *fds, size_t *count);
 int send_with_descriptor(int to, const void *bytes, size_t length, int fd);
 int receive_descriptor(int from, void *bytes, size_t length);
 int channel_send(int channel, const char *type, const char *message, int fd);
 bool channel_drain(int channel);
+
+/* Between launcher and init, one struct each way; `id` is that of a command. */
+enum sync_kind {
+	SYNC_GO = 1,
+	SYNC_LISTENER = 2,
+	SYNC_STOPPED = 3,
+	SYNC_CONTINUE = 4,
+	SYNC_SIGNAL = 5,
+	SYNC_COMMAND = 6,	 /* with descriptors */
+	SYNC_COMMAND_SIGNAL = 7, /* value: the signal */
+};
+struct sync {
+	uint32_t kind;
+	int32_t value;
+	uint32_t id;
+};
+/* commands.c */
+struct commands;
+int command_pass(int sync, int channel, const uint8_t *payload, size_t length);
+struct commands *commands_open(const struct spec *spec);
+void commands_start(struct commands *commands, const int *descriptors, size_t count);
+void commands_signal(struct commands *commands, uint32_t id, int signal);
+void commands_sweep(struct commands *commands, pid_t pid);
+void commands_ended(struct commands *commands, pid_t pid, int status);
 
 /* Detail of what a step was at when it failed, for the failure record. */
 struct trouble {
@@ -96,13 +133,10 @@ enum terminal_mode terminal_mode(void);
 int terminal_fd(void);
 int terminal_give(int fd, pid_t group);
 
-/* init.c: messages on the socket between launcher and init, one struct each. */
-enum sync_kind { SYNC_GO = 1, SYNC_LISTENER = 2, SYNC_STOPPED = 3, SYNC_CONTINUE = 4, SYNC_SIGNAL = 5 };
-struct sync {
-	uint32_t kind;
-	int32_t value;
-};
-int init_main(const struct spec *spec, int sync_fd, enum terminal_mode mode);
+/* init.c */
+int apply_limits(const struct spec *spec);
+int exec_target(char **argv, char **environment);
+int init_main(struct spec *spec, int sync_fd, enum terminal_mode mode);
 
 /* network.c */
 struct destination {
@@ -153,6 +187,6 @@ struct place {
 int resolve_place(int root, pid_t pid, int base, const char *path, bool follow, struct place *place);
 
 /* session.c */
-void session_run(const struct spec *spec);
+void session_run(struct spec *spec);
 
 #endif

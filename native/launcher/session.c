@@ -15,7 +15,7 @@
 #include <termios.h>
 
 struct session {
-	const struct spec *spec;
+	struct spec *spec;
 	enum terminal_mode mode;
 	int tty;
 	struct termios modes;
@@ -57,7 +57,7 @@ static int map_ids(struct session *session)
 
 static int send_sync(struct session *session, uint32_t kind, int32_t value)
 {
-	struct sync message = { kind, value };
+	struct sync message = { kind, value, 0 };
 
 	return write_exactly(session->sync, &message, sizeof(message));
 }
@@ -157,6 +157,7 @@ static int make_socket(struct session *session, uint32_t token, uint32_t kind, c
 
 union request {
 	uint32_t signal;
+	struct sync command_signal;
 	struct verdict verdict;
 	struct {
 		uint32_t token;
@@ -165,26 +166,46 @@ union request {
 	} socket;
 };
 
+/* Init may have ended a moment ago; its pidfd tells. */
+static void pass_signal(struct session *session, uint32_t number)
+{
+	/* What the terminal sends to a pipeline's whole process group the target has had already. */
+	if (session->mode != TERMINAL_SHARED || (number != SIGINT && number != SIGQUIT))
+		send_sync(session, SYNC_SIGNAL, (int32_t)number);
+}
+
+static int obey_request(struct session *session, uint32_t type, const uint8_t *payload, size_t length)
+{
+	const union request *request = (const void *)payload;
+
+	if (type == CONTROL_COMMAND)
+		return command_pass(session->sync, session->channel, payload, length);
+	if (type == CONTROL_VERDICT && length == sizeof(request->verdict))
+		return supervisor_settle(session->supervisor, &request->verdict);
+	if (type == CONTROL_SOCKET && length == sizeof(request->socket))
+		return make_socket(session, request->socket.token, request->socket.kind, &request->socket.at);
+	if (type == CONTROL_SIGNAL && length == sizeof(request->signal))
+		pass_signal(session, request->signal);
+	else if (type == CONTROL_COMMAND_SIGNAL && length == sizeof(request->command_signal))
+		write_exactly(session->sync, payload, length);
+	else
+		return -EPIPE;
+	return 0;
+}
+
+/* -EPIPE when Node is gone or speaks nonsense: the session ends with it. */
 static int obey_control(struct session *session)
 {
 	uint32_t frame[2];
-	union request request;
+	uint8_t *payload;
+	int error = -EPIPE;
 
-	/* Node is gone or speaks nonsense: the session ends with it. */
-	if (read_exactly(CONTROL_FD, frame, sizeof(frame)) != 1 || frame[1] > sizeof(request) ||
-	    read_exactly(CONTROL_FD, &request, frame[1]) != 1)
+	if (read_exactly(CONTROL_FD, frame, sizeof(frame)) != 1 || frame[1] > MAX_FRAME || !(payload = malloc(frame[1] + 1u)))
 		return -EPIPE;
-	if (frame[0] == CONTROL_VERDICT && frame[1] == sizeof(request.verdict))
-		return supervisor_settle(session->supervisor, &request.verdict);
-	if (frame[0] == CONTROL_SOCKET && frame[1] == sizeof(request.socket))
-		return make_socket(session, request.socket.token, request.socket.kind, &request.socket.at);
-	if (frame[0] != CONTROL_SIGNAL || frame[1] != sizeof(request.signal))
-		return -EPIPE;
-	/* What the terminal sends to a pipeline's whole process group the target has had already. */
-	if (session->mode == TERMINAL_SHARED && (request.signal == SIGINT || request.signal == SIGQUIT))
-		return 0;
-	send_sync(session, SYNC_SIGNAL, (int32_t)request.signal);
-	return 0; /* Init may have ended a moment ago; its pidfd tells. */
+	if (frame[1] && read_exactly(CONTROL_FD, payload, frame[1]) == 1)
+		error = obey_request(session, frame[0], payload, frame[1]);
+	free(payload);
+	return error;
 }
 
 static void hear_signal(struct session *session)
@@ -195,13 +216,23 @@ static void hear_signal(struct session *session)
 		continue_job(session);
 }
 
+/* While init is busy, requests wait in Node: blocked on init, the launcher could not answer the calls it waits for. */
+static bool is_crowded(const struct session *session)
+{
+	struct pollfd room = { .fd = session->sync, .events = POLLOUT };
+
+	return poll(&room, 1, 0) == 0;
+}
+
 static int supervise(struct session *session)
 {
+	bool crowded = false;
+
 	for (;;) {
 		struct pollfd wait[] = {
 			{ .fd = session->init_fd, .events = POLLIN },
-			{ .fd = session->sync, .events = POLLIN },
-			{ .fd = CONTROL_FD, .events = POLLIN },
+			{ .fd = session->sync, .events = crowded ? POLLIN | POLLOUT : POLLIN },
+			{ .fd = crowded ? -1 : CONTROL_FD, .events = POLLIN },
 			{ .fd = session->signals, .events = POLLIN },
 			{ .fd = session->supervisor ? supervisor_fd(session->supervisor) : -1, .events = POLLIN },
 			{ .fd = session->channel, .events = POLLIN },
@@ -216,7 +247,8 @@ static int supervise(struct session *session)
 			error = supervisor_answer(session->supervisor);
 		if (!error && wait[1].revents & POLLIN)
 			error = hear_init(session);
-		if (!error && wait[2].revents)
+		crowded = wait[2].revents && is_crowded(session);
+		if (!error && wait[2].revents && !crowded)
 			error = obey_control(session);
 		if (wait[3].revents)
 			hear_signal(session);
@@ -273,7 +305,7 @@ static void end(struct session *session, int error)
 	network_close(&session->network);
 }
 
-void session_run(const struct spec *spec)
+void session_run(struct spec *spec)
 {
 	struct session session = { .spec = spec, .mode = terminal_mode(), .tty = terminal_fd(), .init_fd = -1, .sync = -1,
 				   .channel = spec->channel, .network = { -1, -1, -1, 0 } };

@@ -184,20 +184,67 @@ static void take_limits(struct reader *reader, struct spec *spec)
 	}
 }
 
-int spec_parse(const uint8_t *bytes, size_t length, struct spec *spec)
+static const uint8_t *take_copy(struct reader *reader, struct spec *spec, const uint8_t *bytes, size_t length)
 {
-	struct reader reader = { 0 };
-	size_t filter_bytes;
-
 	memset(spec, 0, sizeof(*spec));
 	spec->buffer = malloc(length + 1);
 	if (!spec->buffer)
-		return -ENOMEM;
+		return NULL;
 	if (length)
 		memcpy(spec->buffer, bytes, length);
-	reader.at = spec->buffer;
-	reader.left = length;
+	reader->at = spec->buffer;
+	reader->left = length;
+	return spec->buffer;
+}
 
+static void take_filter(struct reader *reader, struct spec *spec)
+{
+	size_t filter_bytes;
+
+	spec->filter = take_blob(reader, &filter_bytes);
+	spec->filter_length = filter_bytes / 8;
+	if (filter_bytes % 8 || spec->filter_length > 4096)
+		fail(reader, -EPROTO);
+}
+
+static void take_target(struct reader *reader, struct spec *spec)
+{
+	take_limits(reader, spec);
+	spec->environment = take_list(reader);
+	spec->argv = take_list(reader);
+	spec->cwd = take_absolute(reader);
+	if (reader->left)
+		fail(reader, -EPROTO);
+}
+
+int command_parse(const uint8_t *bytes, size_t length, struct command *command)
+{
+	struct reader reader = { 0 };
+
+	if (!take_copy(&reader, &command->spec, bytes, length))
+		return -ENOMEM;
+	command->id = take_u32(&reader);
+	command->sweep = take_bool(&reader);
+	command->own_environment = take_bool(&reader);
+	for (int i = 0; i < STREAMS; i++)
+		if ((command->streams[i] = take_u32(&reader)) >= STREAM_INHERIT + STREAMS)
+			fail(&reader, -EPROTO);
+	take_landlock(&reader, &command->spec);
+	take_filter(&reader, &command->spec);
+	take_target(&reader, &command->spec);
+	if (command->spec.argv.count == 0)
+		fail(&reader, -EPROTO);
+	if (reader.error)
+		spec_free(&command->spec);
+	return reader.error;
+}
+
+int spec_parse(const uint8_t *bytes, size_t length, struct spec *spec)
+{
+	struct reader reader = { 0 };
+
+	if (!take_copy(&reader, spec, bytes, length))
+		return -ENOMEM;
 	if (take_u32(&reader) != SPEC_VERSION)
 		fail(&reader, reader.error ? reader.error : -EPROTONOSUPPORT);
 	spec->namespaces = take_u32(&reader);
@@ -207,19 +254,13 @@ int spec_parse(const uint8_t *bytes, size_t length, struct spec *spec)
 	spec->hostname = take_string(&reader);
 	take_mounts(&reader, spec);
 	take_landlock(&reader, spec);
-	spec->filter = take_blob(&reader, &filter_bytes);
-	spec->filter_length = filter_bytes / 8;
-	if (filter_bytes % 8 || spec->filter_length > 4096)
-		fail(&reader, -EPROTO);
+	take_filter(&reader, spec);
 	spec->notify = take_bool(&reader);
 	spec->asks = take_u32(&reader);
 	take_guarded(&reader, spec);
 	spec->opened = take_list(&reader);
-	take_limits(&reader, spec);
-	spec->environment = take_list(&reader);
-	spec->argv = take_list(&reader);
-	spec->cwd = take_absolute(&reader);
-	if (reader.left || spec->argv.count == 0 || spec->mount_count == 0 || spec->mounts[0].op != MOUNT_TMPFS)
+	take_target(&reader, spec);
+	if (spec->mount_count == 0 || spec->mounts[0].op != MOUNT_TMPFS)
 		fail(&reader, -EPROTO);
 	if (reader.error)
 		spec_free(spec);

@@ -87,10 +87,26 @@ struct spec {
 	struct string_list opened; /* paths that a person opened again; nothing at or beneath is guarded */
 	struct limit *limits;
 	size_t limit_count;
+	uint64_t files_soft, files_hard; /* set by init: RLIMIT_NOFILE as it was before init raised its own */
 	struct string_list environment;
 	struct string_list argv;
 	const char *cwd;
 };
+
+/* From STREAM_INHERIT on: the session's own descriptor 0, 1 or 2. */
+enum stream_kind { STREAM_NULL = 0, STREAM_PIPE = 1, STREAM_INHERIT = 2 };
+#define STREAMS 3
+
+/* One command of a live session. Of its spec: limits, environment, argv, cwd, and a further Landlock ruleset and filter. */
+struct command {
+	uint32_t id;
+	bool sweep;	      /* what is left of its process group is killed with it */
+	bool own_environment; /* else the session's */
+	uint32_t streams[STREAMS];
+	struct spec spec;
+};
+
+int command_parse(const uint8_t *bytes, size_t length, struct command *command);
 
 /* Parses a plan. 0, -EPROTO for a malformed one, -EPROTONOSUPPORT for another version, -ENOMEM. */
 int spec_parse(const uint8_t *bytes, size_t length, struct spec *spec);

@@ -29,19 +29,9 @@ export function exitCodeOf(ending: Ending): number {
       return 126;
     case 'not-found':
       return 127;
+    case 'closed':
+      return 0;
   }
-}
-
-/** Throws ERR_DISABLED where the settings switch Pinfold off: that never means to run unconfined. */
-export function refuseDisabled({ policy }: LoadedPolicy): void {
-  const { value, origin } = policy.enabled;
-  if (value) return;
-  const line = origin.line === undefined ? '' : `:${origin.line}`;
-  throw new SandboxError('ERR_DISABLED', {
-    what: 'The sandbox is switched off, so nothing is run',
-    why: `"enabled": false in ${origin.file === undefined ? origin.text : `${origin.file}${line}`}`,
-    fix: 'Run this once inside with --sandbox, or switch it on: pinfold config set sandbox true',
-  });
 }
 
 function openSession(loaded: LoadedPolicy, target: Target, context: Context): OpenSession {

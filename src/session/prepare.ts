@@ -1,6 +1,7 @@
 /** From a request to a policy that can be enforced: find the project, read the settings, gather the host, merge, resolve. */
 import { configDirOf, stateDirOf } from '../config/discover.ts';
 import { loadLayers } from '../config/load.ts';
+import { SandboxError } from '../errors.ts';
 import { findHome, gatherHostFacts } from '../host/host-facts.ts';
 import { resolveProject } from '../host/project.ts';
 import { resolvePolicy } from '../host/resolve.ts';
@@ -50,4 +51,16 @@ export async function loadPolicy(request: PolicyRequest): Promise<LoadedPolicy> 
     resolvePolicy({ ...merged, notices: [...loaded.notices, ...merged.notices] }, known),
   );
   return { policy, layers, facts };
+}
+
+/** Throws ERR_DISABLED where the settings switch Pinfold off: that never means to run unconfined. */
+export function refuseDisabled({ policy }: LoadedPolicy): void {
+  const { value, origin } = policy.enabled;
+  if (value) return;
+  const line = origin.line === undefined ? '' : `:${origin.line}`;
+  throw new SandboxError('ERR_DISABLED', {
+    what: 'The sandbox is switched off, so nothing is run',
+    why: `"enabled": false in ${origin.file === undefined ? origin.text : `${origin.file}${line}`}`,
+    fix: 'Run this once inside with --sandbox, or switch it on: pinfold config set sandbox true',
+  });
 }

@@ -60,3 +60,18 @@ function answersSignals(pid: number): boolean {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
+
+function childrenOf(pid: number): number[] {
+  // proc_pid_task_children(5); empty on a kernel that was built without it.
+  return (readOrNothing(`/proc/${pid}/task/${pid}/children`) ?? '').split(' ').filter(Boolean).map(Number);
+}
+
+/** The host's number of init's child that has the number `inner` inside; `launcher` is init's parent. */
+export function hostPidOf(launcher: number, inner: number): number | undefined {
+  return childrenOf(launcher)
+    .flatMap(childrenOf)
+    .find((pid) => {
+      const numbers = /^NSpid:\t(.*)$/m.exec(readOrNothing(`/proc/${pid}/status`) ?? '')?.[1];
+      return Number(numbers?.split('\t').at(-1)) === inner;
+    });
+}

@@ -15,6 +15,7 @@ import { compileSeccomp } from '../platform/linux/seccomp/compile.ts';
 import { Decider } from '../policy/decide.ts';
 import { type DroppedVariable, scrubEnvironment } from '../policy/environment.ts';
 import type { Notice, Policy } from '../policy/types.ts';
+import type { Denial } from '../violations/types.ts';
 import { programInside } from './actor.ts';
 import { Denials } from './denials.ts';
 import type { SessionEvent } from './event-log.ts';
@@ -33,6 +34,8 @@ export interface RunOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Where the command's standard streams lead; default: to those of this process. */
   readonly streams?: StandardStreams;
+  /** A session that lasts until it is closed and runs commands; the target's argv may be empty then. */
+  readonly live?: boolean;
 }
 
 export interface Planned {
@@ -53,9 +56,15 @@ export interface Planned {
 }
 
 /** What a person may do with a run while it lasts. */
-export interface RunControl {
-  signal(name: NodeJS.Signals): void;
-}
+export type RunControl = Pick<Launcher, 'signal'>;
+
+/** What may be done with a live session. */
+export type LiveControl = Pick<
+  Launcher,
+  'pid' | 'signal' | 'command' | 'signalCommand' | 'onHandle' | 'hold'
+>;
+
+export type CommandRecord = Extract<LauncherRecord, { kind: 'command' }>;
 
 export interface SessionPlace {
   readonly id: string;
@@ -70,6 +79,12 @@ export interface RunEvents {
   onEnforced?(enforcement: readonly Enforcement[]): void;
   /** What belongs in the session's log: violations and their counts, bounded. */
   onEvent?(event: SessionEvent): void;
+  /** Each refusal as it is seen; `onEvent` has them counted. */
+  onDenial?(denial: Denial): void;
+  /** Comes with `onStarted`, where the session is live. */
+  onLive?(control: LiveControl): void;
+  /** Something happened to a command of a live session. */
+  onCommand?(record: CommandRecord): void;
 }
 
 const EACCES = 13;
@@ -158,8 +173,10 @@ class Progress {
   ending: Ending | undefined;
   readonly #command: string;
 
-  constructor(command: string) {
-    this.#command = command;
+  /** `command`: absent where there is none, and the session ends because it is closed. */
+  constructor(command: string | undefined) {
+    this.#command = command ?? '';
+    if (command === undefined) this.ending = { kind: 'closed' };
   }
 
   take(record: LauncherRecord): void {
@@ -230,7 +247,7 @@ async function carryOut(
   events: RunEvents,
 ): Promise<RunOutcome> {
   const { policy } = planned;
-  const progress = new Progress(planned.plan.argv[0] ?? '');
+  const progress = new Progress(planned.plan.argv[0]);
   mkdirSync(place.directory, { recursive: true, mode: 0o700 });
   const { plan, eventsFile } = showInside(planned.plan, place.directory);
   const denials = new Denials({
@@ -239,6 +256,10 @@ async function carryOut(
     append: (event) => events.onEvent?.(event),
     launcher: () => launcher.pid,
   });
+  const take = (denial: Denial) => {
+    events.onDenial?.(denial);
+    return denials.take(denial);
+  };
   const { scan } = planned;
   const guard = new NameGuard({
     roots: scan.roots,
@@ -247,7 +268,7 @@ async function carryOut(
       scanMatches(policy, entries, planned.decider).filter(({ path }) => !isAmong(path, planned.unseen)),
     quarantineDir: join(place.directory, 'quarantine'),
     onCaught: (caught) => {
-      denials.take(caughtDenial(policy, caught));
+      take(caughtDenial(policy, caught));
       launcher.signal('SIGKILL');
     },
   });
@@ -265,7 +286,7 @@ async function carryOut(
     whenRecorded: () => denials.ready(),
     programOf: (pid) => programInside(pid, launcher.pid),
     events: {
-      onDenial: (denial) => denials.take(denial),
+      onDenial: take,
       onTraffic: (traffic) => {
         if (ledger.add(traffic)) events.onEvent?.(trafficEvent('reached', traffic));
       },
@@ -277,9 +298,11 @@ async function carryOut(
     progress.take(record as LauncherRecord);
     if (record.kind === 'asked' || record.kind === 'listening') network.take(record);
     if (record.kind === 'started') events.onEnforced?.(enforced());
-    if (record.kind === 'guarded') denials.take(guardedDenial(policy, planned.capabilities.arch, record));
+    if (record.kind === 'guarded') take(guardedDenial(policy, planned.capabilities.arch, record));
+    if (record.kind === 'command') events.onCommand?.(record);
   });
-  events.onStarted?.({ signal: (name) => launcher.signal(name) }, launcher.pid);
+  events.onStarted?.(launcher, launcher.pid);
+  events.onLive?.(launcher);
   try {
     await run;
   } finally {

@@ -32,6 +32,8 @@ export interface Target {
 export type Ending =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'killed'; readonly signal: number }
+  /** A live session without a command of its own was closed. */
+  | { readonly kind: 'closed' }
   | { readonly kind: 'not-found'; readonly command: string }
   | { readonly kind: 'not-executable'; readonly command: string; readonly errno: number };
 

@@ -1,9 +1,9 @@
 /** `pinfold run`: a command inside. */
 
-import { loadPolicy } from '../../session/prepare.ts';
+import { loadPolicy, refuseDisabled } from '../../session/prepare.ts';
 import { planFor } from '../../session/run.ts';
 import { defineCommand, type OptionTable } from '../command.ts';
-import { refuseDisabled, runEnclosed } from '../enclosed-run.ts';
+import { runEnclosed } from '../enclosed-run.ts';
 import { POLICY_FLAGS, policyRequest } from '../flags.ts';
 import { planAsData, renderPlan } from '../render/plan.ts';
 

@@ -1,11 +1,11 @@
 /** `pinfold shell`: an interactive shell inside. */
 
 import type { Policy } from '../../policy/types.ts';
-import { loadPolicy } from '../../session/prepare.ts';
+import { loadPolicy, refuseDisabled } from '../../session/prepare.ts';
 import { planFor } from '../../session/run.ts';
 import { defineCommand } from '../command.ts';
 import { findHostCommand, hidingRule } from '../command-search.ts';
-import { refuseDisabled, runEnclosed } from '../enclosed-run.ts';
+import { runEnclosed } from '../enclosed-run.ts';
 import { POLICY_FLAGS, policyRequest } from '../flags.ts';
 import { planAsData, renderPlan } from '../render/plan.ts';
 import { RUN_FLAGS } from './run.ts';

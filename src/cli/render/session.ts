@@ -18,6 +18,7 @@ export function howItEnded({ state, ending }: ListedSession): string {
       return ending.code;
     case 'not-found':
     case 'not-executable':
+    case 'closed':
       return ending.kind;
   }
 }

@@ -4,8 +4,10 @@ import { constants as osConstants } from 'node:os';
 import type { Duplex, Readable } from 'node:stream';
 import { SandboxError } from '../../errors.ts';
 import type { Settlement, SocketKind } from './network-codec.ts';
-import type { Plan, SocketAddress } from './plan.ts';
+import type { CommandPlan, Plan, SocketAddress } from './plan.ts';
 import {
+  commandFrame,
+  commandSignalFrame,
   PROTOCOL_VERSION,
   planFrame,
   RecordReader,
@@ -124,6 +126,30 @@ export class Launcher {
   /** Sends a signal (`SIGTERM`) to the target. */
   signal(name: NodeJS.Signals): void {
     this.#control.write(signalFrame(osConstants.signals[name]));
+  }
+
+  /** Starts a command in a live session under a number of the caller's; its pipes come through `onHandle`. */
+  command(id: number, command: CommandPlan): void {
+    this.#control.write(commandFrame(id, command));
+  }
+
+  /** Signals the process group of a command. */
+  signalCommand(id: number, signal: number): void {
+    this.#control.write(commandSignalFrame(id, signal));
+  }
+
+  /** Handles that the launcher sends on the channel; raw ones, as `net.Socket` takes them. */
+  onHandle(listener: (message: unknown, handle: unknown) => void): void {
+    this.#child.on('message', listener);
+  }
+
+  /** Whether the launcher keeps this process from ending. */
+  hold(held: boolean): void {
+    for (const part of [this.#child, this.#child.channel, ...this.#child.stdio.slice(3, 5)]) {
+      const one = part as { ref?(): void; unref?(): void } | null | undefined;
+      if (held) one?.ref?.();
+      else one?.unref?.();
+    }
   }
 
   /** Ends the launcher and all inside; resolves when it has gone. */

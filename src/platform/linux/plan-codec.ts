@@ -8,13 +8,13 @@ import {
   socketPayload,
   verdictPayload,
 } from './network-codec.ts';
-import type { GuardedName, LauncherRecord, MountStep, Plan, SocketAddress } from './plan.ts';
+import type { CommandPlan, GuardedName, LauncherRecord, MountStep, Plan, SocketAddress } from './plan.ts';
 
 /** Bumped whenever either side of the format changes; the launcher refuses a plan of another version. */
 export const SPEC_VERSION = 3;
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
-const CONTROL = { plan: 2, signal: 3, verdict: 20, socket: 21 } as const;
+const CONTROL = { plan: 2, signal: 3, command: 4, commandSignal: 5, verdict: 20, socket: 21 } as const;
 const MOUNT_OPS = {
   tmpfs: 1,
   bind: 2,
@@ -32,9 +32,14 @@ const FLAG = { writable: 1, devices: 2, noexec: 4, optional: 8 } as const;
 
 /** Grows a buffer field by field; native (little-endian: x86-64, arm64) byte order. One buffer: a plan has 3,000 fields. */
 class Writer {
-  #buffer = Buffer.allocUnsafeSlow(1 << 16);
-  #view = new DataView(this.#buffer.buffer);
+  #buffer: Buffer;
+  #view: DataView;
   #length = 0;
+
+  constructor(bytes = 1 << 16) {
+    this.#buffer = Buffer.allocUnsafeSlow(bytes);
+    this.#view = new DataView(this.#buffer.buffer);
+  }
 
   #reserve(bytes: number): void {
     if (this.#length + bytes <= this.#buffer.length) return;
@@ -113,6 +118,27 @@ function writeGuarded(out: Writer, name: GuardedName): void {
   out.u32(name.rule);
 }
 
+function writeLandlock(out: Writer, landlock: Plan['landlock']): void {
+  out.u32(landlock ? 1 : 0);
+  out.u64(landlock?.handledFs ?? 0n);
+  out.u64(landlock?.handledNet ?? 0n);
+  out.u64(landlock?.scoped ?? 0n);
+  out.u32(landlock?.rules.length ?? 0);
+  for (const rule of landlock?.rules ?? []) {
+    out.string(rule.path);
+    out.u64(rule.access);
+  }
+}
+
+function writeRlimits(out: Writer, rlimits: Plan['rlimits']): void {
+  out.u32(rlimits.length);
+  for (const limit of rlimits) {
+    out.u32(limit.resource);
+    out.u64(limit.soft);
+    out.u64(limit.hard);
+  }
+}
+
 /** The bytes of a plan, without frame. Throws SandboxError ERR_PATH_INVALID when a string holds NUL. */
 export function encodePlan(plan: Plan): Buffer {
   const out = new Writer();
@@ -124,27 +150,14 @@ export function encodePlan(plan: Plan): Buffer {
   out.string(plan.hostname);
   out.u32(plan.mounts.length);
   for (const step of plan.mounts) writeMount(out, step);
-  out.u32(plan.landlock ? 1 : 0);
-  out.u64(plan.landlock?.handledFs ?? 0n);
-  out.u64(plan.landlock?.handledNet ?? 0n);
-  out.u64(plan.landlock?.scoped ?? 0n);
-  out.u32(plan.landlock?.rules.length ?? 0);
-  for (const rule of plan.landlock?.rules ?? []) {
-    out.string(rule.path);
-    out.u64(rule.access);
-  }
+  writeLandlock(out, plan.landlock);
   out.blob(plan.seccomp?.program ?? new Uint8Array());
   out.u32(plan.seccomp?.notify ? 1 : 0);
   out.u32((plan.asks.remote ? ASK.remote : 0) | (plan.asks.loopback ? ASK.loopback : 0));
   out.u32(plan.guarded.length);
   for (const name of plan.guarded) writeGuarded(out, name);
   out.list(plan.opened);
-  out.u32(plan.rlimits.length);
-  for (const limit of plan.rlimits) {
-    out.u32(limit.resource);
-    out.u64(limit.soft);
-    out.u64(limit.hard);
-  }
+  writeRlimits(out, plan.rlimits);
   out.list(plan.environment);
   out.list(plan.argv);
   out.string(plan.cwd);
@@ -178,6 +191,39 @@ export function socketFrame(token: number, kind: SocketKind, at: SocketAddress):
   return frame(CONTROL.socket, socketPayload(token, kind, at));
 }
 
+const STREAM = { ignore: 0, pipe: 1, inherit: 2 } as const;
+
+/** Throws SandboxError ERR_PATH_INVALID when a string holds NUL. */
+export function commandFrame(id: number, command: CommandPlan): Buffer {
+  const out = new Writer(1024);
+  out.u32(CONTROL.command);
+  out.u32(0);
+  out.u32(id);
+  out.u32(command.leftovers === 'kill' ? 1 : 0);
+  out.u32(command.environment ? 1 : 0);
+  for (const stream of command.streams) {
+    out.u32(typeof stream === 'number' ? STREAM.inherit + stream : STREAM[stream]);
+  }
+  writeLandlock(out, command.landlock);
+  out.blob(command.seccomp ?? new Uint8Array());
+  writeRlimits(out, command.rlimits ?? []);
+  out.list(command.environment ?? []);
+  out.list(command.argv);
+  out.string(command.cwd);
+  const bytes = out.bytes();
+  bytes.writeUInt32LE(bytes.length - 8, 4);
+  return bytes;
+}
+
+/** The payload is what init is to hear (`struct sync`): the launcher passes it on as it is. */
+export function commandSignalFrame(id: number, signal: number): Buffer {
+  const payload = Buffer.allocUnsafe(12);
+  payload.writeUInt32LE(7, 0);
+  payload.writeUInt32LE(signal, 4);
+  payload.writeUInt32LE(id, 8);
+  return frame(CONTROL.commandSignal, payload);
+}
+
 /** A record of the launcher's own, besides those of the run: everything inside has ended. */
 export type WireRecord = LauncherRecord | { readonly kind: 'ended' };
 
@@ -209,6 +255,14 @@ function decodeGuarded(payload: Buffer): WireRecord {
   };
 }
 
+const COMMAND_EVENTS = ['started', 'failed', 'exited', 'killed'] as const;
+
+function commandEvent(event: number): (typeof COMMAND_EVENTS)[number] {
+  const name = COMMAND_EVENTS[event - 1];
+  if (name === undefined) throw malformed(`event ${event} of a command`);
+  return name;
+}
+
 type Decoder = { readonly least: number; readonly decode: (payload: Buffer) => WireRecord };
 
 /** By record type; `least` is the shortest payload that is well-formed. */
@@ -225,6 +279,15 @@ const DECODERS: Readonly<Record<number, Decoder>> = {
   9: { least: 4, decode: (p) => ({ kind: 'killed', signal: p.readUInt32LE(0) }) },
   10: { least: 5, decode: decodeFailure },
   11: { least: 0, decode: () => ({ kind: 'ended' }) },
+  12: {
+    least: 12,
+    decode: (p) => ({
+      kind: 'command',
+      id: p.readUInt32LE(0),
+      event: commandEvent(p.readUInt32LE(4)),
+      value: p.readUInt32LE(8),
+    }),
+  },
   20: { least: ASKED_BYTES, decode: decodeAsked },
   21: { least: 4, decode: (p) => ({ kind: 'listening', pid: p.readUInt32LE(0) }) },
   22: {

@@ -109,6 +109,7 @@ export interface Plan {
   readonly opened: readonly string[];
   readonly rlimits: readonly { readonly resource: number; readonly soft: bigint; readonly hard: bigint }[];
   readonly environment: readonly string[];
+  /** Empty for a live session that only runs commands. */
   readonly argv: readonly string[];
   /** Absolute, inside. */
   readonly cwd: string;
@@ -136,6 +137,27 @@ export interface AskedRecord extends SocketAddress {
   readonly act: 'connect' | 'send' | 'bind';
   /** `undefined`: it could not be told. */
   readonly transport: 'tcp' | 'udp' | undefined;
+}
+
+/** One command of a live session. It can only narrow what the session's plan gives. */
+export interface CommandPlan {
+  readonly argv: readonly string[];
+  /** Absolute, inside. */
+  readonly cwd: string;
+  /** `NAME=value`; absent: the session's own. */
+  readonly environment?: readonly string[];
+  /** Standard input, output and error; a number is the session's own descriptor 0, 1 or 2. */
+  readonly streams: readonly [
+    'pipe' | 'ignore' | number,
+    'pipe' | 'ignore' | number,
+    'pipe' | 'ignore' | number,
+  ];
+  /** What becomes of the command's process group when the command itself ends. */
+  readonly leftovers: 'keep' | 'kill';
+  /** One more ruleset and filter, for this command and its children. */
+  readonly landlock?: Plan['landlock'];
+  readonly seccomp?: Uint8Array;
+  readonly rlimits?: Plan['rlimits'];
 }
 
 /** Why and where a step failed; `step` is a stable word the launcher uses (`namespaces`, `mount`, `landlock` …). */
@@ -170,4 +192,11 @@ export type LauncherRecord =
   | { readonly kind: 'listening'; readonly pid: number }
   /** The socket that was asked for by this token could not be made. */
   | { readonly kind: 'no-socket'; readonly token: number; readonly errno: number }
+  /** Of a command: `value` is its process as numbered inside, an errno, an exit code or a signal. */
+  | {
+      readonly kind: 'command';
+      readonly id: number;
+      readonly event: 'started' | 'failed' | 'exited' | 'killed';
+      readonly value: number;
+    }
   | FailureRecord;

@@ -1,0 +1,47 @@
+/** The whole public API of the library. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SandboxOptions } from './sandbox/options.ts';
+import { openSandbox, type Sandbox } from './sandbox/sandbox.ts';
+
+export { type ErrorCode, isSandboxError, type Problem, SandboxError } from './errors.ts';
+export type { Enforcement } from './platform/backend.ts';
+export type {
+  Access,
+  AllowedPath,
+  LimitName,
+  Mode,
+  NetworkAccess,
+  PathRule,
+  Policy,
+} from './policy/types.ts';
+export type { SandboxOptions } from './sandbox/options.ts';
+export type { RunOptions, RunResult } from './sandbox/run-result.ts';
+export type { Sandbox, SandboxStatus, Violation } from './sandbox/sandbox.ts';
+export type { SpawnOptions, Stdio } from './sandbox/spawn-options.ts';
+
+/** Beside the bundle, or in `dist/` for whoever imports the source. */
+function launcherPath(): string {
+  const beside = join(import.meta.dirname, 'pinfold-launcher');
+  return existsSync(beside) ? beside : join(import.meta.dirname, '../dist/pinfold-launcher');
+}
+
+/**
+ * Makes a sandbox: a boundary that the kernel enforces, in which commands run until it is closed.
+ *
+ * ```ts
+ * await using sandbox = await createSandbox({ mode: 'strict', projectDir: '.' });
+ * const { exitCode, stdout } = await sandbox.run('npm', ['test']);
+ * ```
+ *
+ * Rejects with a SandboxError when the boundary cannot be made; nothing runs then.
+ */
+export function createSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const environment = process.env;
+  return openSandbox(options, {
+    cwd: process.cwd(),
+    environment,
+    launcherPath: environment.PINFOLD_LAUNCHER || launcherPath(),
+    pid: process.pid,
+  });
+}

@@ -1,0 +1,156 @@
+/** The library's sandbox: a live session with the methods that programs use. */
+import type { ChildProcess } from 'node:child_process';
+import { EventEmitter } from 'node:events';
+import { resolve } from 'node:path';
+import type { Enforcement } from '../platform/backend.ts';
+import { scrubEnvironment } from '../policy/environment.ts';
+import type { Policy } from '../policy/types.ts';
+import { type LiveSession, openLive, sandboxClosed } from '../session/live.ts';
+import { loadPolicy, refuseDisabled } from '../session/prepare.ts';
+import type { LoadedPolicy } from '../session/types.ts';
+import type { Denial } from '../violations/types.ts';
+import { CommandProcess } from './command-process.ts';
+import { layerOf, type SandboxOptions } from './options.ts';
+import { collect, type RunOptions, type RunResult } from './run-result.ts';
+import { commandPlan, type SpawnOptions } from './spawn-options.ts';
+
+/** What the library needs to know of the process that it is in. */
+export interface Surroundings {
+  readonly cwd: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly launcherPath: string;
+  readonly pid: number;
+}
+
+/** One refusal, as it was observed. */
+export type Violation = Denial;
+
+/** A command that is refused without end must not fill this process. */
+const MOST_VIOLATIONS = 1000;
+
+export interface SandboxStatus {
+  readonly id: string;
+  readonly state: 'live' | 'closing' | 'ended';
+  /** What is enforced, one entry per mechanism. */
+  readonly enforcement: readonly Enforcement[];
+}
+
+export class Sandbox extends EventEmitter<{ violation: [Violation] }> {
+  readonly #session: LiveSession;
+  readonly #loaded: LoadedPolicy;
+  readonly #surroundings: Surroundings;
+  readonly #cwd: string;
+  #state: SandboxStatus['state'] = 'live';
+  #closing: Promise<void> | undefined;
+
+  /** `openSandbox` makes it. */
+  constructor(session: LiveSession, loaded: LoadedPolicy, surroundings: Surroundings, cwd: string) {
+    super();
+    this.#session = session;
+    this.#loaded = loaded;
+    this.#surroundings = surroundings;
+    this.#cwd = cwd;
+    const ended = () => {
+      this.#state = 'ended';
+    };
+    session.ended.then(ended, ended);
+  }
+
+  get id(): string {
+    return this.#session.id;
+  }
+
+  /** The policy as enforced: every rule with its origin. */
+  get policy(): Policy {
+    return this.#session.planned.policy;
+  }
+
+  get status(): SandboxStatus {
+    return { id: this.id, state: this.#state, enforcement: this.#session.enforcement };
+  }
+
+  /**
+   * Starts a command inside, like `child_process.spawn`: an argv array, never a shell string. The process it returns has
+   * a process group and session of its own, and `kill` reaches the whole group. Throws ERR_SANDBOX_CLOSED, ERR_USAGE;
+   * what goes wrong later is an `error` event, as with `child_process`.
+   */
+  spawn(command: string, args: readonly string[] = [], options: SpawnOptions = {}): ChildProcess {
+    return this.#spawn(command, args, options) as unknown as ChildProcess;
+  }
+
+  /**
+   * Runs a command inside to its end and collects what it wrote. Rejects with ERR_COMMAND_NOT_STARTED when it cannot be
+   * executed; a command that fails is a result.
+   */
+  async run(command: string, args: readonly string[] = [], options: RunOptions = {}): Promise<RunResult> {
+    const { input, maxOutput, encoding, ...rest } = options;
+    const stdio: SpawnOptions['stdio'] = [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'];
+    const violations: Violation[] = [];
+    const note = (violation: Violation) => {
+      if (violations.length < MOST_VIOLATIONS) violations.push(violation);
+    };
+    this.on('violation', note);
+    try {
+      const child = this.#spawn(command, args, { leftovers: 'keep', ...rest, stdio });
+      return { ...(await collect(child, { input, maxOutput, encoding })), violations };
+    } finally {
+      this.off('violation', note);
+    }
+  }
+
+  /** Ends every command and the boundary itself; resolves when nothing is left. Calling it again changes nothing. */
+  close(): Promise<void> {
+    if (this.#state === 'live') this.#state = 'closing';
+    this.#closing ??= this.#session.close().then(() => {});
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #spawn(command: string, args: readonly string[], options: SpawnOptions): CommandProcess {
+    if (this.#state !== 'live') throw sandboxClosed();
+    const scrub = (environment: NonNullable<SpawnOptions['env']>) => this.#scrub(environment);
+    const plan = commandPlan({ command, args, options, cwd: this.#cwd, scrub });
+    const child = new CommandProcess(plan);
+    child.begin(this.#session, plan, options);
+    return child;
+  }
+
+  /**
+   * `{ ...process.env, CI: '1' }` is how programs add a variable. So what has the host's value is scrubbed as the host's
+   * environment is, and what the caller made up is the caller's word.
+   */
+  #scrub(environment: NonNullable<SpawnOptions['env']>): readonly string[] {
+    const { policy, facts } = this.#loaded;
+    const origin = { scope: 'flag', text: 'env' } as const;
+    const own = Object.keys(environment).filter(
+      (name) => name !== 'PATH' && environment[name] !== this.#surroundings.environment[name],
+    );
+    const pass = [...policy.environment.pass, ...own.map((value) => ({ value, origin }))];
+    const asked = { ...policy, environment: { ...policy.environment, pass } };
+    const scrubbed = scrubEnvironment(environment, asked, facts.toolchains);
+    return Object.entries(scrubbed.environment).map(([name, value]) => `${name}=${value}`);
+  }
+}
+
+/** Makes the boundary and waits until every mechanism is in force. Throws SandboxError; then nothing is left. */
+export async function openSandbox(options: SandboxOptions, surroundings: Surroundings): Promise<Sandbox> {
+  const { cwd, environment, launcherPath, pid } = surroundings;
+  const loaded = await loadPolicy({
+    cwd,
+    environment,
+    flags: layerOf(options),
+    ...(options.projectDir !== undefined && { projectDir: options.projectDir }),
+    ...(options.settingsFile !== undefined && { settingsFile: resolve(cwd, options.settingsFile) }),
+    ...(options.profile !== undefined && { profile: options.profile }),
+  });
+  refuseDisabled(loaded);
+  const inner = resolve(loaded.policy.projectDir, options.cwd ?? '.');
+  let sandbox: Sandbox | undefined;
+  const onDenial = (denial: Denial) => sandbox?.emit('violation', denial);
+  const session = await openLive(loaded, { environment, launcherPath, pid, cwd: inner, onDenial });
+  sandbox = new Sandbox(session, loaded, surroundings, inner);
+  return sandbox;
+}

@@ -1,0 +1,90 @@
+/** Streams of a command that exist at once and are connected when its pipe has come. */
+import { Socket, type SocketConstructorOpts } from 'node:net';
+import { Readable, Writable } from 'node:stream';
+
+/** `handle` is no part of the public types; it is what Node itself makes the streams of its children from. */
+function socketOf(
+  handle: object,
+  direction: { readonly readable: boolean; readonly writable: boolean },
+): Socket {
+  return new Socket({ handle, ...direction } as SocketConstructorOpts);
+}
+
+/** What a command writes. Reads from the pipe only as fast as somebody reads from here. */
+export class CommandOutput extends Readable {
+  #socket: Socket | undefined;
+  #ended = false;
+
+  constructor() {
+    super({ highWaterMark: 65536 });
+  }
+
+  /** Undefined: the pipe will never come, so there is nothing more to read. */
+  connect(handle: object | undefined): void {
+    if (handle === undefined) {
+      this.#finish();
+      return;
+    }
+    const socket = socketOf(handle, { readable: true, writable: false });
+    this.#socket = socket;
+    if (this.destroyed) {
+      socket.destroy();
+      return;
+    }
+    socket.on('data', (chunk) => {
+      if (!this.push(chunk)) socket.pause();
+    });
+    socket.on('end', () => this.#finish());
+    // A reset is how the kernel tells that the other end went with unread input; what was written has come by then.
+    socket.on('error', () => this.#finish());
+  }
+
+  override _read(): void {
+    this.#socket?.resume();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#socket?.destroy();
+    done(error);
+  }
+
+  #finish(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.push(null);
+  }
+}
+
+/** What a command reads. What is written before the pipe has come waits. */
+export class CommandInput extends Writable {
+  #socket: Socket | undefined;
+  #onConnect: (() => void) | undefined;
+
+  connect(handle: object | undefined): void {
+    if (handle === undefined) {
+      this.destroy();
+      return;
+    }
+    const socket = socketOf(handle, { readable: false, writable: true });
+    this.#socket = socket;
+    socket.on('error', (error) => this.destroy(error));
+    socket.on('close', () => this.destroy());
+    if (this.destroyed) socket.destroy();
+    else this.#onConnect?.();
+  }
+
+  override _write(chunk: Buffer, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    if (this.#socket) this.#socket.write(chunk, encoding, done);
+    else this.#onConnect = () => this.#socket?.write(chunk, encoding, done);
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    if (this.#socket) this.#socket.end(() => done());
+    else this.#onConnect = () => this.#socket?.end(() => done());
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#socket?.destroy();
+    done(error);
+  }
+}
