@@ -34,6 +34,7 @@ export const ERROR_CODES = {
   ERR_SETUP_FAILED: 'environment',
   ERR_STATE_UNWRITABLE: 'environment',
   ERR_LOG_BROKEN: 'environment',
+  ERR_REQUEST_UNHEARD: 'environment',
   ERR_RECORD_MALFORMED: 'bug',
   ERR_INTERNAL: 'bug',
 } as const satisfies Record<string, ErrorKind>;

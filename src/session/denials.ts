@@ -51,7 +51,7 @@ export class Denials {
   /** Call once, when nothing inside runs any more. */
   async end(): Promise<ViolationHistory> {
     await this.#loading;
-    return this.#book?.close(this.#overflow) ?? { violations: [], dropped: 0 };
+    return this.#book?.close(this.#overflow) ?? { violations: [], dropped: 0, requests: [] };
   }
 
   #record(book: ViolationBook, denial: Denial): string | undefined {

@@ -3,6 +3,7 @@ import type { TrafficTotal } from '../network/traffic-ledger.ts';
 import type { Enforcement } from '../platform/backend.ts';
 import type { HostFacts } from '../policy/host-facts.ts';
 import type { Policy, SettingsLayer } from '../policy/types.ts';
+import type { AccessRequest } from '../violations/requests.ts';
 import type { Violation } from '../violations/types.ts';
 
 export interface PolicyRequest {
@@ -45,6 +46,8 @@ export interface RunOutcome {
   readonly violations: readonly Violation[];
   /** Refusals that belong to none of these: too many different ones came to be told apart. */
   readonly dropped: number;
+  /** What the inside asked for; none of it was granted. */
+  readonly requests: readonly AccessRequest[];
   /** The session was ended because a guarded name had slipped past the refusal. */
   readonly breached: boolean;
   /** What went over the network, by program and place. */

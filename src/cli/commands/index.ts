@@ -11,6 +11,7 @@ import { explainCommand } from './explain.ts';
 import { logCommand } from './log.ts';
 import { policyCommand } from './policy.ts';
 import { command as profilesCommand } from './profiles.ts';
+import { requestCommand } from './request.ts';
 import { runCommand } from './run.ts';
 import { shellCommand } from './shell.ts';
 import { statusCommand } from './status.ts';
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   statusCommand,
   violationsCommand,
   whyCommand,
+  requestCommand,
   logCommand,
   doctorCommand,
   policyCommand,

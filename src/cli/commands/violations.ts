@@ -6,12 +6,13 @@ import type { SessionEvent } from '../../session/event-log.ts';
 import { followEvents, readEvents, readSessionPolicy } from '../../session/recorded.ts';
 import type { ListedSession } from '../../session/store.ts';
 import { historyOf, type ViolationHistory } from '../../violations/history.ts';
+import type { AccessRequest } from '../../violations/requests.ts';
 import type { Violation } from '../../violations/types.ts';
 import { type Context, defineCommand, type Output } from '../command.ts';
 import { quoteCommand } from '../render/escape.ts';
 import { paint } from '../render/style.ts';
 import { renderLine, violationAsData } from '../render/violation-line.ts';
-import { explain, renderBlock } from '../render/violations.ts';
+import { explain, renderBlock, renderRequest } from '../render/violations.ts';
 import { plural } from '../render/words.ts';
 import { chooseSession, openStore, SESSION_OPTIONS } from '../session-choice.ts';
 import { JSON_OPTION } from '../settings-places.ts';
@@ -43,6 +44,9 @@ function tellEvent(output: Output, event: SessionEvent, policy: Policy, json: bo
     output.write(
       json ? `${printableJson(violationAsData(violation))}\n` : renderLine(output, violation, policy.homeDir),
     );
+  } else if (event.kind === 'request') {
+    const { request } = event as unknown as { request: AccessRequest };
+    output.write(json ? `${printableJson(request)}\n` : renderRequest(output, request, policy, existsSync));
   } else if (event.kind === 'violation-count') {
     const { id, count } = event as unknown as { id: string; count: number };
     output.write(
@@ -94,14 +98,15 @@ export const violationsCommand = defineCommand({
     if (options.json) {
       const { id, state } = session;
       const violations = history.violations.map(violationAsData);
-      out.write(
-        `${JSON.stringify({ session: id, state, violations, dropped: history.dropped }, undefined, 2)}\n`,
-      );
+      const { dropped, requests } = history;
+      const data = { session: id, state, violations, dropped, requests };
+      out.write(`${JSON.stringify(data, undefined, 2)}\n`);
       return 0;
     }
     const policy = readSessionPolicy(session);
     out.write(head(out, session, history));
     for (const violation of history.violations) out.write(show(out, violation, policy, options.short));
+    for (const request of history.requests) out.write(`\n${renderRequest(out, request, policy, existsSync)}`);
     return 0;
   },
 });

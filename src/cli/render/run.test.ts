@@ -44,6 +44,7 @@ const outcome: RunOutcome = {
   enforcement: [],
   violations: [],
   dropped: 0,
+  requests: [],
   breached: false,
   traffic: [],
 };
@@ -142,6 +143,14 @@ describe('the summary', () => {
     const shown = renderSummary(plainOutput(), policy, { ...outcome, breached: true, violations: [caught] });
     expect(shown).toContain('ended the session');
     expect(shown).toContain('caught create /p/.envrc; moved to /q/1');
+  });
+
+  test('says how often something was asked for', () => {
+    const subject = { kind: 'path', path: '/data' } as const;
+    const requests = [{ id: 'r1', want: 'read', subject, time: 0 }] as const;
+    expect(renderSummary(plainOutput(), policy, { ...outcome, requests })).toBe(
+      'pinfold was asked for 1 grant from inside: pinfold violations\n',
+    );
   });
 
   test('says that time was up', () => {

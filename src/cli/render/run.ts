@@ -61,6 +61,11 @@ export function renderSummary(output: Output, policy: Policy, outcome: RunOutcom
   }
   lines.push(...refusalLines(output, policy, outcome));
   if (output.isTerminal) lines.push(...trafficLines(output, outcome));
+  if (outcome.requests.length > 0) {
+    lines.push(
+      `${name} was asked for ${plural(outcome.requests.length, 'grant')} from inside: pinfold violations`,
+    );
+  }
   return lines.map((line) => `${line}\n`).join('');
 }
 
@@ -116,5 +121,6 @@ export function outcomeAsData(outcome: RunOutcome, exitCode: number): Record<str
     violations: outcome.violations.map(violationAsData),
     dropped: outcome.dropped,
     traffic: outcome.traffic,
+    requests: outcome.requests,
   };
 }

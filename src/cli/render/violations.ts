@@ -1,13 +1,16 @@
 /** One refusal whole, for people: what, who, which rule, how risky a grant is, and what to do. */
+import { decide } from '../../policy/decide.ts';
 import type { Policy } from '../../policy/types.ts';
 import { alternativesTo } from '../../violations/alternatives.ts';
 import { type Grant, grantCommand, grantFor } from '../../violations/grant.ts';
+import type { AccessRequest } from '../../violations/requests.ts';
+import { riskOf } from '../../violations/risk.ts';
 import { causeOf, isPathRule } from '../../violations/rules.ts';
-import type { Violation } from '../../violations/types.ts';
+import type { Denial, Violation } from '../../violations/types.ts';
 import type { Output } from '../command.ts';
 import { escapeText } from './escape.ts';
 import { type Look, paint } from './style.ts';
-import { commandOf, renderHead, shownActor } from './violation-line.ts';
+import { commandOf, renderHead, shownActor, shownSubject } from './violation-line.ts';
 import { shownOrigin, shownPath } from './words.ts';
 
 const RISK_LOOK: Readonly<Record<Violation['risk']['level'], Look>> = {
@@ -103,4 +106,34 @@ export function renderExplained(output: Output, explained: Explained, policy: Po
       : []),
   ];
   return layOut(output, renderHead(output, violation, policy.homeDir), rows);
+}
+
+/** What was asked for, why, and the grant that would answer it; asking has opened nothing. */
+export function renderRequest(
+  output: Output,
+  request: AccessRequest,
+  policy: Policy,
+  exists: (path: string) => boolean,
+): string {
+  const { id, want, subject, reason } = request;
+  const decision =
+    subject.kind === 'path' ? decide(policy, subject.path, want === 'read' ? want : 'write') : undefined;
+  const rule = decision?.rule;
+  const denial: Denial = {
+    act: want,
+    subject,
+    observer: 'supervisor',
+    outcome: 'refused',
+    ...(rule && { rule }),
+  };
+  const risk = riskOf(denial, policy);
+  const grant: Grant = decision?.allowed
+    ? { kind: 'none', why: 'it is open already' }
+    : grantFor(denial, policy, exists);
+  const level = `risk ${paint(output, RISK_LOOK[risk.level], risk.level.toUpperCase())}: ${risk.reasons.map(escapeText).join('; ')}`;
+  const head = `${paint(output, 'warning', '?')} ${paint(output, 'accent', 'pinfold')} was asked for ${want} ${paint(output, 'strong', shownSubject(subject, policy.homeDir))}${paint(output, 'dim', `  [${id}]`)}\n`;
+  return layOut(output, head, [
+    ...(reason === undefined ? [] : [['says', escapeText(reason)] as const]),
+    grant.kind === 'none' ? ['grant', `none: ${grant.why}`] : ['do', `${grantCommand(grant)}   ${level}`],
+  ]);
 }
