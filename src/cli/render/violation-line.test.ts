@@ -144,6 +144,15 @@ describe('the whole of one', () => {
   });
 });
 
+test('a long command line is cut between characters, wherever the cut falls', () => {
+  for (const pad of ['', 'a', 'aa']) {
+    const command = ['x', pad + '\u{20bb7}'.repeat(100)];
+    const [line] = lines(denialOf('/srv/x', { actor: { pid: 1, program: '/bin/x', command } }));
+    expect(line).toMatch(/\u{20bb7}…: no rule/u);
+    expect(line).not.toMatch(/\p{Cs}/u);
+  }
+});
+
 test('nothing from inside reaches the terminal unescaped, and each violation stays one line', () => {
   const text = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 40 }),
