@@ -1,8 +1,8 @@
 /** What is in force, from the steps that the launcher confirmed; and what a failed step means to a person. */
-import { readFileSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import { SandboxError } from '../../errors.ts';
 import type { Enforcement, Mechanism } from '../backend.ts';
+import { type Cause, mountCause, namespaceCause } from './host-causes.ts';
 import type { FailureRecord, Plan } from './plan.ts';
 
 /** Newest Landlock ABI whose rights the plan knows (linux/landlock.h of Linux 6.15). */
@@ -69,26 +69,13 @@ export function enforcementOf(plan: Plan, applied: ReadonlySet<string>, abi: num
   ];
 }
 
-function readKernelSetting(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch {
-    // Absent on kernels without the feature: then it is not the cause.
-    return undefined;
-  }
-}
-
-function namespacesFix(): string {
-  if (readKernelSetting('/proc/sys/kernel/apparmor_restrict_unprivileged_userns') === '1') {
-    return 'Allow user namespaces: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0';
-  }
-  if (readKernelSetting('/proc/sys/kernel/unprivileged_userns_clone') === '0') {
-    return 'Allow user namespaces: sudo sysctl -w kernel.unprivileged_userns_clone=1';
-  }
-  if (readKernelSetting('/proc/sys/user/max_user_namespaces') === '0') {
-    return 'Allow user namespaces: sudo sysctl -w user.max_user_namespaces=10000';
-  }
-  return 'In a container, start it with user namespaces allowed (a seccomp profile that permits unshare and mount)';
+function namespaceError({ errno, detail }: FailureRecord, cause: Cause | undefined): SandboxError {
+  const name = getSystemErrorName(-errno);
+  return new SandboxError('ERR_NAMESPACES_UNAVAILABLE', {
+    what: 'Cannot create the namespaces that make up the boundary',
+    why: cause === undefined ? `${detail}: ${name}` : `${cause.why} (${detail}: ${name})`,
+    ...(cause && { fix: cause.fix }),
+  });
 }
 
 /** The error a person sees when the launcher could not carry out a step. The command was not started. */
@@ -96,14 +83,14 @@ export function setupError(failure: FailureRecord): SandboxError {
   const name = getSystemErrorName(-failure.errno);
   const why = `${failure.detail}: ${name}`;
   if (failure.step === 'namespaces') {
-    return new SandboxError('ERR_NAMESPACES_UNAVAILABLE', {
-      what: 'Cannot create the namespaces that make up the boundary',
-      why,
-      fix: failure.detail.startsWith('std')
-        ? 'Give the command a file, a pipe or a terminal there'
-        : namespacesFix(),
+    if (!failure.detail.startsWith('std')) return namespaceError(failure, namespaceCause(name));
+    return namespaceError(failure, {
+      why: 'a directory was handed in',
+      fix: 'Give the command a file, a pipe or a terminal there',
     });
   }
+  const mount = failure.step === 'mounts' ? mountCause({ errno: name, detail: failure.detail }) : undefined;
+  if (mount !== undefined) return namespaceError(failure, mount);
   if (failure.step === 'directory') {
     return new SandboxError('ERR_PATH_INVALID', {
       what: `Cannot start in ${failure.detail}`,
