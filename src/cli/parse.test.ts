@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SandboxError } from '../errors.ts';
@@ -124,4 +125,55 @@ describe('refuses, with ERR_USAGE', () => {
     expect(refusal(['a', 'b'], plain).what).toBe('Unexpected "b"');
     expect(parsed(['a', '--write'], plain)).toEqual({ options: { write: true }, arguments: ['a'] });
   });
+});
+
+test('words are taken apart as parseArgs of node:util does', () => {
+  const option = { summary: 'made up', placeholder: 'X' };
+  const made = {
+    name: 'made-up',
+    summary: 'made up',
+    arguments: [{ name: 'WORD', summary: 'made up', many: true }],
+    options: {
+      all: { type: 'flag', short: 'a', summary: 'made up' },
+      bare: { type: 'flag', short: 'b', summary: 'made up' },
+      path: { ...option, type: 'list', short: 'p' },
+    },
+  } as const satisfies CommandSpec;
+  const words = fc.constantFrom(
+    '--all',
+    '-a',
+    '-ab',
+    '-bpx',
+    '-p',
+    '--path',
+    '--path=',
+    '--path=y',
+    '-',
+    '--',
+    'w',
+    '-p=z',
+  );
+  fc.assert(
+    fc.property(fc.array(words, { maxLength: 6 }), (line) => {
+      const { values, positionals } = parseArgs({
+        args: line,
+        options: {
+          all: { type: 'boolean', short: 'a', default: false },
+          bare: { type: 'boolean', short: 'b', default: false },
+          path: { type: 'string', short: 'p', multiple: true, default: [] },
+        },
+        strict: false,
+        allowPositionals: true,
+      });
+      // Where a value is missing or looks like an option, we refuse and parseArgs guesses.
+      fc.pre(
+        values.path!.every((each) => typeof each === 'string' && (each === '-' || !each.startsWith('-'))),
+      );
+      expect(parseLine('made-up', made, line)).toEqual({
+        kind: 'invocation',
+        options: { ...values },
+        arguments: positionals,
+      });
+    }),
+  );
 });

@@ -1,5 +1,4 @@
 /** Reads a command's words by its table; what the table does not know is refused with the nearest that it does. */
-import { parseArgs } from 'node:util';
 import { SandboxError } from '../errors.ts';
 import { nearest } from '../policy/suggestion.ts';
 import type { ArgumentSpec, CommandSpec, OptionSpec, OptionTable, OptionValues } from './command.ts';
@@ -18,7 +17,20 @@ export function usageError(what: string, why: string, fix: string): SandboxError
 
 const seeHelp = (path: string) => `See ${path} --help`;
 
-type Token = NonNullable<ReturnType<typeof parseArgs>['tokens']>[number];
+/** A word, or a part of one; `index` is that of the word. */
+type Token =
+  | {
+      readonly kind: 'option';
+      readonly index: number;
+      readonly name: string;
+      /** As it was written: `--mode`, `-m`. */
+      readonly rawName: string;
+      readonly value: string | undefined;
+      /** The value stands in the same word: `--mode=strict`, `-mstrict`. */
+      readonly inlineValue: boolean;
+    }
+  | { readonly kind: 'positional'; readonly index: number; readonly value: string }
+  | { readonly kind: 'option-terminator'; readonly index: number };
 
 interface Line {
   /** `pinfold config get`, for messages. */
@@ -26,18 +38,54 @@ interface Line {
   readonly spec: CommandSpec;
 }
 
-/** Not strict: messages are ours, and a word that only looks like an option of ours may belong to the command to be run. */
+/**
+ * The words as options and arguments, by the utility conventions of POSIX and GNU. Nothing is judged here: a word that only
+ * looks like an option of ours may belong to the command to be run. Not `parseArgs` of node:util, which takes a
+ * millisecond of every start.
+ */
 function tokenise(spec: CommandSpec, words: readonly string[]): readonly Token[] {
-  const options: Record<string, { type: 'boolean' | 'string'; short?: string }> = {
-    help: { type: 'boolean', short: 'h' },
-  };
-  for (const [name, option] of Object.entries(spec.options)) {
-    options[name] = {
-      type: option.type === 'flag' ? 'boolean' : 'string',
-      ...(option.short !== undefined && { short: option.short }),
+  const long = shortNames(spec);
+  const takesValue = (name: string) =>
+    Object.hasOwn(spec.options, name) && spec.options[name]?.type !== 'flag';
+  const tokens: Token[] = [];
+  for (let index = 0; index < words.length; index += 1) {
+    const word = words[index]!;
+    const start = index;
+    const option = (rawName: string, name: string, inline: string | undefined) => {
+      const next = inline === undefined && takesValue(name) ? words[++index] : undefined;
+      const inlineValue = inline !== undefined;
+      tokens.push({ kind: 'option', index: start, name, rawName, value: inline ?? next, inlineValue });
     };
+    if (word === '--') {
+      tokens.push({ kind: 'option-terminator', index });
+      const rest = words.slice(index + 1);
+      return [...tokens, ...rest.map((value, at) => positional(value, index + 1 + at))];
+    }
+    if (word.startsWith('--')) {
+      const equals = word.indexOf('=', 3);
+      const rawName = equals === -1 ? word : word.slice(0, equals);
+      option(rawName, rawName.slice(2), equals === -1 ? undefined : word.slice(equals + 1));
+    } else if (word.startsWith('-') && word !== '-') {
+      for (let at = 1; at < word.length; at += 1) {
+        const name = long.get(word[at]!) ?? word[at]!;
+        const rest = takesValue(name) ? word.slice(at + 1) : '';
+        option(`-${word[at]}`, name, rest === '' ? undefined : rest);
+        if (takesValue(name)) break;
+      }
+    } else tokens.push(positional(word, index));
   }
-  return parseArgs({ args: [...words], options, strict: false, allowPositionals: true, tokens: true }).tokens;
+  return tokens;
+}
+
+function positional(value: string, index: number): Token {
+  return { kind: 'positional', index, value };
+}
+
+function shortNames(spec: CommandSpec): ReadonlyMap<string, string> {
+  const shorts = Object.entries(spec.options).flatMap(([name, { short }]) =>
+    short === undefined ? [] : [[short, name] as const],
+  );
+  return new Map([['h', 'help'], ...shorts]);
 }
 
 function refuseUnknown({ path, spec }: Line, token: Token & { kind: 'option' }): never {
