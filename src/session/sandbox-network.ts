@@ -38,8 +38,8 @@ export interface NetworkOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
+/** connect(2): what a local firewall rule answers; ENETUNREACH would send people looking for a broken network. */
 const EACCES = 13;
-const ENETUNREACH = 101;
 
 function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
@@ -212,8 +212,8 @@ export class SandboxNetwork {
 
   #refuse(call: AskedCall, why: string): void {
     // First the record: while the caller waits it can be looked at.
-    this.#denyCall(call, why, ENETUNREACH);
-    this.#settle(call, ENETUNREACH);
+    this.#denyCall(call, why, EACCES);
+    this.#settle(call, EACCES);
   }
 
   #denyCall({ act, address, port, pid }: AskedCall, detail: string, errno: number): string | undefined {
