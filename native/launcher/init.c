@@ -77,7 +77,11 @@ static int step_namespaces(struct init *init)
 
 static int step_mounts(struct init *init)
 {
-	return build_root(init->spec, init->trouble);
+	CLEANUP_FD int tripwire = init->spec->tripwire ? tripwire_mount(init->sync, init->trouble) : -1;
+
+	if (init->spec->tripwire && tripwire < 0)
+		return tripwire;
+	return build_root(init->spec, tripwire, init->trouble);
 }
 
 static int step_capabilities(struct init *init)

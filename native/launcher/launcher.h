@@ -18,8 +18,8 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MAX_FRAME (64u << 20)
 
-/* Node's ends of these are in child_process.spawn's stdio array; 6 is there only when handles are to be sent. */
-enum { CONTROL_FD = 3, RECORD_FD = 4, CHANNEL_FD = 6 };
+/* Node's ends of these are in child_process.spawn's stdio array; 5 and 6 are there only when they are wanted. */
+enum { CONTROL_FD = 3, RECORD_FD = 4, TRIPWIRE_FD = 5, CHANNEL_FD = 6 };
 
 /* Frames are u32 type, u32 length, payload; native byte order. */
 enum control_frame {
@@ -90,6 +90,7 @@ enum sync_kind {
 	SYNC_SIGNAL = 5,
 	SYNC_COMMAND = 6,	 /* with descriptors */
 	SYNC_COMMAND_SIGNAL = 7, /* value: the signal */
+	SYNC_TRIPWIRE = 8,	 /* value: numbers of two descriptors, the device's << 16 | the file system's */
 };
 struct sync {
 	uint32_t kind;
@@ -112,7 +113,11 @@ struct trouble {
 void note(struct trouble *trouble, const char *what, const char *path);
 
 /* mounts.c */
-int build_root(const struct spec *spec, struct trouble *trouble);
+int build_root(const struct spec *spec, int tripwire, struct trouble *trouble);
+
+/* tripwire.c */
+int tripwire_mount(int sync, struct trouble *trouble);
+int tripwire_serve(int init_fd, int32_t numbers);
 
 /* landlock.c */
 int landlock_abi(void);

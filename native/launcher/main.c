@@ -22,12 +22,14 @@ static int say_hello(void)
 /* Nothing that our caller left open may reach the inside (CVE-2024-21626). */
 static int close_others(bool channel)
 {
-	if (syscall(SYS_close_range, RECORD_FD + 1, CHANNEL_FD - 1, 0) < 0 ||
-	    syscall(SYS_close_range, CHANNEL_FD + channel, ~0u, 0) < 0)
+	if (syscall(SYS_close_range, CHANNEL_FD + channel, ~0u, 0) < 0)
 		return -errno;
 	for (int fd = CONTROL_FD; fd <= RECORD_FD; fd++)
 		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 			return -errno;
+	/* Kept until the plan says whether it is wanted. */
+	if (fcntl(TRIPWIRE_FD, F_SETFD, FD_CLOEXEC) < 0 && errno != EBADF)
+		return -errno;
 	return channel && fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
 }
 
@@ -49,6 +51,8 @@ static int obey(void)
 		report_failure("plan", -error, "the plan is malformed or of another version");
 		return 125;
 	}
+	if (!spec.tripwire)
+		close(TRIPWIRE_FD);
 	spec.channel = channel_given() ? CHANNEL_FD : -1;
 	/* How it went is reported. */
 	session_run(&spec);

@@ -28,6 +28,7 @@ struct building {
 	int root;
 	int masked_directory;
 	int masked_file;
+	int tripwire; /* its root, or -1 */
 	dev_t own[MAX_OWN]; /* file systems that the plan made */
 	size_t own_count;
 };
@@ -273,18 +274,25 @@ static int attach_bind(struct building *b, const struct mount_step *step, int tr
 	return error < 0 ? error : attach(b, tree, step->target, S_ISDIR(st.st_mode));
 }
 
-/* Two empty things that nobody may open, mode 0 on a read-only mount so that not even their owner can chmod them. */
+/*
+ * Two empty things that nobody may open, mode 0 on a read-only mount so that not even their owner can chmod them. The
+ * tripwire lies over one while parts of it are cloned: before Linux 6.15 open_tree(2) refuses what is attached nowhere.
+ */
 static int prepare_masks(struct building *b)
 {
 	if (mkdirat(b->root, ".masked-directory", 0) < 0 || mknodat(b->root, ".masked-file", S_IFREG, 0) < 0)
 		return -errno;
 	b->masked_directory = openat(b->root, ".masked-directory", O_PATH | O_CLOEXEC);
 	b->masked_file = openat(b->root, ".masked-file", O_PATH | O_CLOEXEC);
-	return b->masked_directory < 0 || b->masked_file < 0 ? -errno : 0;
+	if (b->masked_directory < 0 || b->masked_file < 0)
+		return -errno;
+	return b->tripwire < 0 ? 0 : sys_move_mount(b->tripwire, b->masked_directory);
 }
 
 static int discard_masks(struct building *b)
 {
+	if (b->tripwire >= 0 && syscall(SYS_umount2, STAGE "/.masked-directory", MNT_DETACH_FLAG) < 0)
+		return -errno;
 	if (unlinkat(b->root, ".masked-directory", AT_REMOVEDIR) < 0 || unlinkat(b->root, ".masked-file", 0) < 0)
 		return -errno;
 	return 0;
@@ -306,6 +314,18 @@ static int mask(struct building *b, const char *target)
 		return -errno;
 	error = set_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, 0);
 	return error < 0 ? error : sys_move_mount(tree, point);
+}
+
+static int attach_tripwire(struct building *b, const struct mount_step *step)
+{
+	bool optional = step->flags & FLAG_OPTIONAL;
+	CLEANUP_FD int point = optional ? open_target(b, step->target) : make_point(b, step->target, true);
+	CLEANUP_FD int tree = -1;
+
+	if (point < 0)
+		return optional && point == -ENOENT ? 0 : point; /* Gone, as with a mask. */
+	tree = sys_open_tree(b->tripwire, step->source, OPEN_TREE_CLONE);
+	return tree < 0 ? -errno : sys_move_mount(tree, point);
 }
 
 static int make_entry(struct building *b, const struct mount_step *step)
@@ -377,6 +397,8 @@ static int carry_out(struct building *b, size_t i)
 		return make_devpts(b, step->target);
 	case MOUNT_SEAL:
 		return seal(b, step->target);
+	case MOUNT_TRIPWIRE:
+		return attach_tripwire(b, step);
 	default:
 		return make_entry(b, step);
 	}
@@ -422,7 +444,7 @@ static int build(struct building *b)
 	for (size_t i = 1; !error && i < b->spec->mount_count; i++) {
 		const struct mount_step *step = &b->spec->mounts[i];
 		static const char *const words[] = { "", "tmpfs", "bind", "mask", "directory", "symlink",
-						     "file", "proc", "devpts", "console", "seal" };
+						     "file", "proc", "devpts", "console", "seal", "tripwire" };
 
 		/* The masks' own directory entries go before the root may be sealed. */
 		if (step->op == MOUNT_SEAL && !step->target[1])
@@ -437,9 +459,10 @@ static int build(struct building *b)
 	return enter_root(b);
 }
 
-int build_root(const struct spec *spec, struct trouble *trouble)
+int build_root(const struct spec *spec, int tripwire, struct trouble *trouble)
 {
-	struct building b = { .spec = spec, .trouble = trouble, .root = -1, .masked_directory = -1, .masked_file = -1 };
+	struct building b = { .spec = spec, .trouble = trouble, .root = -1, .masked_directory = -1, .masked_file = -1,
+			      .tripwire = tripwire };
 	int error;
 
 	b.sources = calloc(spec->mount_count, sizeof(int));

@@ -81,6 +81,8 @@ static int spawn_init(struct session *session)
 	if (pid == 0) {
 		close(pair[0]);
 		close(CONTROL_FD);
+		if (session->spec->tripwire)
+			close(TRIPWIRE_FD);
 		if (session->channel >= 0)
 			close(session->channel);
 		_exit(init_main(session->spec, pair[1], session->mode));
@@ -131,6 +133,8 @@ static int hear_init(struct session *session)
 		return 0; /* Init has ended; its pidfd tells. */
 	if (message.kind == SYNC_LISTENER)
 		return take_listener(session, message.value);
+	if (message.kind == SYNC_TRIPWIRE)
+		return send_sync(session, SYNC_GO, tripwire_serve(session->init_fd, message.value));
 	if (message.kind == SYNC_STOPPED)
 		stop_job(session);
 	return 0;

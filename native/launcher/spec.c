@@ -140,8 +140,9 @@ static void take_mounts(struct reader *reader, struct spec *spec)
 		step->inode = take_u64(reader);
 		step->target = take_absolute(reader);
 		step->source = take_string(reader);
-		if (step->op < MOUNT_TMPFS || step->op > MOUNT_SEAL || (step->op == MOUNT_BIND && step->source[0] != '/'))
+		if (step->op < MOUNT_TMPFS || step->op > MOUNT_TRIPWIRE || (step->op == MOUNT_BIND && step->source[0] != '/'))
 			fail(reader, -EPROTO);
+		spec->tripwire |= step->op == MOUNT_TRIPWIRE;
 	}
 }
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SPEC_VERSION 3
+#define SPEC_VERSION 4
 
 enum mount_op {
 	MOUNT_TMPFS = 1,
@@ -20,6 +20,7 @@ enum mount_op {
 	MOUNT_DEVPTS = 8,
 	MOUNT_CONSOLE = 9,
 	MOUNT_SEAL = 10,
+	MOUNT_TRIPWIRE = 11,
 };
 
 /* What connect(), bind() and addressed sends Node is asked about. */
@@ -35,7 +36,7 @@ struct mount_step {
 	uint64_t device; /* bind: the directory that the source must be, by st_dev and st_ino; inode 0: any */
 	uint64_t inode;
 	const char *target;
-	const char *source; /* bind: host path; symlink: where it leads; file: its content */
+	const char *source; /* bind: host path; symlink: where it leads; file: its content; tripwire: name in its root */
 };
 
 struct landlock_rule {
@@ -72,6 +73,7 @@ struct spec {
 	const char *hostname;
 	struct mount_step *mounts;
 	size_t mount_count;
+	bool tripwire; /* a step shows a part of it */
 	bool landlock;
 	uint64_t handled_fs;
 	uint64_t handled_net;

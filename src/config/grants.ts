@@ -20,6 +20,9 @@ function grantsOfScalars(layer: SettingsLayer, prefix: string): Grant[] {
   if (layer.enabled?.value === false) {
     add('enabled', layer.enabled, 'default');
   }
+  if (layer.monitor?.value !== 'full') {
+    add('monitor', layer.monitor, 'default');
+  }
   if (layer.mode?.value !== 'strict') {
     add('mode', layer.mode, layer.mode?.value === 'permissive' ? 'default' : 'stricter-settings');
   }

@@ -30,6 +30,7 @@ const DENIALS = ['deniedPaths', 'deniedDomains', 'environment.drop'];
 const ORDERS: Readonly<Record<string, readonly unknown[]>> = {
   enabled: [true, false],
   mode: ['strict', 'standard', 'permissive'],
+  monitor: ['full', 'acts', 'off'],
   networkAccess: ['none', 'local', 'filtered'],
 };
 
@@ -177,6 +178,8 @@ function defaultOf(layers: readonly SettingsLayer[], path: readonly string[]): u
       return true;
     case 'mode':
       return 'standard';
+    case 'monitor':
+      return 'full';
     case 'networkAccess':
       return MODE_NETWORK[reportScalar(layers, ['mode'], 'standard').value as Mode];
     default:

@@ -120,6 +120,7 @@ export function readLayer(source: LayerSource, sandbox: Node | undefined): Setti
     ...list('allowedPaths', readAllowedPath),
     ...list('deniedPaths', sourcedText),
     ...scalar('networkAccess'),
+    ...scalar('monitor'),
     ...list('allowedDomains', sourcedText),
     ...list('deniedDomains', sourcedText),
     ...(upstreamProxy && { upstreamProxy: readUpstreamProxy(source, upstreamProxy) }),

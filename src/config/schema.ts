@@ -132,6 +132,13 @@ const profileFields: Readonly<Record<string, Field>> = {
     fallback: 'standard',
     example: '"strict"',
   },
+  monitor: {
+    shape: { kind: 'choice', of: ['full', 'acts', 'off'] },
+    summary:
+      'How much is seen of what is refused. `full`: also who looks at hidden files, by a small file system over them. Nothing is allowed or refused by it.',
+    fallback: 'full',
+    example: '"acts"',
+  },
   allowedPaths: {
     shape: listOf(allowedPath),
     summary:

@@ -50,6 +50,7 @@ export function policyOf(rules: readonly PathRule[]): Policy {
   return {
     mode: { value: 'strict', origin },
     enabled: { value: true, origin },
+    monitor: { value: 'full', origin },
     projectDir: '/nowhere/project',
     homeDir: '/nowhere',
     sandboxHome: '/nowhere/private',

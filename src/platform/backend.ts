@@ -12,7 +12,9 @@ export type Mechanism =
   | 'no-new-privileges'
   | 'landlock'
   | 'seccomp'
-  | 'name-guard';
+  | 'name-guard'
+  /** Sees who looks at what is hidden; no guarantee rests on it. */
+  | 'tripwire';
 
 /** What is in force for one mechanism. Reported from what the launcher confirmed, never from what was asked. */
 export type Enforcement =

@@ -7,6 +7,7 @@ import type {
   DomainRule,
   LimitName,
   Mode,
+  Monitor,
   NetworkAccess,
   Notice,
   Policy,
@@ -27,8 +28,11 @@ const STRENGTH: readonly SettingsLayer['scope'][] = ['user', 'claude', 'project'
 const MODES: readonly Mode[] = ['strict', 'standard', 'permissive'];
 const NETWORKS: readonly NetworkAccess[] = ['none', 'local', 'filtered'];
 
+const MONITORS: readonly Monitor[] = ['full', 'acts', 'off'];
+
 /** Whoever writes nothing has this. */
 const DEFAULT_MODE: Sourced<Mode> = { value: 'standard', origin: { scope: 'builtin', text: 'default' } };
+const DEFAULT_MONITOR: Sourced<Monitor> = { value: 'full', origin: { scope: 'builtin', text: 'default' } };
 const DEFAULT_ENABLED: Sourced<boolean> = { value: true, origin: { scope: 'builtin', text: 'default' } };
 
 interface Scalar<T> {
@@ -186,6 +190,12 @@ function settleEnabled(layers: readonly SettingsLayer[], notices: Notice[]): Sou
   return settle(layers, { ...scalar, start: DEFAULT_ENABLED }, notices);
 }
 
+function settleMonitor(layers: readonly SettingsLayer[], notices: Notice[]): Sourced<Monitor> {
+  // To see less is to widen: a refusal that nobody sees warns nobody.
+  const scalar = { name: 'monitor', pick: (layer: SettingsLayer) => layer.monitor, order: MONITORS };
+  return settle(layers, { ...scalar, start: DEFAULT_MONITOR }, notices);
+}
+
 /** Merges everything. Throws ERR_PATH_INVALID, ERR_PATH_TOO_BROAD, ERR_PROFILE_UNKNOWN. */
 export function mergePolicy(input: MergeInput): Policy {
   const { facts, profile } = input;
@@ -201,6 +211,7 @@ export function mergePolicy(input: MergeInput): Policy {
   return {
     mode,
     enabled: settleEnabled(layers, notices),
+    monitor: settleMonitor(layers, notices),
     projectDir: facts.projectDir,
     homeDir: facts.homeDir,
     sandboxHome: mode.value === 'permissive' ? facts.homeDir : facts.privateHome,

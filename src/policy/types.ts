@@ -3,6 +3,8 @@ import type { ProxyUrl } from './proxy-url.ts';
 
 export type Mode = 'strict' | 'standard' | 'permissive';
 export type NetworkAccess = 'none' | 'local' | 'filtered';
+/** How much is seen of what is refused: `full` adds looks at hidden names to `acts`; `off` sees what costs nothing. */
+export type Monitor = 'full' | 'acts' | 'off';
 
 /** `none` hides or denies; `read` includes execute; `write` includes read, create, rename and remove. */
 export type Access = 'none' | 'read' | 'write';
@@ -55,6 +57,7 @@ export interface SettingsLayer {
   readonly allowedPaths?: readonly Sourced<AllowedPath>[];
   readonly deniedPaths?: readonly Sourced<string>[];
   readonly networkAccess?: Sourced<NetworkAccess>;
+  readonly monitor?: Sourced<Monitor>;
   readonly allowedDomains?: readonly Sourced<string>[];
   readonly deniedDomains?: readonly Sourced<string>[];
   readonly upstreamProxy?: Sourced<UpstreamProxy>;
@@ -132,6 +135,7 @@ export interface Notice {
 export interface Policy {
   readonly mode: Sourced<Mode>;
   readonly enabled: Sourced<boolean>;
+  readonly monitor: Sourced<Monitor>;
   readonly projectDir: string;
   /** The real home directory of the person. */
   readonly homeDir: string;

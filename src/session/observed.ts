@@ -1,7 +1,8 @@
-/** Puts what the supervisor and the watch saw into the words of a denial. */
+/** Puts what the supervisor, the watch and the tripwire saw into the words of a denial. */
 import { makingActOf } from '../platform/linux/guarded-acts.ts';
 import type { LauncherRecord } from '../platform/linux/plan.ts';
 import type { Arch } from '../platform/linux/seccomp/tables.ts';
+import type { TripwireSighting } from '../platform/linux/tripwire/server.ts';
 import { decide } from '../policy/decide.ts';
 import { decodeName } from '../policy/printable.ts';
 import type { Policy } from '../policy/types.ts';
@@ -25,6 +26,21 @@ export function guardedDenial(
     observer: 'supervisor',
     outcome: 'refused',
     errno: EACCES,
+    ...(rule && { rule }),
+  };
+}
+
+/** Somebody looked at something hidden or denied. */
+export function sightedDenial(policy: Policy, { act, path, pid, errno }: TripwireSighting): Denial {
+  const subject = decodeName(path);
+  const { rule } = decide(policy, subject, 'read');
+  return {
+    act,
+    subject: { kind: 'path', path: subject },
+    actor: { pid },
+    observer: 'tripwire',
+    outcome: 'refused',
+    errno,
     ...(rule && { rule }),
   };
 }

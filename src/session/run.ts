@@ -12,6 +12,7 @@ import { Launcher, type StandardStreams } from '../platform/linux/launcher.ts';
 import type { FailureRecord, LauncherRecord, Plan } from '../platform/linux/plan.ts';
 import { buildPlan, type ScanRequest, scanMatches, scanRequest } from '../platform/linux/plan-builder.ts';
 import { compileSeccomp } from '../platform/linux/seccomp/compile.ts';
+import type { TripwireReadiness } from '../platform/linux/tripwire/device.ts';
 import { Decider } from '../policy/decide.ts';
 import { type DroppedVariable, scrubEnvironment } from '../policy/environment.ts';
 import type { Notice, Policy } from '../policy/types.ts';
@@ -19,6 +20,7 @@ import type { Denial } from '../violations/types.ts';
 import { programInside } from './actor.ts';
 import { Denials } from './denials.ts';
 import type { SessionEvent } from './event-log.ts';
+import { prepareWatch, WatchFailed, watchFailure, watchHidden } from './hidden-watch.ts';
 import { showInside } from './inside-directory.ts';
 import { LazyNetwork } from './lazy-network.ts';
 import { type GuardedEntry, NameGuard } from './name-guard.ts';
@@ -48,6 +50,8 @@ export interface Planned {
   readonly scan: ScanRequest;
   /** Directories that could not be looked into, shown read-only. */
   readonly unseen: readonly string[];
+  /** Why looks at hidden names are not seen. */
+  readonly blind: string | undefined;
   /** The policy as enforced: with what the scan added. Records of guarded names index its rules. */
   readonly policy: Policy;
   readonly decider: Decider;
@@ -95,6 +99,7 @@ async function makePlan(
   loaded: LoadedPolicy,
   target: Target,
   options: RunOptions,
+  tripwire: TripwireReadiness,
 ): Promise<Planned> {
   const { facts } = loaded;
   const atFirst = new Decider(loaded.policy);
@@ -120,6 +125,7 @@ async function makePlan(
     existing,
     decider,
     scanned: scan.walked,
+    ...(tripwire.kind === 'ready' ? { watched: tripwire.watched } : {}),
     capabilities,
     target: {
       argv: target.argv,
@@ -130,7 +136,8 @@ async function makePlan(
   });
   const notices = unmatched(policy, matches);
   const { unseen } = scan;
-  return { plan, policy, decider, capabilities, dropped, matches, notices, scan: request, unseen };
+  const blind = tripwire.kind === 'blind' ? tripwire.reason : undefined;
+  return { plan, policy, decider, capabilities, dropped, matches, notices, scan: request, unseen, blind };
 }
 
 /** What is allowed though absent, or is a file, has nothing beneath it. A glob's own directory is in no rule: it is asked. */
@@ -159,7 +166,7 @@ function noLandlock(): SandboxError {
 export async function planFor(loaded: LoadedPolicy, target: Target, options: RunOptions): Promise<Planned> {
   const launcher = new Launcher(options.launcherPath, '/');
   try {
-    return await makePlan(launcher, loaded, target, options);
+    return await makePlan(launcher, loaded, target, options, prepareWatch(loaded.policy));
   } finally {
     await launcher.close();
   }
@@ -226,16 +233,28 @@ export async function runInside(
   events: RunEvents = {},
 ): Promise<RunOutcome> {
   const { streams } = options;
-  const launcher = new Launcher(options.launcherPath, '/', { channel: true, ...(streams && { streams }) });
-  try {
-    const planned = await makePlan(launcher, loaded, target, options);
-    const place = events.onPlanned?.(planned) ?? {
-      id: '',
-      directory: join(loaded.facts.pinfold.stateDir, 'sessions'),
-    };
-    return await carryOut(launcher, planned, place, options, events);
-  } finally {
-    await launcher.close();
+  let tripwire = prepareWatch(loaded.policy);
+  let place: SessionPlace | undefined;
+  for (;;) {
+    const launcher = new Launcher(options.launcherPath, '/', {
+      channel: true,
+      tripwire: tripwire.kind === 'ready',
+      ...(streams && { streams }),
+    });
+    try {
+      const planned = await makePlan(launcher, loaded, target, options, tripwire);
+      place ??= events.onPlanned?.(planned) ?? {
+        id: '',
+        directory: join(loaded.facts.pinfold.stateDir, 'sessions'),
+      };
+      return await carryOut(launcher, planned, place, options, events);
+    } catch (error) {
+      // No guarantee rests on seeing: without it the same boundary is made again, and its status says what is not seen.
+      if (!(error instanceof WatchFailed)) throw error;
+      tripwire = { kind: 'blind', reason: error.message };
+    } finally {
+      await launcher.close();
+    }
   }
 }
 
@@ -277,7 +296,10 @@ async function carryOut(
   const stopWatchdog = startWatchdog(launcher, policy.limits.wallTime?.value, () => {
     timedOut = true;
   });
-  const enforced = () => enforcementOf(planned.plan, progress.applied, planned.capabilities.landlockAbi);
+  const { applied } = progress;
+  const enforced = () =>
+    enforcementOf({ plan, applied, abi: planned.capabilities.landlockAbi, blind: planned.blind });
+  await watchHidden(launcher, planned, denials);
   const ledger = new TrafficLedger();
   const network = new LazyNetwork({
     policy,
@@ -310,7 +332,9 @@ async function carryOut(
     await network.close();
   }
   for (const total of ledger.totals) events.onEvent?.(trafficEvent('traffic', total));
-  if (progress.failure && !progress.started) throw setupError(progress.failure);
+  if (progress.failure && !progress.started) {
+    throw watchFailure(plan, progress.failure) ?? setupError(progress.failure);
+  }
   await sweep(planned, guard);
   if (progress.failure) throw setupError(progress.failure);
   if (!progress.ending) {

@@ -19,7 +19,11 @@ export async function planTrue(
   environment: Readonly<Record<string, string | undefined>>,
   launcherPath: string,
 ): Promise<PlannedRun> {
-  const loaded = await loadPolicy({ cwd: projectDir, projectDir, environment });
+  // The launcher alone is measured: there is nobody to serve the tripwire file system.
+  const scope = 'flag' as const;
+  const monitor = { value: 'off', origin: { scope, text: 'off' } } as const;
+  const flags = { scope, trusted: true, monitor };
+  const loaded = await loadPolicy({ cwd: projectDir, projectDir, environment, flags });
   const target = { argv: ['true'], cwd: projectDir };
   const { plan, capabilities } = await planFor(loaded, target, { launcherPath, environment });
   return {

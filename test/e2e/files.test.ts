@@ -31,7 +31,13 @@ describe.each(people)('as $label', (person) => {
       ['read', `${world.outside}/canary`],
       ['list', world.outside],
     ];
-    expect(await world.probeInside(outside)).toEqual(['ENOENT', 'ENOENT', 'ENOENT', 'ENOENT']);
+    const { hidden } = world;
+    expect(await world.probeInside(outside)).toEqual([
+      world.either('EROFS', 'ENOENT'),
+      hidden,
+      hidden,
+      hidden,
+    ]);
     const control = `${world.root}/control`;
     world.put(`${control}/canary`, `${CANARY}\n`);
     const acts: Act[] = [
@@ -143,7 +149,8 @@ describe.each(people)('as $label', (person) => {
     ];
     const results = await world.probeInside(acts, ['--deny', secret]);
     // link(2): a mask is another file system's file, so the link would cross mounts. openat2: refused whole, callers fall back.
-    expect(results).toEqual(['EACCES', 'EBUSY', 'ok', 'EACCES', 'EXDEV', 'ENOSYS', 'EACCES', 'EBUSY']);
+    const reopened = world.either('EROFS', 'EACCES');
+    expect(results).toEqual(['EACCES', 'EBUSY', 'ok', 'EACCES', 'EXDEV', 'ENOSYS', reopened, 'EBUSY']);
     expect(readFileSync(secret, 'utf8')).toBe('the-secret\n');
     expect(await world.probeInside([['read', secret]])).toEqual(['ok:the-secret']);
   });
@@ -172,7 +179,8 @@ describe.each(people)('as $label', (person) => {
       ['chmod', directory],
     ];
     const results = await world.probeInside(acts, ['--deny', directory]);
-    expect(results).toEqual(['EACCES', 'EACCES', 'EACCES', 'EACCES', 'EBUSY', 'EROFS']);
+    const made = world.either('EROFS', 'EACCES');
+    expect(results).toEqual([made, made, 'EACCES', 'EACCES', 'EBUSY', 'EROFS']);
     expect(Object.keys(treeOf(directory))).toEqual(['', 'file']);
     expect(
       await world.probeInside([
@@ -200,15 +208,8 @@ describe.each(people)('as $label', (person) => {
       ['symlink', `${world.outside}/not-there`, `${world.project}/dangling`],
       ['create', `${world.project}/dangling`],
     ];
-    expect(await world.probeInside(acts)).toEqual([
-      'ENOENT',
-      'ENOENT',
-      'ok',
-      'EROFS',
-      'EXDEV',
-      'ok',
-      'ENOENT',
-    ]);
+    const made = world.either('EROFS', 'ENOENT');
+    expect(await world.probeInside(acts)).toEqual([world.hidden, made, 'ok', 'EROFS', 'EXDEV', 'ok', made]);
     expect(await world.probeOutside([['read', `${world.project}/way-out/canary`]])).toEqual([`ok:${CANARY}`]);
   });
 
@@ -218,7 +219,9 @@ describe.each(people)('as $label', (person) => {
     const flags = ['--allow', `${directory}/data`];
     const plant = await world.shell(`ln -s ${world.outside} ${directory}/data/link`, flags);
     expect(plant.code).toBe(0);
-    expect(await world.probeInside([['read', `${directory}/data/link/canary`]], flags)).toEqual(['ENOENT']);
+    expect(await world.probeInside([['read', `${directory}/data/link/canary`]], flags)).toEqual([
+      world.hidden,
+    ]);
     expect(await world.probeOutside([['read', `${directory}/data/link/canary`]])).toEqual([`ok:${CANARY}`]);
   });
 
@@ -245,7 +248,7 @@ describe.each(people)('as $label', (person) => {
         ['append', `${world.home}/.bashrc`],
         ['list', `${world.home}/.ssh`],
       ];
-      expect(await world.probeInside(acts, ['--mode', mode])).toEqual(['ENOENT', 'ENOENT', 'ENOENT']);
+      expect(await world.probeInside(acts, ['--mode', mode])).toEqual(acts.map(() => world.hidden));
       expect((await world.inside(['git', 'config', 'user.name'], ['--mode', mode])).stdout).toBe('Person\n');
     }
     expect(await world.probeOutside([['read', `${world.home}/.ssh/id_ed25519`]])).toEqual([`ok:${CANARY}`]);
@@ -266,7 +269,7 @@ describe.each(people)('as $label', (person) => {
       'ok',
       'EACCES',
       'EACCES',
-      'EACCES',
+      world.either('EROFS', 'EACCES'),
       'EROFS',
       'ok:# nothing',
       'EBUSY',
@@ -302,7 +305,10 @@ describe.each(people)('as $label', (person) => {
       ['read', `${world.root}/data/file`],
       ['read', `${world.root}/data-private/file`],
     ];
-    expect(await world.probeInside(acts, ['--allow', `${world.root}/data`])).toEqual(['ok:yes', 'ENOENT']);
+    expect(await world.probeInside(acts, ['--allow', `${world.root}/data`])).toEqual([
+      'ok:yes',
+      world.hidden,
+    ]);
   });
 
   test('temporary files work, are private to the session, and are gone afterwards', async () => {

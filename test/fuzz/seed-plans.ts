@@ -39,6 +39,7 @@ const large: Plan = {
     { op: 'proc', target: '/proc' },
     { op: 'devpts', target: '/dev/pts' },
     { op: 'console', target: '/dev/console' },
+    { op: 'tripwire', source: '0', target: '/home', optional: true },
     { op: 'seal', target: '/' },
   ],
   landlock: {

@@ -201,6 +201,7 @@ test('--json gives value, origin and every word on a key', async () => {
   expect(listed.values.map(({ key, value }: { key: string; value: unknown }) => [key, value])).toEqual([
     ['enabled', true],
     ['mode', 'standard'],
+    ['monitor', 'full'],
     ['networkAccess', 'local'],
   ]);
   expect(listed.files[0]).toEqual({ scope: 'user', path: world.files.user, state: 'loaded', trusted: true });
@@ -215,6 +216,7 @@ test('list shows what is set, the defaults, and the files', async () => {
   expect((await say(world, config, ['list'])).out).toBe(
     'enabled = true  default\n' +
       'mode = strict  ~/project/.pinfold/settings.json:1:24\n' +
+      'monitor = full  default\n' +
       'networkAccess = none  default\n' +
       'limits.memory = 1GiB  ~/project/.pinfold/settings.json:1:56\n' +
       '\n' +

@@ -86,6 +86,7 @@ export function renderPolicy(output: Output, policy: Policy, all: boolean): stri
       [
         `mode ${sourced(policy, policy.mode)}`,
         `enabled ${sourced(policy, policy.enabled)}`,
+        `monitor ${sourced(policy, policy.monitor)}`,
         `project ${shownPath(policy.projectDir, policy.homeDir)}`,
         `$HOME inside ${shownPath(policy.sandboxHome, policy.homeDir)}`,
         ...(policy.profile === undefined ? [] : [`profile ${escapeText(policy.profile)}`]),

@@ -22,6 +22,7 @@ function rule(pattern: string, parts: Partial<PathRule> = {}): PathRule {
 const policy: Policy = {
   mode: { value: 'strict', origin: builtin },
   enabled: { value: true, origin: builtin },
+  monitor: { value: 'full', origin: builtin },
   projectDir: '/p',
   homeDir: '/home/ada',
   sandboxHome: '/home/ada/.local/share/pinfold/homes/p',

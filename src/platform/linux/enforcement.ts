@@ -39,8 +39,17 @@ function landlock(plan: Plan, abi: number): Enforcement {
   };
 }
 
+export interface Confirmed {
+  readonly plan: Plan;
+  /** Steps that the launcher confirmed. */
+  readonly applied: ReadonlySet<string>;
+  readonly abi: number;
+  /** Why looks at hidden names are not seen; absent when the plan has them seen. */
+  readonly blind: string | undefined;
+}
+
 /** The status of each mechanism after the steps named in `applied` were confirmed. */
-export function enforcementOf(plan: Plan, applied: ReadonlySet<string>, abi: number): Enforcement[] {
+export function enforcementOf({ plan, applied, abi, blind }: Confirmed): Enforcement[] {
   const pending = (mechanism: Mechanism): Enforcement => ({
     mechanism,
     state: 'none',
@@ -66,6 +75,9 @@ export function enforcementOf(plan: Plan, applied: ReadonlySet<string>, abi: num
       state: 'partial',
       missing: ['a name that wins a race is caught after it was made: moved away, and the session is ended'],
     }),
+    plan.tripwire
+      ? after('mounts', full('tripwire'))
+      : { mechanism: 'tripwire', state: 'none', reason: `${blind}: looks at hidden names are not seen` },
   ];
 }
 
@@ -76,6 +88,11 @@ function namespaceError({ errno, detail }: FailureRecord, cause: Cause | undefin
     why: cause === undefined ? `${detail}: ${name}` : `${cause.why} (${detail}: ${name})`,
     ...(cause && { fix: cause.fix }),
   });
+}
+
+/** Why hidden places are not watched after all, though the device could be opened. */
+export function tripwireFailure({ errno }: FailureRecord): string {
+  return `the tripwire file system cannot be mounted (${getSystemErrorName(-errno)})`;
 }
 
 /** The error a person sees when the launcher could not carry out a step. The command was not started. */

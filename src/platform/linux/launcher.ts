@@ -17,9 +17,6 @@ import {
   type WireRecord,
 } from './plan-codec.ts';
 
-/** Descriptors 5, which is closed at once, and 6. */
-const CHANNEL = ['ignore', 'ipc'] as const;
-
 type Listener = (record: WireRecord) => void;
 
 interface Awaited {
@@ -47,6 +44,16 @@ export interface LauncherOptions {
   readonly channel?: boolean;
   /** stdin, stdout and stderr of the target: descriptors of this process, `ignore` for /dev/null. Default: this process's. */
   readonly streams?: StandardStreams;
+  /** A pipe for the requests of the tripwire file system (`Launcher.tripwire`). */
+  readonly tripwire?: boolean;
+}
+
+const TRIPWIRE_FD = 5;
+
+/** Descriptors 5 and 6. The launcher closes a 5 that no plan wants. */
+function extraPipes({ tripwire, channel }: LauncherOptions): ('pipe' | 'ignore' | 'ipc')[] {
+  if (channel) return [tripwire ? 'pipe' : 'ignore', 'ipc'];
+  return tripwire ? ['pipe'] : [];
 }
 
 /** A running launcher. It carries out at most one plan; `close` ends it. */
@@ -69,7 +76,7 @@ export class Launcher {
       cwd,
       env: {},
       argv0: 'pinfold-launcher',
-      stdio: [...(options.streams ?? INHERITED), 'pipe', 'pipe', ...(options.channel ? CHANNEL : [])],
+      stdio: [...(options.streams ?? INHERITED), 'pipe', 'pipe', ...extraPipes(options)],
     });
     this.#control = this.#child.stdio[3] as Duplex;
     // EPIPE after the launcher has gone: its end is reported by `exit`, with more to say.
@@ -85,6 +92,12 @@ export class Launcher {
       if (this.#over) this.#finish(died(code, signal));
     });
     this.#child.on('close', (code, signal) => this.#finish(died(code, signal)));
+  }
+
+  /** Requests of the tripwire file system come, and answers go, while a plan with `tripwire` is carried out. */
+  get tripwire(): Duplex | undefined {
+    const stdio: readonly unknown[] = this.#child.stdio;
+    return (stdio[TRIPWIRE_FD] as Duplex | null | undefined) ?? undefined;
   }
 
   get pid(): number | undefined {
@@ -145,7 +158,7 @@ export class Launcher {
 
   /** Whether the launcher keeps this process from ending. */
   hold(held: boolean): void {
-    for (const part of [this.#child, this.#child.channel, ...this.#child.stdio.slice(3, 5)]) {
+    for (const part of [this.#child, this.#child.channel, ...this.#child.stdio.slice(3, TRIPWIRE_FD + 1)]) {
       const one = part as { ref?(): void; unref?(): void } | null | undefined;
       if (held) one?.ref?.();
       else one?.unref?.();

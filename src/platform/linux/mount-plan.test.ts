@@ -19,7 +19,7 @@ function stepsFor(
   const policy = policyOf(rules);
   const known = new Map(Object.entries(existing));
   const places = findPlaces({ policy, facts: BARE, matches, existing: known });
-  return planMounts({ policy, facts: BARE, places, existing: known });
+  return [...planMounts({ policy, facts: BARE, places, existing: known }).mounts];
 }
 
 /** Only what concerns `root`: the rest of the root is the same in every plan. */
@@ -140,7 +140,13 @@ describe('mounts', () => {
     ]);
     const places = findPlaces({ policy, facts: BARE, matches: [], existing });
     const identity = { device: 5n, inode: 7n };
-    const steps = planMounts({ policy, facts: BARE, places, existing, scanned: new Map([['/w', identity]]) });
+    const { mounts: steps } = planMounts({
+      policy,
+      facts: BARE,
+      places,
+      existing,
+      scanned: new Map([['/w', identity]]),
+    });
     const bind = (path: string) => ({ op: 'bind', source: path, target: path, writable: true });
     expect(steps).toContainEqual({ ...bind('/w'), identity });
     expect(steps).toContainEqual(bind('/v'));
@@ -169,7 +175,7 @@ describe('mounts', () => {
     const existing = new Map<string, PathKind>([[PRIVATE_HOME, 'directory']]);
     const facts = { ...BARE, homeFiles: FACTS.homeFiles! };
     const places = findPlaces({ policy, facts, matches: [], existing });
-    const steps = planMounts({ policy, facts, places, existing });
+    const { mounts: steps } = planMounts({ policy, facts, places, existing });
     expect(about(steps, '/home/ada')).toEqual([
       `bind rw ${PRIVATE_HOME}`,
       `bind ro ${PRIVATE_HOME}/.gitconfig from /home/ada/dotfiles/gitconfig`,

@@ -5,9 +5,11 @@ import { Decider } from '../../policy/decide.ts';
 import type { HostFacts } from '../../policy/host-facts.ts';
 import { depthOf, isWithin, parentOf } from '../../policy/paths.ts';
 import type { Policy } from '../../policy/types.ts';
-import { nearest, type PathKind, type Place } from './places.ts';
+import { nearest, type PathKind, type Place, PRIVATE_PLACES } from './places.ts';
 import { type Identity, type MountStep, RESOLVER_ADDRESS } from './plan.ts';
 import { coverProc } from './proc-covers.ts';
+import type { TripwireLayout } from './tripwire/nodes.ts';
+import { coverHidden } from './tripwire/skeleton.ts';
 
 export interface MountInput {
   readonly policy: Policy;
@@ -16,14 +18,24 @@ export interface MountInput {
   readonly existing: ReadonlyMap<string, PathKind>;
   readonly scanned?: ReadonlyMap<string, Identity>;
   readonly decider?: Decider;
+  /** Names of the host's directories in `/`, when what is hidden of them is to be watched. */
+  readonly watched?: readonly string[];
+}
+
+export interface PlannedMounts {
+  readonly mounts: readonly MountStep[];
+  readonly tripwire?: TripwireLayout;
 }
 
 /** Steps for one target. Sorted by depth, so that nothing is covered by a mount further up that comes later. */
-interface Layer {
+export interface Layer {
   readonly path: string;
   readonly steps: readonly MountStep[];
   /** Makes an entry (not a mount): only where the directory above is the plan's own, never on the host's. */
   readonly entry?: boolean;
+  readonly kind?: PathKind;
+  /** An empty directory that only holds the way to something beneath it. */
+  readonly hollow?: true;
 }
 
 const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'] as const;
@@ -33,13 +45,14 @@ const HOSTS = '127.0.0.1 localhost pinfold\n::1 localhost ip6-localhost ip6-loop
 const RESOLV = `# Pinfold answers for the names that may be reached.\nnameserver ${RESOLVER_ADDRESS}\noptions timeout:5 attempts:1\n`;
 
 /** The steps; the first is the root itself, the last seals it. */
-export function planMounts(input: MountInput): MountStep[] {
-  const { places, scanned } = input;
+export function planMounts(input: MountInput): PlannedMounts {
+  const { places, scanned, watched } = input;
   for (const place of places) refuseUnmountable(place);
   const layers = [...ownLayers(), ...linkLayers(input), ...places.map((place) => placeLayer(place, scanned))];
   const byPath = new Map(places.map((place) => [place.path, place]));
   const kept = layers.filter((layer) => !layer.entry || isOwnGround(byPath, parentOf(layer.path)));
-  const ordered = kept
+  const covered = watched === undefined ? { layers: kept } : coverHidden(kept, watched);
+  const ordered = covered.layers
     .map((layer, index) => ({ layer, index }))
     .sort((a, b) => depthOf(a.layer.path) - depthOf(b.layer.path) || a.index - b.index)
     .flatMap(({ layer }) => layer.steps);
@@ -47,11 +60,14 @@ export function planMounts(input: MountInput): MountStep[] {
   const sealed = [...(byPath.has('/dev') ? [] : ['/dev']), ...hollows].sort(
     (a, b) => depthOf(b) - depthOf(a),
   );
-  return [
-    { op: 'tmpfs', target: '/', mode: 0o755 },
-    ...ordered,
-    ...[...sealed, '/'].map((target): MountStep => ({ op: 'seal', target })),
-  ];
+  return {
+    mounts: [
+      { op: 'tmpfs', target: '/', mode: 0o755 },
+      ...ordered,
+      ...[...sealed, '/'].map((target): MountStep => ({ op: 'seal', target })),
+    ],
+    ...('layout' in covered ? { tripwire: covered.layout } : {}),
+  };
 }
 
 /** What the plan makes itself in every mode. */
@@ -114,8 +130,12 @@ function linkLayers({ policy, facts, existing, decider = new Decider(policy) }: 
  */
 function placeLayer(place: Place, scanned?: ReadonlyMap<string, Identity>): Layer {
   const { path } = place;
-  if (place.treatment === 'mask') return { path, steps: [{ op: 'mask', target: path }] };
-  if (place.treatment === 'hollow') return { path, steps: [{ op: 'tmpfs', target: path, mode: 0o755 }] };
+  if (place.treatment === 'mask') return { path, kind: place.kind, steps: [{ op: 'mask', target: path }] };
+  if (place.treatment === 'hollow') {
+    const own = (PRIVATE_PLACES as readonly string[]).includes(path);
+    const steps: readonly MountStep[] = [{ op: 'tmpfs', target: path, mode: 0o755 }];
+    return { path, steps, ...(own ? {} : { hollow: true }) };
+  }
   const source = place.source ?? path;
   const identity = scanned?.get(source);
   const bind: MountStep = {
@@ -126,7 +146,7 @@ function placeLayer(place: Place, scanned?: ReadonlyMap<string, Identity>): Laye
     ...(isWithin(path, '/dev') ? { devices: true } : {}),
     ...(identity ? { identity } : {}),
   };
-  return { path, steps: [bind] };
+  return { path, kind: place.kind, steps: [bind] };
 }
 
 /** Whether an entry made in `directory` lands in the plan's own memory. */

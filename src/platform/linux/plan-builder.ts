@@ -21,6 +21,8 @@ export interface PlanInput {
   readonly existing: ReadonlyMap<string, PathKind>;
   /** Directories that were scanned: what is mounted must be the same ones. */
   readonly scanned?: ReadonlyMap<string, Identity>;
+  /** Names of the host's directories in `/`; absent: what is hidden is not watched, and is not there. */
+  readonly watched?: readonly string[];
   readonly capabilities: Capabilities;
   readonly target: {
     readonly argv: readonly string[];
@@ -48,7 +50,7 @@ const LIMITED: Readonly<Partial<Record<LimitName, number>>> = {
 };
 
 export function buildPlan(input: PlanInput): Plan {
-  const { policy, facts, matches, existing, scanned, capabilities, target, seccomp } = input;
+  const { policy, facts, matches, existing, scanned, watched, capabilities, target, seccomp } = input;
   const { decider = new Decider(policy) } = input;
   const places = findPlaces({ policy, facts, matches, existing, decider });
   const landlock = planLandlock(places, capabilities);
@@ -56,7 +58,15 @@ export function buildPlan(input: PlanInput): Plan {
     namespaces: Object.values(NAMESPACE).reduce((all, each) => all | each, 0),
     ...identity(capabilities),
     hostname: 'pinfold',
-    mounts: planMounts({ policy, facts, places, existing, decider, ...(scanned ? { scanned } : {}) }),
+    ...planMounts({
+      policy,
+      facts,
+      places,
+      existing,
+      decider,
+      ...(scanned ? { scanned } : {}),
+      ...(watched ? { watched } : {}),
+    }),
     ...(landlock ? { landlock } : {}),
     ...(seccomp ? { seccomp } : {}),
     asks: { remote: true, loopback: reachesLoopback(policy) },

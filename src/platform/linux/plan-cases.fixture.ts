@@ -65,6 +65,7 @@ export function policyOf(rules: readonly PathRule[], more: Partial<Policy> = {})
   return {
     mode: { value: 'strict', origin },
     enabled: { value: true, origin },
+    monitor: { value: 'full', origin },
     projectDir: PROJECT,
     homeDir: FACTS.homeDir,
     sandboxHome: PRIVATE_HOME,

@@ -11,7 +11,7 @@ import {
 import type { CommandPlan, GuardedName, LauncherRecord, MountStep, Plan, SocketAddress } from './plan.ts';
 
 /** Bumped whenever either side of the format changes; the launcher refuses a plan of another version. */
-export const SPEC_VERSION = 3;
+export const SPEC_VERSION = 4;
 export const PROTOCOL_VERSION = 3;
 
 const CONTROL = { plan: 2, signal: 3, command: 4, commandSignal: 5, verdict: 20, socket: 21 } as const;
@@ -26,6 +26,7 @@ const MOUNT_OPS = {
   devpts: 8,
   console: 9,
   seal: 10,
+  tripwire: 11,
 } as const satisfies Record<MountStep['op'], number>;
 const ASK = { remote: 1, loopback: 2 } as const;
 const FLAG = { writable: 1, devices: 2, noexec: 4, optional: 8 } as const;

@@ -1,4 +1,5 @@
 /** What the launcher is told to do: plain data, one field per message of the wire format in `plan-codec.ts`. */
+import type { TripwireLayout } from './tripwire/nodes.ts';
 
 /** Bits of `Plan.namespaces`; values of CLONE_NEW* in linux/sched.h. */
 export const NAMESPACE = {
@@ -53,7 +54,14 @@ export type MountStep =
   /** Binds the terminal that is on the target's stdin, stdout or stderr, if one is, so that `tty` finds a name. */
   | { readonly op: 'console'; readonly target: string }
   /** Makes the mount at `target` read-only, it alone. */
-  | { readonly op: 'seal'; readonly target: string };
+  | { readonly op: 'seal'; readonly target: string }
+  /** Shows the entry `source` of the tripwire file system's root (`Plan.tripwire`); `optional`: only if `target` is there. */
+  | {
+      readonly op: 'tripwire';
+      readonly source: string;
+      readonly target: string;
+      readonly optional?: boolean;
+    };
 
 /** A path beneath which `access` (LANDLOCK_ACCESS_FS_* bits) is allowed; a path inside the new root. */
 export interface LandlockRule {
@@ -104,6 +112,8 @@ export interface Plan {
   };
   /** Connects and addressed sends that Node is asked about before the kernel goes on, by where they lead. */
   readonly asks: { readonly remote: boolean; readonly loopback: boolean };
+  /** What Node serves as the tripwire file system; there if, and only if, a mount step shows a part of it. */
+  readonly tripwire?: TripwireLayout;
   readonly guarded: readonly GuardedName[];
   /** Paths that a person opened for writing: nothing at or beneath one is a guarded name. */
   readonly opened: readonly string[];

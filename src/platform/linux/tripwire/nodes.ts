@@ -1,5 +1,5 @@
 /** The names that the tripwire file system knows: a fixed skeleton, and the hidden directories that were walked through. */
-import { type Attributes, FILE_TYPE } from './protocol.ts';
+import { type Attributes, FILE_TYPE } from './answers.ts';
 
 /**
  * `directory`: leads to something shown, or is covered by it; can be listed and lists only what is shown. `file`: only a

@@ -1,15 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  absentReply,
-  decodeRequest,
-  ERRNO,
-  entryReply,
-  initReply,
-  listingReply,
-  OPCODE,
-  RequestReader,
-} from './protocol.ts';
+import { absentReply, entryReply, initReply, listingReply } from './answers.ts';
+import { decodeRequest, ERRNO, OPCODE, RequestReader } from './protocol.ts';
 import { nameBytes, readBody, requestBytes, u32s, u64s } from './requests.fixture.ts';
 
 const HEAD = { unique: 7n, node: 1n, pid: 4711 };

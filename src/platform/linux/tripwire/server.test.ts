@@ -38,8 +38,10 @@ class Kernel {
       layout: LAYOUT,
       owner: { uid: 1000, gid: 1000 },
       send: (reply) => this.#replies.push(reply),
-      onSighting: ({ act, path, pid }: TripwireSighting) =>
-        this.sightings.push(`${act} ${Buffer.from(path).toString('latin1')} by ${pid}`),
+      onSighting: ({ act, path, pid }: TripwireSighting) => {
+        this.sightings.push(`${act} ${Buffer.from(path).toString('latin1')} by ${pid}`);
+        return undefined;
+      },
       isOwn: (pid) => pid === SUPERVISOR,
       look,
     });
@@ -241,7 +243,7 @@ describe('the table', () => {
           layout: LAYOUT,
           owner: { uid: 0, gid: 0 },
           send: (reply) => replies.push(reply),
-          onSighting: () => {},
+          onSighting: () => undefined,
           isOwn: () => false,
           look: async (path) => (path.length % 2 === 0 ? 'directory' : 'other'),
         });

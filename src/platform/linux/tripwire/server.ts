@@ -4,21 +4,20 @@
  * but that a name exists; whatever fails here fails as an error inside.
  */
 import { lstat } from 'node:fs';
-import { attributesOf, NodeTable, pathOf, type TripwireLayout, type TripwireNode } from './nodes.ts';
 import {
   absentReply,
   attributesReply,
   bytesReply,
-  ERRNO,
   emptyReply,
   entryReply,
   errorReply,
   initReply,
   listingReply,
   openedReply,
-  type Request,
   statfsReply,
-} from './protocol.ts';
+} from './answers.ts';
+import { attributesOf, NodeTable, pathOf, type TripwireLayout, type TripwireNode } from './nodes.ts';
+import { ERRNO, type Request } from './protocol.ts';
 
 /** A look at something hidden or denied that was refused. The one who looked still waits for the answer. */
 export interface TripwireSighting {
@@ -39,7 +38,8 @@ export interface TripwireOptions {
   readonly owner: { readonly uid: number; readonly gid: number };
   /** Sends one answer to the kernel. */
   readonly send: (reply: Buffer) => void;
-  readonly onSighting: (sighting: TripwireSighting) => void;
+  /** The answer waits for it: until then the thread that looked is there to be identified. Must not reject. */
+  readonly onSighting: (sighting: TripwireSighting) => Promise<void> | undefined;
   /** Looks by these are answered and not told: the supervisor walks paths inside for those it judges. */
   readonly isOwn: (pid: number) => boolean;
   /** Default: lstat(2) as the person. */
@@ -93,15 +93,14 @@ export class TripwireServer {
     }
     const node = this.#nodes.get(request.node);
     if (node === undefined) return this.#options.send(errorReply(unique, ERRNO.ESTALE));
-    this.#options.send(
-      request.kind === 'lookup' ? await this.#lookup(request, node) : this.#ask(request, node),
-    );
+    const reply = request.kind === 'lookup' ? this.#lookup(request, node) : this.#ask(request, node);
+    this.#options.send(reply instanceof Promise ? await reply : reply);
   }
 
   #ask(
     request: Exclude<Request, { kind: 'forget' | 'init' | 'refused' | 'lookup' }>,
     node: TripwireNode,
-  ): Buffer {
+  ): Buffer | Promise<Buffer> {
     const { unique } = request;
     const refused = REFUSED.has(node.kind);
     switch (request.kind) {
@@ -164,11 +163,11 @@ export class TripwireServer {
       : entryReply(unique, attributesOf(node, owner));
   }
 
-  #refuse({ unique, pid }: Request, path: string, act: TripwireSighting['act']): Buffer {
+  #refuse({ unique, pid }: Request, path: string, act: TripwireSighting['act']): Buffer | Promise<Buffer> {
     const errno = ERRNO.EACCES;
-    if (!this.#options.isOwn(pid)) {
-      this.#options.onSighting({ path: Buffer.from(path, 'latin1'), pid, act, errno });
-    }
-    return errorReply(unique, errno);
+    const reply = errorReply(unique, errno);
+    if (this.#options.isOwn(pid)) return reply;
+    const told = this.#options.onSighting({ path: Buffer.from(path, 'latin1'), pid, act, errno });
+    return told === undefined ? reply : told.then(() => reply);
   }
 }

@@ -1,0 +1,42 @@
+/** Has the hidden part of the host watched during a run: whether it can be, serving it, and going on without. */
+import { tripwireFailure } from '../platform/linux/enforcement.ts';
+import type { Launcher } from '../platform/linux/launcher.ts';
+import type { FailureRecord, Plan } from '../platform/linux/plan.ts';
+import { prepareTripwire, type TripwireReadiness } from '../platform/linux/tripwire/device.ts';
+import type { Policy } from '../policy/types.ts';
+import type { Denials } from './denials.ts';
+import { sightedDenial } from './observed.ts';
+
+/** The device could be opened, and still the file system could not be mounted. Nothing was started. */
+export class WatchFailed extends Error {}
+
+export function prepareWatch({ monitor }: Policy): TripwireReadiness {
+  return prepareTripwire(monitor.value === 'full');
+}
+
+/** undefined when something else failed. */
+export function watchFailure({ tripwire }: Plan, failure: FailureRecord): WatchFailed | undefined {
+  if (tripwire === undefined || !failure.detail.startsWith('tripwire')) return undefined;
+  return new WatchFailed(tripwireFailure(failure));
+}
+
+export interface Watched {
+  readonly plan: Plan;
+  readonly policy: Policy;
+  readonly capabilities: { readonly uid: number; readonly gid: number };
+}
+
+/** Serves the file system over hidden places; whoever looks at one waits until it is known who did. */
+export async function watchHidden(launcher: Launcher, watched: Watched, denials: Denials): Promise<void> {
+  const { plan, policy, capabilities } = watched;
+  const { tripwire: pipe } = launcher;
+  if (plan.tripwire === undefined || pipe === undefined) return;
+  const { serveTripwire } = await import('../platform/linux/tripwire/service.ts');
+  serveTripwire(pipe, {
+    layout: plan.tripwire,
+    owner: { uid: capabilities.uid, gid: capabilities.gid },
+    onSighting: (sighting) =>
+      denials.take(sightedDenial(policy, sighting)) === undefined ? denials.ready() : undefined,
+    isOwn: (pid) => pid === launcher.pid,
+  });
+}
