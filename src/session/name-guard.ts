@@ -39,6 +39,11 @@ function exists(path: string): GuardedEntry | undefined {
   }
 }
 
+function holdsContent(path: string): boolean {
+  const stats = lstatSync(path);
+  return stats.isFile() || stats.isDirectory() || stats.isSymbolicLink();
+}
+
 export class NameGuard {
   readonly #options: NameGuardOptions;
   readonly #before: ReadonlySet<string>;
@@ -105,7 +110,8 @@ export class NameGuard {
       renameSync(entry.path, aside);
       this.#moves.push(
         import('node:fs/promises').then(async ({ cp, rm }) => {
-          await cp(aside, target, { recursive: true, verbatimSymlinks: true });
+          // A socket or a pipe cannot be copied and holds nothing that could be kept.
+          await cp(aside, target, { recursive: true, verbatimSymlinks: true, filter: holdsContent });
           await rm(aside, { recursive: true, force: true });
         }),
       );

@@ -233,6 +233,8 @@ export async function runInside(
   events: RunEvents = {},
 ): Promise<RunOutcome> {
   const { streams } = options;
+  // Before the scan: made after it, in an open home, it would look like a name that slipped past the refusal.
+  mkdirSync(join(loaded.facts.pinfold.stateDir, 'sessions'), { recursive: true, mode: 0o700 });
   let tripwire = prepareWatch(loaded.policy);
   let place: SessionPlace | undefined;
   for (;;) {
