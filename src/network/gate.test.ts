@@ -166,6 +166,16 @@ describe('a connection that cannot be made', () => {
   });
 });
 
+test('without anything injected, names are resolved as the host does, and its loopback is refused', async () => {
+  const port = world.port;
+  const gateOf = (written: string) => new EgressGate({ rules: new EgressRules(rulesOf(written)) });
+  const refused = await gateOf('+localhost').connect({ host: 'localhost', port });
+  expect(refused).toMatchObject({ kind: 'refused', reason: 'address' });
+  expect(refused.kind === 'refused' && refused.detail).toMatch(/^localhost leads to \S+ \(loopback\)/);
+  const listed = await gateOf('+localhost +127.0.0.1 +[::1]').connect({ host: 'localhost', port });
+  expect(await outcomeOf(listed)).toMatch(/^CANARY (127\.0\.0\.1|::1)$/);
+});
+
 describe('look-ups', () => {
   test('of one name at one time are one, and its answer serves for a while', async () => {
     let [asked, now] = [0, 0];
