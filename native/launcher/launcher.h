@@ -35,7 +35,7 @@ enum record_frame {
 	RECORD_HELLO = 1,
 	RECORD_APPLIED = 4,
 	RECORD_STARTED = 5,
-	RECORD_GUARDED = 6,
+	RECORD_MAKING = 6,
 	RECORD_EXEC_FAILED = 7,
 	RECORD_EXITED = 8,
 	RECORD_KILLED = 9,
@@ -48,6 +48,9 @@ enum record_frame {
 };
 
 enum command_event { COMMAND_STARTED = 1, COMMAND_FAILED = 2, COMMAND_EXITED = 3, COMMAND_KILLED = 4 };
+
+/* Of a name in a `making` record. */
+enum making_flag { MAKING_DIRECTORY = 1, MAKING_BRINGS_MORE = 2 };
 
 static inline void close_cleanup(int *fd)
 {

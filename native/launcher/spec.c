@@ -159,20 +159,15 @@ static void take_landlock(struct reader *reader, struct spec *spec)
 	}
 }
 
-static void take_guarded(struct reader *reader, struct spec *spec)
+/* Of whole paths: each has a slash before its last name. */
+static struct string_list take_patterns(struct reader *reader)
 {
-	spec->guarded = take_array(reader, &spec->guarded_count, sizeof(*spec->guarded));
-	for (size_t i = 0; i < spec->guarded_count; i++) {
-		struct guarded_name *name = &spec->guarded[i];
+	struct string_list list = take_list(reader);
 
-		name->components = take_list(reader);
-		name->except = take_list(reader);
-		name->root = take_absolute(reader);
-		name->files_only = take_bool(reader);
-		name->rule = take_u32(reader);
-		if (name->components.count == 0)
+	for (size_t i = 0; i < list.count; i++)
+		if (!strchr(list.items[i], '/'))
 			fail(reader, -EPROTO);
-	}
+	return list;
 }
 
 static void take_limits(struct reader *reader, struct spec *spec)
@@ -258,8 +253,8 @@ int spec_parse(const uint8_t *bytes, size_t length, struct spec *spec)
 	take_filter(&reader, spec);
 	spec->notify = take_bool(&reader);
 	spec->asks = take_u32(&reader);
-	take_guarded(&reader, spec);
-	spec->opened = take_list(&reader);
+	spec->guarded = take_patterns(&reader);
+	spec->arriving = take_patterns(&reader);
 	take_target(&reader, spec);
 	if (spec->mount_count == 0 || spec->mounts[0].op != MOUNT_TMPFS)
 		fail(&reader, -EPROTO);
@@ -270,15 +265,11 @@ int spec_parse(const uint8_t *bytes, size_t length, struct spec *spec)
 
 void spec_free(struct spec *spec)
 {
-	for (size_t i = 0; i < spec->guarded_count; i++) {
-		free(spec->guarded[i].components.items);
-		free(spec->guarded[i].except.items);
-	}
 	free(spec->mounts);
 	free(spec->rules);
-	free(spec->guarded);
 	free(spec->limits);
-	free(spec->opened.items);
+	free(spec->guarded.items);
+	free(spec->arriving.items);
 	free(spec->environment.items);
 	free(spec->argv.items);
 	free(spec->buffer);

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SPEC_VERSION 4
+#define SPEC_VERSION 5
 
 enum mount_op {
 	MOUNT_TMPFS = 1,
@@ -49,14 +49,6 @@ struct string_list {
 	size_t count;
 };
 
-struct guarded_name {
-	struct string_list components;
-	struct string_list except;
-	const char *root;
-	bool files_only;
-	uint32_t rule;
-};
-
 struct limit {
 	uint32_t resource;
 	uint64_t soft;
@@ -84,9 +76,8 @@ struct spec {
 	size_t filter_length;  /* instructions; 0: none */
 	bool notify;
 	uint32_t asks; /* of enum asks */
-	struct guarded_name *guarded;
-	size_t guarded_count;
-	struct string_list opened; /* paths that a person opened again; nothing at or beneath is guarded */
+	struct string_list guarded;  /* patterns of paths; Node is asked before one is made */
+	struct string_list arriving; /* and before something complete arrives under one of these */
 	struct limit *limits;
 	size_t limit_count;
 	uint64_t files_soft, files_hard; /* set by init: RLIMIT_NOFILE as it was before init raised its own */

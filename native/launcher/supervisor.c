@@ -32,7 +32,6 @@ struct supervisor {
 	int listener;
 	int root;
 	pid_t init;
-	unsigned int records;
 	struct destinations *destinations;
 };
 
@@ -40,67 +39,72 @@ struct supervisor {
 struct making {
 	int base;
 	uint64_t path;
+	int from_base; /* where what arrives comes from; `from` 0: it is a new symbolic link */
+	uint64_t from;
 	bool follow; /* open() follows a dangling link and makes what it leads to */
 	bool directory;
-	bool arrives; /* rename, link, symlink: what arrives may already hold anything */
-	int from_base; /* where it comes from; `from` 0: a new symbolic link */
-	uint64_t from;
+	bool arrives; /* what arrives may already hold anything */
+};
+
+enum making_kind { OPENS, MAKES_NODE, MAKES_DIRECTORY, ARRIVES };
+
+/* Which argument is what, counted from 1; 0: there is none. A path without a base starts at the working directory. */
+static const struct making_call {
+	int number;
+	enum making_kind kind;
+	int base, path;
+	int flags; /* those of open(2) or renameat2(2) */
+	int from_base, from;
+} making_calls[] = {
+#ifdef SYS_open
+	{ SYS_open, OPENS, .path = 1, .flags = 2 },
+	{ SYS_creat, OPENS, .path = 1 },
+	{ SYS_mkdir, MAKES_DIRECTORY, .path = 1 },
+	{ SYS_mknod, MAKES_NODE, .path = 1 },
+	{ SYS_symlink, ARRIVES, .path = 2 },
+	{ SYS_link, ARRIVES, .path = 2, .from = 1 },
+	{ SYS_rename, ARRIVES, .path = 2, .from = 1 },
+#endif
+#ifdef SYS_renameat
+	{ SYS_renameat, ARRIVES, .base = 3, .path = 4, .from_base = 1, .from = 2 },
+#endif
+	{ SYS_openat, OPENS, .base = 1, .path = 2, .flags = 3 },
+	{ SYS_mkdirat, MAKES_DIRECTORY, .base = 1, .path = 2 },
+	{ SYS_mknodat, MAKES_NODE, .base = 1, .path = 2 },
+	{ SYS_symlinkat, ARRIVES, .base = 2, .path = 3 },
+	{ SYS_linkat, ARRIVES, .base = 3, .path = 4, .from_base = 1, .from = 2 },
+	{ SYS_renameat2, ARRIVES, .base = 3, .path = 4, .flags = 5, .from_base = 1, .from = 2 },
 };
 
 static int makings(const struct seccomp_data *data, struct making *out)
 {
-	const __u64 *a = data->args;
-	const int cwd = AT_FDCWD;
+	const struct making_call *call = making_calls;
+	uint64_t argument[7] = { 0 };
+	uint64_t flags;
 
-	switch (data->nr) {
-#ifdef SYS_open
-	case SYS_open:
-		out[0] = (struct making){ .base = cwd, .path = a[0], .follow = !(a[1] & (O_EXCL | O_NOFOLLOW)) };
-		return 1;
-	case SYS_creat:
-		out[0] = (struct making){ .base = cwd, .path = a[0], .follow = true };
-		return 1;
-	case SYS_mkdir:
-		out[0] = (struct making){ .base = cwd, .path = a[0], .directory = true };
-		return 1;
-	case SYS_mknod:
-		out[0] = (struct making){ .base = cwd, .path = a[0] };
-		return 1;
-	case SYS_rename:
-	case SYS_link:
-		out[0] = (struct making){ .base = cwd, .path = a[1], .arrives = true, .from_base = cwd, .from = a[0] };
-		return 1;
-	case SYS_symlink:
-		out[0] = (struct making){ .base = cwd, .path = a[1], .arrives = true };
-		return 1;
-#endif
-	case SYS_openat:
-		out[0] = (struct making){ .base = (int)a[0], .path = a[1], .follow = !(a[2] & (O_EXCL | O_NOFOLLOW)) };
-		return 1;
-	case SYS_mkdirat:
-		out[0] = (struct making){ .base = (int)a[0], .path = a[1], .directory = true };
-		return 1;
-	case SYS_mknodat:
-		out[0] = (struct making){ .base = (int)a[0], .path = a[1] };
-		return 1;
-	case SYS_symlinkat:
-		out[0] = (struct making){ .base = (int)a[1], .path = a[2], .arrives = true };
-		return 1;
-	case SYS_linkat:
-#ifdef SYS_renameat
-	case SYS_renameat:
-#endif
-		out[0] = (struct making){ .base = (int)a[2], .path = a[3], .arrives = true, .from_base = (int)a[0], .from = a[1] };
-		return 1;
-	case SYS_renameat2:
-		out[0] = (struct making){ .base = (int)a[2], .path = a[3], .arrives = true, .from_base = (int)a[0], .from = a[1] };
-		if (!((uint32_t)a[4] & RENAME_EXCHANGE_FLAG))
-			return 1;
-		out[1] = (struct making){ .base = (int)a[0], .path = a[1], .arrives = true, .from_base = (int)a[2], .from = a[3] };
-		return 2;
-	default:
+	while (call < making_calls + ARRAY_SIZE(making_calls) && call->number != data->nr)
+		call++;
+	if (call == making_calls + ARRAY_SIZE(making_calls))
 		return 0;
-	}
+	memcpy(argument + 1, data->args, sizeof(data->args));
+	flags = argument[call->flags];
+	out[0] = (struct making){
+		.base = call->base ? (int)argument[call->base] : AT_FDCWD,
+		.path = argument[call->path],
+		.from_base = call->from_base ? (int)argument[call->from_base] : AT_FDCWD,
+		.from = argument[call->from],
+		.follow = call->kind == OPENS && !(flags & (O_EXCL | O_NOFOLLOW)),
+		.directory = call->kind == MAKES_DIRECTORY,
+		.arrives = call->kind == ARRIVES,
+	};
+	if (call->kind != ARRIVES || !(flags & RENAME_EXCHANGE_FLAG))
+		return 1;
+	out[1] = out[0];
+	out[1].base = out[0].from_base;
+	out[1].path = out[0].from;
+	out[1].from_base = out[0].base;
+	out[1].from = out[0].path;
+	return 2;
 }
 
 /* Copies the path out of the caller's memory, page by page: the string may end just before an unmapped one. */
@@ -127,50 +131,6 @@ static int copy_path(pid_t pid, uint64_t address, char *path)
 	return -ENAMETOOLONG;
 }
 
-static bool same_name(const char *pattern, const char *name)
-{
-	return fnmatch(pattern, name, FNM_CASEFOLD | FNM_NOESCAPE) == 0;
-}
-
-/* Whether the last `count` components of directory `path` match patterns[0 … count-1]. */
-static bool ends_with(const char *path, char *const *patterns, size_t count)
-{
-	char copy[PATH_MAX];
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	while (count) {
-		char *slash = strrchr(copy, '/');
-
-		if (!slash || !same_name(patterns[--count], slash + 1))
-			return false;
-		*slash = 0;
-	}
-	return true;
-}
-
-static bool beneath(const char *path, const char *root)
-{
-	size_t length = strlen(root);
-
-	if (length == 1)
-		return true;
-	return !strncmp(path, root, length) && (path[length] == '/' || path[length] == 0);
-}
-
-static bool excepted(const struct guarded_name *guard, const char *directory)
-{
-	const char *rest = directory + strlen(guard->root);
-	char copy[PATH_MAX];
-	char *save, *part;
-
-	snprintf(copy, sizeof(copy), "%s", rest);
-	for (part = strtok_r(copy, "/", &save); part; part = strtok_r(NULL, "/", &save))
-		for (size_t i = 0; i < guard->except.count; i++)
-			if (!strcmp(part, guard->except.items[i]))
-				return true;
-	return false;
-}
-
 /*
  * Whether what arrives is a directory or a link: only they can bring a guarded entry along, under the name of the entry's
  * parent. What cannot be looked at counts as one.
@@ -193,116 +153,87 @@ static bool brings_more(struct supervisor *supervisor, pid_t pid, const struct m
 	return !plain;
 }
 
-/* The name alone decides almost always; only then is the directory's path looked up. */
-static bool name_concerns(const struct guarded_name *guard, const struct making *making, const char *name)
+static bool matches(const char *pattern, const char *text)
 {
-	size_t count = guard->components.count;
+	return fnmatch(pattern, text, FNM_CASEFOLD | FNM_NOESCAPE) == 0;
+}
 
-	if (same_name(guard->components.items[count - 1], name))
-		return !(guard->files_only && making->directory);
-	/* Something complete that arrives under the name of a guarded entry's parent brings the entry with it. */
-	for (size_t i = 0; making->arrives && i + 1 < count; i++)
-		if (same_name(guard->components.items[i], name))
+/* A pattern is of a whole path, its star crosses slashes. Almost always the name alone decides, with no path looked up. */
+static bool any_matches(const struct string_list *patterns, const char *path, const char *name)
+{
+	for (size_t i = 0; i < patterns->count; i++)
+		if (matches(strrchr(patterns->items[i], '/') + 1, name) && (!path || matches(patterns->items[i], path)))
 			return true;
 	return false;
 }
 
-static bool guards(const struct guarded_name *guard, bool more, const char *directory, const char *name)
+static bool concerns(const struct spec *spec, const struct making *making, const char *path, const char *name)
 {
-	size_t count = guard->components.count;
-
-	if (!beneath(directory, guard->root) || excepted(guard, directory))
-		return false;
-	if (same_name(guard->components.items[count - 1], name) && ends_with(directory, guard->components.items, count - 1))
-		return true;
-	for (size_t i = 0; more && i + 1 < count; i++)
-		if (same_name(guard->components.items[i], name) && ends_with(directory, guard->components.items, i))
-			return true;
-	return false;
+	return any_matches(&spec->guarded, path, name) || (making->arrives && any_matches(&spec->arriving, path, name));
 }
 
-static void tell(struct supervisor *supervisor, const struct seccomp_notif *request, uint32_t rule, const char *directory,
-		 const char *name)
+/* 0 to let the kernel go on, 1 when Node has to judge and the record says what, -errno to refuse. */
+static int sieve(struct supervisor *supervisor, pid_t pid, const struct making *making, struct record *record)
 {
-	struct record record;
-	char path[PATH_MAX + NAME_MAX + 2], link[64], exe[PATH_MAX];
-	ssize_t length;
-
-	if (supervisor->records++ >= MAX_RECORDS)
-		return;
-	snprintf(path, sizeof(path), "%s/%s", directory[1] ? directory : "", name);
-	snprintf(link, sizeof(link), "/proc/%u/exe", request->pid);
-	length = readlink(link, exe, sizeof(exe));
-	record_begin(&record, RECORD_GUARDED);
-	record_u32(&record, request->pid);
-	record_u32(&record, rule);
-	record_u32(&record, (uint32_t)request->data.nr);
-	record_u32(&record, (uint32_t)strlen(path));
-	record_bytes(&record, path, strlen(path));
-	record_bytes(&record, exe, length > 0 ? (size_t)length : 0);
-	record_send(&record);
-}
-
-static bool is_opened(const struct spec *spec, const char *directory, const char *name)
-{
-	char path[PATH_MAX + NAME_MAX + 2];
-
-	snprintf(path, sizeof(path), "%s/%s", directory[1] ? directory : "", name);
-	for (size_t i = 0; i < spec->opened.count; i++)
-		if (beneath(path, spec->opened.items[i]))
-			return true;
-	return false;
-}
-
-/* 0 to let the kernel go on, -errno to refuse. */
-static int judge(struct supervisor *supervisor, const struct seccomp_notif *request, const struct making *making)
-{
-	char path[PATH_MAX], link[64], directory[PATH_MAX];
+	char path[PATH_MAX + NAME_MAX + 2], link[64];
 	struct place place;
-	bool concerns = false, more;
-	int error = copy_path((pid_t)request->pid, making->path, path);
+	int error = copy_path(pid, making->path, path);
 	ssize_t length;
 
 	if (error < 0)
 		return error;
-	error = resolve_place(supervisor->root, (pid_t)request->pid, making->base, path, making->follow, &place);
+	error = resolve_place(supervisor->root, pid, making->base, path, making->follow, &place);
 	if (error == -ENOENT || error == -ENOTDIR)
 		return 0; /* No such directory: nothing can be made, and the kernel gives the true errno. */
 	if (error < 0)
 		return error;
-	for (size_t i = 0; !concerns && i < supervisor->spec->guarded_count; i++)
-		concerns = name_concerns(&supervisor->spec->guarded[i], making, place.name);
 	/* An existing name is not made by open() or mkdir(); rename() and link() may still replace it. */
-	if (!concerns || (place.exists && !making->arrives)) {
+	if ((place.exists && !making->arrives) || !concerns(supervisor->spec, making, NULL, place.name)) {
 		close(place.parent);
 		return 0;
 	}
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", place.parent);
-	length = readlink(link, directory, sizeof(directory) - 1);
+	length = readlink(link, path, PATH_MAX);
 	close(place.parent);
-	if (length <= 0)
+	if (length <= 0 || length == PATH_MAX)
 		return -EACCES;
-	directory[length] = 0;
-	if (is_opened(supervisor->spec, directory, place.name))
+	if (path[length - 1] != '/')
+		path[length++] = '/';
+	strcpy(path + length, place.name);
+	if (!concerns(supervisor->spec, making, path, place.name))
 		return 0;
-	more = brings_more(supervisor, (pid_t)request->pid, making);
-	for (size_t i = 0; i < supervisor->spec->guarded_count; i++) {
-		const struct guarded_name *guard = &supervisor->spec->guarded[i];
+	record_u32(record, (making->directory ? MAKING_DIRECTORY : 0u) |
+				   (brings_more(supervisor, pid, making) ? MAKING_BRINGS_MORE : 0u));
+	record_bytes(record, path, strlen(path) + 1);
+	return 1;
+}
 
-		if (name_concerns(guard, making, place.name) && guards(guard, more, directory, place.name)) {
-			tell(supervisor, request, guard->rule, directory, place.name);
-			return -EACCES;
-		}
+/* 0 to let the kernel go on, 1 when Node was asked and will answer, -errno to refuse. */
+static int judge(struct supervisor *supervisor, const struct seccomp_notif *request)
+{
+	struct making makes[2];
+	struct record record;
+	int count = makings(&request->data, makes), asked = 0;
+
+	record_begin(&record, RECORD_MAKING);
+	record_bytes(&record, &request->id, sizeof(request->id));
+	record_u32(&record, request->pid);
+	record_u32(&record, (uint32_t)request->data.nr);
+	for (int i = 0; i < count; i++) {
+		int answer = sieve(supervisor, (pid_t)request->pid, &makes[i], &record);
+
+		if (answer < 0)
+			return answer;
+		asked |= answer;
 	}
-	return 0;
+	return asked && record_send(&record) < 0 ? -EACCES : asked;
 }
 
 int supervisor_answer(struct supervisor *supervisor)
 {
 	struct seccomp_notif request;
 	struct seccomp_notif_resp response;
-	struct making makes[2];
-	int count, error = 0;
+	int answer;
 
 	memset(&request, 0, sizeof(request));
 	if (ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0)
@@ -315,13 +246,13 @@ int supervisor_answer(struct supervisor *supervisor)
 		if (destinations_ask(supervisor->destinations, supervisor->spec, supervisor->init, &request))
 			return 0;
 	}
-	count = makings(&request.data, makes);
-	for (int i = 0; !error && i < count; i++)
-		error = judge(supervisor, &request, &makes[i]);
+	answer = judge(supervisor, &request);
+	if (answer > 0)
+		return 0;
 	memset(&response, 0, sizeof(response));
 	response.id = request.id;
-	if (error < 0)
-		response.error = error;
+	if (answer < 0)
+		response.error = answer;
 	else
 		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 	/* The pid may have been reused while we looked; then there is nobody left to answer (seccomp_unotify(2)). */

@@ -1,28 +1,23 @@
 /** Puts what the supervisor, the watch and the tripwire saw into the words of a denial. */
-import { makingActOf } from '../platform/linux/guarded-acts.ts';
-import type { LauncherRecord } from '../platform/linux/plan.ts';
-import type { Arch } from '../platform/linux/seccomp/tables.ts';
+import type { MakingAct } from '../platform/linux/guarded-acts.ts';
+import type { RefusedMaking } from '../platform/linux/guarded-makings.ts';
 import type { TripwireSighting } from '../platform/linux/tripwire/server.ts';
 import { decide } from '../policy/decide.ts';
 import { decodeName } from '../policy/printable.ts';
 import type { Policy } from '../policy/types.ts';
-import type { Denial } from '../violations/types.ts';
+import type { Actor, Denial } from '../violations/types.ts';
 import type { Quarantined } from './name-guard.ts';
 
 /** errno(3). */
-const EACCES = 13;
+export const EACCES = 13;
 
-/** `policy` is the one as enforced: the record names its rule by number. */
-export function guardedDenial(
-  policy: Policy,
-  arch: Arch,
-  record: LauncherRecord & { kind: 'guarded' },
-): Denial {
-  const rule = policy.rules[record.rule];
+/** `policy` is the one as enforced: a guarded name has its rule's number in it. */
+export function guardedDenial(policy: Policy, act: MakingAct, refused: RefusedMaking, actor: Actor): Denial {
+  const rule = policy.rules[refused.name.rule];
   return {
-    act: makingActOf(record.syscall, arch),
-    subject: { kind: 'path', path: decodeName(record.path) },
-    actor: { pid: record.pid, ...(record.exe.length > 0 && { program: decodeName(record.exe) }) },
+    act,
+    subject: { kind: 'path', path: refused.path },
+    actor,
     observer: 'supervisor',
     outcome: 'refused',
     errno: EACCES,

@@ -24,7 +24,8 @@ import { prepareWatch, WatchFailed, watchFailure, watchHidden } from './hidden-w
 import { showInside } from './inside-directory.ts';
 import { LazyNetwork } from './lazy-network.ts';
 import { type GuardedEntry, NameGuard } from './name-guard.ts';
-import { caughtDenial, guardedDenial } from './observed.ts';
+import { NameSupervisor } from './name-supervisor.ts';
+import { caughtDenial } from './observed.ts';
 import { refuseUnseen, sweep, unmatched } from './scan.ts';
 import type { Ending, LoadedPolicy, RunOutcome, Target } from './types.ts';
 import { closeUnseen, isAmong } from './unseen.ts';
@@ -318,11 +319,12 @@ async function carryOut(
       onUnpublished: (at, why) => events.onEvent?.({ kind: 'unpublished', ...at, why }),
     },
   });
+  const names = new NameSupervisor({ policy, plan, arch: planned.capabilities.arch, launcher, take });
   const run = launcher.run(plan, (record) => {
     progress.take(record as LauncherRecord);
     if (record.kind === 'asked' || record.kind === 'listening') network.take(record);
     if (record.kind === 'started') events.onEnforced?.(enforced());
-    if (record.kind === 'guarded') take(guardedDenial(policy, planned.capabilities.arch, record));
+    if (record.kind === 'making') names.answer(record);
     if (record.kind === 'command') events.onCommand?.(record);
   });
   events.onStarted?.(launcher, launcher.pid);

@@ -32,6 +32,14 @@ static void touch_path(const char *path)
 		abort();
 }
 
+/* The supervisor takes what is behind the last slash. */
+static void touch_patterns(const struct string_list *list)
+{
+	touch_list(list);
+	for (size_t i = 0; i < list->count; i++)
+		touch_text(strrchr(list->items[i], '/'));
+}
+
 static void touch(const struct spec *spec)
 {
 	touch_text(spec->uid_map);
@@ -46,16 +54,12 @@ static void touch(const struct spec *spec)
 	}
 	for (size_t i = 0; i < spec->rule_count; i++)
 		touch_path(spec->rules[i].path);
-	for (size_t i = 0; i < spec->guarded_count; i++) {
-		touch_list(&spec->guarded[i].components);
-		touch_list(&spec->guarded[i].except);
-		touch_path(spec->guarded[i].root);
-	}
 	for (size_t i = 0; i < spec->filter_length * 8; i++)
 		touched += spec->filter[i];
 	for (size_t i = 0; i < spec->limit_count; i++)
 		touched += spec->limits[i].soft;
-	touch_list(&spec->opened);
+	touch_patterns(&spec->guarded);
+	touch_patterns(&spec->arriving);
 	touch_list(&spec->environment);
 	touch_list(&spec->argv);
 }

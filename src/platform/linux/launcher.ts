@@ -119,7 +119,7 @@ export class Launcher {
     await done;
   }
 
-  /** Answers an `asked` record, or changes which destinations pass unasked. */
+  /** Answers an `asked` or a `making` record, or changes which destinations pass unasked. */
   settle(settlement: Settlement): void {
     this.#control.write(verdictFrame(settlement));
   }

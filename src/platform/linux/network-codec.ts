@@ -28,7 +28,8 @@ export interface Settlement {
   readonly id?: bigint;
   /** 0 lets the call pass, else a positive errno. */
   readonly errno: number;
-  readonly at: SocketAddress;
+  /** Absent: the call is about no destination. */
+  readonly at?: SocketAddress;
   /** How long further calls to `at` pass without being asked about; 0: they are asked about again. Default 0. */
   readonly seconds?: number;
 }
@@ -63,7 +64,7 @@ export function verdictPayload({ id, errno, at, seconds }: Settlement): Buffer {
   out.writeBigUInt64LE(id ?? 0n, 0);
   out.writeInt32LE(-errno, 8);
   out.writeUInt32LE(seconds ?? 0, 12);
-  writeAddress(out, 16, at);
+  if (at) writeAddress(out, 16, at);
   return out;
 }
 

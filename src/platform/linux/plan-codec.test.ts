@@ -45,6 +45,28 @@ const stream: readonly (readonly [Buffer, WireRecord])[] = [
     record(10, Buffer.concat([u32(13), Buffer.from('mounts\0bind /x')])),
     { kind: 'failure', errno: 13, step: 'mounts', detail: 'bind /x' },
   ],
+  [
+    record(
+      6,
+      Buffer.concat([
+        Buffer.from([5, 0, 0, 0, 0, 0, 0, 0]),
+        u32(77, 82, 1),
+        Buffer.from('/w/a\0'),
+        u32(2),
+        Buffer.from('/b\0'),
+      ]),
+    ),
+    {
+      kind: 'making',
+      id: 5n,
+      pid: 77,
+      syscall: 82,
+      names: [
+        { path: Buffer.from('/w/a'), directory: true, bringsMore: false },
+        { path: Buffer.from('/b'), directory: false, bringsMore: true },
+      ],
+    },
+  ],
   [record(11, Buffer.alloc(0)), { kind: 'ended' }],
 ];
 
@@ -70,7 +92,7 @@ describe('records', () => {
     ['an unknown type', record(99, Buffer.alloc(4))],
     ['a length beyond what the launcher sends', u32(8, 0x7fffffff)],
     ['a payload shorter than its fields', record(1, u32(1))],
-    ['a guarded record whose path is cut short', record(6, u32(1, 2, 3, 400))],
+    ['a making whose path is cut short', record(6, u32(1, 0, 2, 3, 0, 0x41414141))],
     ['a failure without a step', record(10, u32(1, 0x41414141))],
   ])('refuses %s', (_name, bytes) => {
     expect(() => new RecordReader().push(bytes)).toThrow(

@@ -1,5 +1,6 @@
 /** The wire format between Node and the launcher: plan and signals out, records in. `native/launcher/spec.c` mirrors it. */
 import { SandboxError } from '../../errors.ts';
+import { sieveOf } from './guarded-makings.ts';
 import {
   ASKED_BYTES,
   decodeAsked,
@@ -8,10 +9,10 @@ import {
   socketPayload,
   verdictPayload,
 } from './network-codec.ts';
-import type { CommandPlan, GuardedName, LauncherRecord, MountStep, Plan, SocketAddress } from './plan.ts';
+import type { CommandPlan, LauncherRecord, Making, MountStep, Plan, SocketAddress } from './plan.ts';
 
 /** Bumped whenever either side of the format changes; the launcher refuses a plan of another version. */
-export const SPEC_VERSION = 4;
+export const SPEC_VERSION = 5;
 export const PROTOCOL_VERSION = 3;
 
 const CONTROL = { plan: 2, signal: 3, command: 4, commandSignal: 5, verdict: 20, socket: 21 } as const;
@@ -111,14 +112,6 @@ function writeMount(out: Writer, step: MountStep): void {
   out.string('source' in step ? step.source : 'to' in step ? step.to : 'content' in step ? step.content : '');
 }
 
-function writeGuarded(out: Writer, name: GuardedName): void {
-  out.list(name.components);
-  out.list(name.except);
-  out.string(name.root);
-  out.u32(name.kind === 'file' ? 1 : 0);
-  out.u32(name.rule);
-}
-
 function writeLandlock(out: Writer, landlock: Plan['landlock']): void {
   out.u32(landlock ? 1 : 0);
   out.u64(landlock?.handledFs ?? 0n);
@@ -155,9 +148,9 @@ export function encodePlan(plan: Plan): Buffer {
   out.blob(plan.seccomp?.program ?? new Uint8Array());
   out.u32(plan.seccomp?.notify ? 1 : 0);
   out.u32((plan.asks.remote ? ASK.remote : 0) | (plan.asks.loopback ? ASK.loopback : 0));
-  out.u32(plan.guarded.length);
-  for (const name of plan.guarded) writeGuarded(out, name);
-  out.list(plan.opened);
+  const { guarded, arriving } = sieveOf(plan.guarded);
+  out.list(guarded);
+  out.list(arriving);
   writeRlimits(out, plan.rlimits);
   out.list(plan.environment);
   out.list(plan.argv);
@@ -182,7 +175,7 @@ export function signalFrame(signal: number): Buffer {
   return frame(CONTROL.signal, payload);
 }
 
-/** Answers an `asked` record, or changes what passes unasked. */
+/** Answers an `asked` or a `making` record, or changes what passes unasked. */
 export function verdictFrame(settlement: Settlement): Buffer {
   return frame(CONTROL.verdict, verdictPayload(settlement));
 }
@@ -243,16 +236,28 @@ function decodeFailure(payload: Buffer): WireRecord {
   };
 }
 
-function decodeGuarded(payload: Buffer): WireRecord {
-  const length = payload.readUInt32LE(12);
-  if (payload.length < 16 + length) throw malformed('a guarded record that is cut short');
+/** `enum making_flag`. */
+const MAKING = { directory: 1, bringsMore: 2 } as const;
+
+function decodeMaking(payload: Buffer): WireRecord {
+  const names: Making[] = [];
+  for (let at = 16; at < payload.length; ) {
+    const end = payload.indexOf(0, at + 4);
+    if (end < 0) throw malformed('a making whose path is cut short');
+    const flags = payload.readUInt32LE(at);
+    names.push({
+      path: payload.subarray(at + 4, end),
+      directory: (flags & MAKING.directory) !== 0,
+      bringsMore: (flags & MAKING.bringsMore) !== 0,
+    });
+    at = end + 1;
+  }
   return {
-    kind: 'guarded',
-    pid: payload.readUInt32LE(0),
-    rule: payload.readUInt32LE(4),
-    syscall: payload.readUInt32LE(8),
-    path: payload.subarray(16, 16 + length),
-    exe: payload.subarray(16 + length),
+    kind: 'making',
+    id: payload.readBigUInt64LE(0),
+    pid: payload.readUInt32LE(8),
+    syscall: payload.readUInt32LE(12),
+    names,
   };
 }
 
@@ -274,7 +279,7 @@ const DECODERS: Readonly<Record<number, Decoder>> = {
   },
   4: { least: 1, decode: (p) => ({ kind: 'applied', step: p.toString('utf8') }) },
   5: { least: 4, decode: (p) => ({ kind: 'started', pid: p.readUInt32LE(0) }) },
-  6: { least: 16, decode: decodeGuarded },
+  6: { least: 22, decode: decodeMaking },
   7: { least: 4, decode: (p) => ({ kind: 'exec-failed', errno: p.readUInt32LE(0) }) },
   8: { least: 4, decode: (p) => ({ kind: 'exited', code: p.readUInt32LE(0) }) },
   9: { least: 4, decode: (p) => ({ kind: 'killed', signal: p.readUInt32LE(0) }) },

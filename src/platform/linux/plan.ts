@@ -86,7 +86,7 @@ export interface GuardedName {
   readonly except: readonly string[];
   /** `file`: only a non-directory of this name is refused (a `.git` pointer file; mkdir `.git` is not). */
   readonly kind: 'any' | 'file';
-  /** Index into `Policy.rules`, echoed in the `guarded` record so that the refusal can be explained. */
+  /** Index into `Policy.rules`, so that the refusal can be explained. */
   readonly rule: number;
 }
 
@@ -170,6 +170,27 @@ export interface CommandPlan {
   readonly rlimits?: Plan['rlimits'];
 }
 
+/** A name that a call would make, as the supervisor found it. */
+export interface Making {
+  /** Inside, absolute, with no symbolic link in its directories. */
+  readonly path: Uint8Array;
+  /** A new directory. */
+  readonly directory: boolean;
+  /** It arrives by rename, link or symlink, and is a directory or a link, or could not be looked at: it may hold anything. */
+  readonly bringsMore: boolean;
+}
+
+/** A call that would make a name which the sieve did not let pass. It waits until `Launcher.settle` answers it. */
+export interface MakingRecord {
+  readonly kind: 'making';
+  readonly id: bigint;
+  /** On the host. */
+  readonly pid: number;
+  readonly syscall: number;
+  /** Two of them for an exchange. */
+  readonly names: readonly Making[];
+}
+
 /** Why and where a step failed; `step` is a stable word the launcher uses (`namespaces`, `mount`, `landlock` …). */
 export interface FailureRecord {
   readonly kind: 'failure';
@@ -184,15 +205,7 @@ export type LauncherRecord =
   /** A mechanism is in force; one per mechanism, before the target is started. */
   | { readonly kind: 'applied'; readonly step: string }
   | { readonly kind: 'started'; readonly pid: number }
-  /** The supervisor refused the making of a guarded name. `path` is the inside path. */
-  | {
-      readonly kind: 'guarded';
-      readonly pid: number;
-      readonly rule: number;
-      readonly syscall: number;
-      readonly path: Uint8Array;
-      readonly exe: Uint8Array;
-    }
+  | MakingRecord
   /** execve of the target failed: 126 (EACCES …) or 127 (ENOENT). */
   | { readonly kind: 'exec-failed'; readonly errno: number }
   | { readonly kind: 'exited'; readonly code: number }
