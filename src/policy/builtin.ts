@@ -1,6 +1,7 @@
 /** The rules of a mode: what a person has without writing a word. */
 import { CREDENTIAL_STORES } from './builtin-credentials.ts';
 import { EXCEPTED, GIT_NAMES, HOME_HOST_RUN, type HostRunName, TOOL_NAMES } from './builtin-host-run.ts';
+import { MACOS_CREDENTIAL_STORES, MACOS_HOST_RUN } from './builtin-macos.ts';
 import { escapeGlob } from './glob.ts';
 import type { HostFacts } from './host-facts.ts';
 import { isWithin, joinPath } from './paths.ts';
@@ -71,17 +72,27 @@ function gitDirectoryRules(directory: string): PathRule[] {
 }
 
 /** Unreadable places of the home, whatever else shows the home. */
-export function credentialRules(homeDir: string): PathRule[] {
-  return CREDENTIAL_STORES.map(([path, why]) =>
+export function credentialRules({ homeDir, macos }: Pick<HostFacts, 'homeDir' | 'macos'>): PathRule[] {
+  return [...CREDENTIAL_STORES, ...(macos === undefined ? [] : MACOS_CREDENTIAL_STORES)].map(([path, why]) =>
     rule(joinPath(homeDir, path), 'none', 'credential', why, `credential store ~/${path}`),
   );
 }
 
 /** Places of the home from which the host runs code: read-only wherever a directory above them is writable. */
-export function homeHostRunRules(homeDir: string): PathRule[] {
-  return HOME_HOST_RUN.map(([path, why]) =>
+export function homeHostRunRules({ homeDir, macos }: Pick<HostFacts, 'homeDir' | 'macos'>): PathRule[] {
+  return [...HOME_HOST_RUN, ...(macos === undefined ? [] : MACOS_HOST_RUN)].map(([path, why]) =>
     rule(joinPath(homeDir, path), 'read', 'host-run', why, `protected ~/${path}`),
   );
+}
+
+/** Places that are the session's own. On macOS that is one directory of the host, since nothing can be mounted. */
+function privateRules(facts: HostFacts, mode: Mode): PathRule[] {
+  const text = `mode ${mode}`;
+  if (facts.macos !== undefined) {
+    return [rule(facts.macos.tempDir, 'write', 'private', 'temporary directory of the session', text)];
+  }
+  const why = 'private to the session; the one of the host is not shown';
+  return PRIVATE_DIRECTORIES.map((path) => rule(path, 'write', 'private', why, text));
 }
 
 function runtimeRules(facts: HostFacts): PathRule[] {
@@ -121,8 +132,8 @@ function homeRules(facts: HostFacts, mode: Mode): PathRule[] {
   if (mode === 'permissive') {
     return [
       rule(facts.homeDir, 'write', 'home', 'the home directory', 'mode permissive'),
-      ...homeHostRunRules(facts.homeDir),
-      ...credentialRules(facts.homeDir),
+      ...homeHostRunRules(facts),
+      ...credentialRules(facts),
       ...protectedRules(facts.homeDir),
     ];
   }
@@ -131,23 +142,18 @@ function homeRules(facts: HostFacts, mode: Mode): PathRule[] {
     ...(facts.homeFiles ?? []).map((file) =>
       rule(file.target, 'read', 'home', 'git identity and preferences', `mode ${mode}`),
     ),
+    ...(facts.macos === undefined ? [] : (facts.homeFiles ?? [])).map((file) =>
+      rule(file.source, 'read', 'home', 'git identity and preferences', `mode ${mode}`),
+    ),
     // Also where a program may look past $HOME: hidden already, and named so that explain can say why.
-    ...credentialRules(facts.homeDir),
+    ...credentialRules(facts),
   ];
 }
 
 /** Everything a mode shows and protects, before anyone's settings. */
 export function modeRules(mode: Mode, facts: HostFacts): PathRule[] {
   return [
-    ...PRIVATE_DIRECTORIES.map((path) =>
-      rule(
-        path,
-        'write',
-        'private',
-        'private to the session; the one of the host is not shown',
-        `mode ${mode}`,
-      ),
-    ),
+    ...privateRules(facts, mode),
     ...runtimeRules(facts),
     ...toolchainRules(facts),
     ...homeRules(facts, mode),

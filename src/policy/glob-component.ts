@@ -1,7 +1,8 @@
 /** Matches one path component against one pattern component, in time proportional to the product of their lengths. */
 import { SandboxError } from '../errors.ts';
 
-type Token =
+/** One step of a component: any run, any character, one character, or one of a set (ranges of code points, inclusive). */
+export type Token =
   | { readonly kind: 'star' }
   | { readonly kind: 'any' }
   | { readonly kind: 'char'; readonly char: string }
@@ -116,7 +117,8 @@ function matchTokens(tokens: readonly Token[], name: readonly string[], ignoreCa
   return token === tokens.length;
 }
 
-function matchesOne(token: Token, char: string, ignoreCase: boolean): boolean {
+/** Whether one step other than `star` stands for `char`, which is folded already where case is ignored. */
+export function matchesOne(token: Token, char: string, ignoreCase: boolean): boolean {
   if (token.kind === 'char') return (ignoreCase ? foldName(token.char) : token.char) === char;
   if (token.kind !== 'set') return true;
   const variants = ignoreCase ? [char, char.toUpperCase()] : [char];
@@ -127,7 +129,8 @@ function matchesOne(token: Token, char: string, ignoreCase: boolean): boolean {
   return inside !== token.negated;
 }
 
-function tokenize(pattern: string): Token[] {
+/** The steps of a component: for whoever writes it down for another matcher. */
+export function tokenize(pattern: string): Token[] {
   const chars = Array.from(pattern);
   const tokens: Token[] = [];
   let index = 0;

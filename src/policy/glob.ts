@@ -132,6 +132,21 @@ function compileParts(pattern: string, text: string, ignoreCase: boolean): Part[
   return parts;
 }
 
+/**
+ * The pattern as every sequence of components that it stands for, braces expanded and runs of `**` made one. For whoever
+ * writes it down for another matcher. Throws ERR_PATH_INVALID as `compileGlob` does.
+ */
+export function globSequences(pattern: string): string[][] {
+  return expandBraces(pattern).map((text) => {
+    const names: string[] = [];
+    for (const component of text.split('/')) {
+      if (component === '' || (component === '**' && names.at(-1) === '**')) continue;
+      names.push(component);
+    }
+    return names;
+  });
+}
+
 function literalPrefixOf(parts: readonly Part[]): string[] {
   const names: string[] = [];
   for (const part of parts) {

@@ -40,6 +40,11 @@ export interface HostFacts {
   readonly homeFiles?: readonly HomeFile[];
   /** Repository outside the project, when that is a worktree or a submodule and the two point at each other. */
   readonly gitDirectory?: string;
+  /**
+   * Present on macOS, where nothing is mounted: the session's temporary directory is a real one (a real path, beneath the
+   * person's own of confstr(3)), and settings of the home are read where they are.
+   */
+  readonly macos?: { readonly tempDir: string };
   /** Pinfold's own directories; never writable inside, state never readable. */
   readonly pinfold: {
     readonly configDir: string;

@@ -135,9 +135,7 @@ function isOwn({ pattern, access }: PathRule, { pinfold, privateHome }: HostFact
 
 /** Host-run names beneath a directory that somebody made writable, and those of the home if they lie beneath it. */
 function guardsOf(root: string, facts: HostFacts): PathRule[] {
-  const ofHome = homeHostRunRules(facts.homeDir).filter(
-    ({ pattern }) => pattern !== root && isWithin(pattern, root),
-  );
+  const ofHome = homeHostRunRules(facts).filter(({ pattern }) => pattern !== root && isWithin(pattern, root));
   return [...protectedRules(root), ...ofHome];
 }
 

@@ -30,6 +30,9 @@ export interface Sourced<T> {
   readonly origin: Origin;
 }
 
+/** Groups of Mach services that can be opened on macOS; each is explained in docs/macos.md. */
+export type MacService = 'tls' | 'keychain' | 'chromium' | 'preferences';
+
 // ---- what the settings files say, after validation, before merging ------------------------------------------
 
 export interface AllowedPath {
