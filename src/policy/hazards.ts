@@ -59,10 +59,10 @@ export class Hazards {
   constructor(policy: Pick<Policy, 'homeDir' | 'projectDir' | 'rules'>) {
     this.#policy = policy;
     const listed = policy.rules.filter(({ category, glob }) => category === 'credential' && !glob);
-    this.#stores = [...credentialRules(policy.homeDir), ...listed];
+    this.#stores = [...credentialRules(policy), ...listed];
     this.#credentials = new Decider({ rules: this.#stores });
     this.#hostRun = new Decider({
-      rules: [OPEN, ...homeHostRunRules(policy.homeDir), ...protectedRules('/')],
+      rules: [OPEN, ...homeHostRunRules(policy), ...protectedRules('/')],
     });
   }
 
