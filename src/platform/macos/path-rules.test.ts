@@ -95,7 +95,7 @@ describe('the profile decides as the policy does', () => {
           }
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
@@ -111,7 +111,7 @@ describe('the profile decides as the policy does', () => {
           if (profile.allows(question) !== decided) expect(mayHold(some, at)).toBe(true);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 
@@ -140,7 +140,7 @@ describe('the profile decides as the policy does', () => {
             }
           },
         ),
-        { numRuns: 300 },
+        { numRuns: 200 },
       );
     },
   );
@@ -207,7 +207,7 @@ describe('renaming', () => {
         renamed += 1;
         expect(opened).toEqual([]);
       }),
-      { numRuns: 1500 },
+      { numRuns: 1000 },
     );
     expect(renamed).toBeGreaterThan(30);
   });
@@ -216,7 +216,7 @@ describe('renaming', () => {
     expect(() =>
       fc.assert(
         fc.property(move, (each) => expect(openedBy(each, false) ?? []).toEqual([])),
-        { numRuns: 1500 },
+        { numRuns: 1000 },
       ),
     ).toThrow('Property failed');
   });
@@ -232,7 +232,7 @@ describe('renaming', () => {
         const isAnchor = some.some((each) => !each.glob && each.pattern.startsWith(from));
         if (decided && !isAnchor && !mayHold(some, to)) expect(may).toBe(true);
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 });

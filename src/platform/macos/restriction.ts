@@ -116,14 +116,24 @@ export function filtersFor(
   const isFile = rule.kind === 'file';
   const end = to === 'itself' || isFile ? '$' : '(/|$)';
   const base = `^${context === '/' ? '' : escapeRegex(context)}`;
+  const except = rule.except ?? [];
   const rests = withoutCovered(
     group.flatMap((each) => each.rests),
-    rule.except ?? [],
+    except,
   );
-  const made = [...partition(rests)].flatMap(([free, tails]) => {
+  const made = [...partition(rests)].flatMap(([head, tails]) => {
     const texts = [...new Set(tails.flatMap((tail) => restRegex(tail, spelling) ?? []))].sort();
-    if (!free) return packed(base, texts, end);
-    return packedFree({ base, texts, end, except: rule.except ?? [], tails });
+    if (head === undefined) return packed(base, texts, end);
+    const names = head === '' ? [] : head.split('/');
+    const from = names.length === 0 ? '' : restRegex(names, spelling);
+    if (from === undefined) return [];
+    // What is literal above the first `**` is no exception: a project may lie in a directory called vendor.
+    if (except.length > 0 && names.some(isOpen)) refuseOpen(names);
+    for (const tail of tails) {
+      if (tail.slice(0, -1).some((name) => except.includes(name) || (except.length > 0 && isOpen(name))))
+        refuseOpen(tail);
+    }
+    return packedFree({ base: `${base}${from}`, texts, end, except });
   });
   if (!isFile) return made;
   const file = any(word('vnode-type', 'REGULAR-FILE'), word('vnode-type', 'SYMLINK'));
@@ -135,17 +145,19 @@ function withoutCovered(rests: readonly Rest[], except: readonly string[]): Rest
   const free = new Set(rests.filter((rest) => rest[0] === '**').map((rest) => rest.slice(1).join('/')));
   return rests.filter((rest) => {
     const open = rest.indexOf('**');
-    if (open <= 0 || rest.slice(0, open).some((name) => except.includes(name))) return true;
+    if (open <= 0 || rest.slice(0, open).some((name) => isOpen(name) || except.includes(name))) return true;
     return !free.has(rest.slice(open + 1).join('/'));
   });
 }
 
-/** Those that begin with `**`, without it, and the others. */
-function partition(rests: readonly Rest[]): Map<boolean, Rest[]> {
-  const map = new Map<boolean, Rest[]>();
+/** What follows the first `**`, by what comes before it; under undefined those without any, whole. */
+function partition(rests: readonly Rest[]): Map<string | undefined, Rest[]> {
+  const map = new Map<string | undefined, Rest[]>();
   for (const rest of rests) {
-    const free = rest[0] === '**' && rest.length > 1;
-    map.set(free, [...(map.get(free) ?? []), free ? rest.slice(1) : rest]);
+    const open = rest.indexOf('**');
+    const isFree = open !== -1 && open + 1 < rest.length;
+    const head = isFree ? rest.slice(0, open).join('/') : undefined;
+    map.set(head, [...(map.get(head) ?? []), isFree ? rest.slice(open + 1) : rest]);
   }
   return map;
 }
@@ -155,16 +167,14 @@ interface Free {
   readonly texts: readonly string[];
   readonly end: string;
   readonly except: readonly string[];
-  readonly tails: readonly Rest[];
 }
 
 /**
  * A name counts only where no excepted directory lies above it. One expression cannot hold all excepted names, and need
  * not: the first match of the names is the best one for each exception, so all hold at once where each holds alone.
  */
-function packedFree({ base, texts, end, except, tails }: Free): Filter[] {
+function packedFree({ base, texts, end, except }: Free): Filter[] {
   if (except.length === 0) return packed(`${base}(/[^/]+)*`, texts, end);
-  for (const tail of tails) refuseOpen(tail, except);
   const walks = exceptionGroups(except).map((names) => `${base}(/${otherThanRegex(names)})*`);
   const room = Math.min(...walks.map((walk) => roomAfter(walk, end)));
   return pack(texts, room).map((chunk) =>
@@ -172,13 +182,15 @@ function packedFree({ base, texts, end, except, tails }: Free): Filter[] {
   );
 }
 
+function isOpen(name: string): boolean {
+  return /[*?[\\]/.test(name);
+}
+
 /** Only the first `**` is walked with exceptions; no built-in rule with exceptions has more that is open. */
-function refuseOpen(tail: Rest, except: readonly string[]): void {
-  const inner = tail.slice(0, -1);
-  if (!inner.some((name) => /[*?[\\]/.test(name) || except.includes(name))) return;
+function refuseOpen(names: Rest): never {
   throw new SandboxError('ERR_INTERNAL', {
     what: 'Cannot write a rule with exceptions for macOS',
-    why: `${tail.join('/')} is open before its last name`,
+    why: `${names.join('/')} is open before its last name`,
   });
 }
 
