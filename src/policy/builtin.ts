@@ -1,7 +1,6 @@
 /** The rules of a mode: what a person has without writing a word. */
 import { CREDENTIAL_STORES } from './builtin-credentials.ts';
 import { EXCEPTED, GIT_NAMES, HOME_HOST_RUN, type HostRunName, TOOL_NAMES } from './builtin-host-run.ts';
-import { MACOS_CREDENTIAL_STORES, MACOS_HOST_RUN } from './builtin-macos.ts';
 import { escapeGlob } from './glob.ts';
 import type { HostFacts } from './host-facts.ts';
 import { isWithin, joinPath } from './paths.ts';
@@ -73,14 +72,14 @@ function gitDirectoryRules(directory: string): PathRule[] {
 
 /** Unreadable places of the home, whatever else shows the home. */
 export function credentialRules({ homeDir, macos }: Pick<HostFacts, 'homeDir' | 'macos'>): PathRule[] {
-  return [...CREDENTIAL_STORES, ...(macos === undefined ? [] : MACOS_CREDENTIAL_STORES)].map(([path, why]) =>
+  return [...CREDENTIAL_STORES, ...(macos?.credentials ?? [])].map(([path, why]) =>
     rule(joinPath(homeDir, path), 'none', 'credential', why, `credential store ~/${path}`),
   );
 }
 
 /** Places of the home from which the host runs code: read-only wherever a directory above them is writable. */
 export function homeHostRunRules({ homeDir, macos }: Pick<HostFacts, 'homeDir' | 'macos'>): PathRule[] {
-  return [...HOME_HOST_RUN, ...(macos === undefined ? [] : MACOS_HOST_RUN)].map(([path, why]) =>
+  return [...HOME_HOST_RUN, ...(macos?.hostRun ?? [])].map(([path, why]) =>
     rule(joinPath(homeDir, path), 'read', 'host-run', why, `protected ~/${path}`),
   );
 }

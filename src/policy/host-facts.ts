@@ -27,6 +27,16 @@ export interface Toolchain {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+/** Present on macOS, where nothing is mounted and the home holds more. Paths of lists are relative to the home. */
+export interface MacFacts {
+  /** The session's temporary directory: a real path, beneath the person's own of confstr(3). */
+  readonly tempDir: string;
+  /** Unreadable in every mode unless granted, with what they give away. */
+  readonly credentials: readonly (readonly [path: string, why: string])[];
+  /** Read-only wherever a directory above them is writable. */
+  readonly hostRun: readonly (readonly [path: string, why: string])[];
+}
+
 export interface HostFacts {
   readonly homeDir: string;
   readonly projectDir: string;
@@ -40,11 +50,7 @@ export interface HostFacts {
   readonly homeFiles?: readonly HomeFile[];
   /** Repository outside the project, when that is a worktree or a submodule and the two point at each other. */
   readonly gitDirectory?: string;
-  /**
-   * Present on macOS, where nothing is mounted: the session's temporary directory is a real one (a real path, beneath the
-   * person's own of confstr(3)), and settings of the home are read where they are.
-   */
-  readonly macos?: { readonly tempDir: string };
+  readonly macos?: MacFacts;
   /** Pinfold's own directories; never writable inside, state never readable. */
   readonly pinfold: {
     readonly configDir: string;

@@ -5,6 +5,7 @@ import { SandboxError } from '../errors.ts';
 import { findHome, gatherHostFacts } from '../host/host-facts.ts';
 import { resolveProject } from '../host/project.ts';
 import { resolvePolicy } from '../host/resolve.ts';
+import type { HostFacts } from '../policy/host-facts.ts';
 import { mergePolicy } from '../policy/merge.ts';
 import { withoutWidening } from '../policy/merge-paths.ts';
 import type { SettingsLayer } from '../policy/types.ts';
@@ -20,8 +21,21 @@ function withFlags(
   return [...below, flags, ...layers.filter(({ scope }) => scope === 'managed')];
 }
 
-/** Throws SandboxError for everything that keeps a policy from being made; nothing is guessed. */
-export async function loadPolicy(request: PolicyRequest): Promise<LoadedPolicy> {
+/** macOS needs facts that Linux has not; what gathers them is loaded there only. */
+async function ofThisPlatform(facts: HostFacts): Promise<HostFacts> {
+  if (process.platform !== 'darwin') return facts;
+  const { ofThisMac } = await import('./macos-run.ts');
+  return ofThisMac(facts);
+}
+
+/**
+ * Throws SandboxError for everything that keeps a policy from being made; nothing is guessed. `adapt`: to make the policy
+ * of another platform.
+ */
+export async function loadPolicy(
+  request: PolicyRequest,
+  adapt: (facts: HostFacts) => HostFacts | Promise<HostFacts> = ofThisPlatform,
+): Promise<LoadedPolicy> {
   const { environment } = request;
   const homeDir = findHome(environment);
   const projectDir = resolveProject({
@@ -38,7 +52,7 @@ export async function loadPolicy(request: PolicyRequest): Promise<LoadedPolicy> 
     settingsFile: request.settingsFile,
   });
   const known = new Map();
-  const facts = gatherHostFacts({ environment, projectDir, homeDir, known });
+  const facts = await adapt(gatherHostFacts({ environment, projectDir, homeDir, known }));
   const layers = withFlags(loaded.layers, request.flags);
   const merged = mergePolicy({
     layers,

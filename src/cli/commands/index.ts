@@ -8,6 +8,7 @@ import { completionOf } from './completion.ts';
 import { command as configCommand } from './config.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
+import { exportCommand } from './export.ts';
 import { logCommand } from './log.ts';
 import { policyCommand } from './policy.ts';
 import { command as profilesCommand } from './profiles.ts';
@@ -35,6 +36,7 @@ export const COMMANDS: readonly Command[] = [
   configCommand,
   trustCommand,
   profilesCommand,
+  exportCommand,
   completionOf(() => COMMANDS),
 ];
 

@@ -183,7 +183,7 @@ function packedFree({ base, texts, end, except }: Free): Filter[] {
 }
 
 function isOpen(name: string): boolean {
-  return /[*?[\\]/.test(name);
+  return compileComponent(name, false).literal === undefined;
 }
 
 /** Only the first `**` is walked with exceptions; no built-in rule with exceptions has more that is open. */
