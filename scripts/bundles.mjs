@@ -21,6 +21,7 @@ import { seccompPrograms } from './seccomp-programs.mjs';
 const LAZY = {
   'src/cli/commands/index.ts': 'commands.cjs',
   'src/session/sandbox-network.ts': 'network.cjs',
+  'src/session/macos-run.ts': 'macos.cjs',
 };
 
 function lazyParts(root) {

@@ -22,6 +22,42 @@ describe('the source tree', () => {
   });
 });
 
+/** Everything that is loaded with `entry`: not what is only a type, nor what is loaded when it is first wanted. */
+function loadedWith(entry: string): Set<string> {
+  const loaded = new Set([entry]);
+  for (const path of loaded) {
+    const lines = (real.get(path) ?? '').split('\n');
+    for (const edge of edges(real).filter(({ from }) => from === path)) {
+      const statement = lines
+        .slice(0, edge.line)
+        .join('\n')
+        .replace(/^.*(?=^(?:import|export)\b)/ms, '');
+      if (/^(import|export) type\b/.test(statement) || /\bimport\(/.test(lines[edge.line - 1]!)) continue;
+      if (real.has(edge.to)) loaded.add(edge.to);
+    }
+  }
+  return loaded;
+}
+
+describe('the two backends', () => {
+  const beneath = (paths: Set<string>, part: string) => [...paths].filter((path) => path.includes(part));
+
+  test('are never loaded together: a run on Linux loads nothing of macOS', () => {
+    const paths = loadedWith('src/session/run.ts');
+    expect(beneath(paths, 'platform/linux/').length).toBeGreaterThan(5);
+    expect(beneath(paths, 'macos')).toEqual([]);
+  });
+
+  test.each(['src/session/macos-run.ts', 'src/session/macos-profile.ts'])(
+    '%s loads nothing of Linux',
+    (entry) => {
+      const paths = loadedWith(entry);
+      expect(beneath(paths, 'platform/macos/').length).toBeGreaterThan(5);
+      expect(beneath(paths, 'linux')).toEqual([]);
+    },
+  );
+});
+
 describe('the dependency rule', () => {
   const cases: readonly (readonly [string, string, string | undefined])[] = [
     ['src/policy/a.ts', "import type { B } from '../errors.ts';", undefined],

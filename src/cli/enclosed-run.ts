@@ -55,7 +55,7 @@ async function record(
   target: Target,
   context: Context,
   onStarted: (control: RunControl) => void,
-  onPlanned: (planned: Planned) => void,
+  onPlanned: (planned: Pick<Planned, 'notices'>) => void,
 ): Promise<RunOutcome> {
   let session: OpenSession | undefined;
   const { launcherPath, environment } = context;

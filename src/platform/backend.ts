@@ -14,7 +14,9 @@ export type Mechanism =
   | 'seccomp'
   | 'name-guard'
   /** Sees who looks at what is hidden; no guarantee rests on it. */
-  | 'tripwire';
+  | 'tripwire'
+  /** macOS: what sandbox-exec applies. */
+  | 'sandbox-profile';
 
 /** What is in force for one mechanism. Reported from what the launcher confirmed, never from what was asked. */
 export type Enforcement =

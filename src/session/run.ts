@@ -165,6 +165,13 @@ function noLandlock(): SandboxError {
 
 /** The plan of a run, without running anything. */
 export async function planFor(loaded: LoadedPolicy, target: Target, options: RunOptions): Promise<Planned> {
+  if (process.platform === 'darwin') {
+    throw new SandboxError('ERR_PLATFORM_UNSUPPORTED', {
+      what: 'Cannot show the plan of a run',
+      why: 'on macOS there is none: the boundary is one sandbox profile',
+      fix: 'See the profile with pinfold export sbpl, and the rules with pinfold policy',
+    });
+  }
   const launcher = new Launcher(options.launcherPath, '/');
   try {
     return await makePlan(launcher, loaded, target, options, prepareWatch(loaded.policy));
@@ -233,6 +240,10 @@ export async function runInside(
   options: RunOptions,
   events: RunEvents = {},
 ): Promise<RunOutcome> {
+  if (process.platform === 'darwin') {
+    const { runOnMac } = await import('./macos-run.ts');
+    return await runOnMac(loaded, target, options, events);
+  }
   const { streams } = options;
   // Before the scan: made after it, in an open home, it would look like a name that slipped past the refusal.
   mkdirSync(join(loaded.facts.pinfold.stateDir, 'sessions'), { recursive: true, mode: 0o700 });

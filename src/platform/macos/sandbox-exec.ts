@@ -8,6 +8,8 @@ import { LineCutter, parseNdjson, type SandboxReport } from './log-records.ts';
 
 const SANDBOX_EXEC = '/usr/bin/sandbox-exec';
 
+type Stream = number | 'inherit' | 'ignore';
+
 export interface Confined {
   readonly profile: string;
   readonly argv: readonly string[];
@@ -15,6 +17,8 @@ export interface Confined {
   readonly environment: Readonly<Record<string, string>>;
   /** Options of ulimit(1) with their values: `['-n', '4096']`. */
   readonly limits: readonly (readonly [option: string, value: string])[];
+  /** stdin, stdout and stderr. Default: those of this process. */
+  readonly streams?: readonly [Stream, Stream, Stream];
 }
 
 /** A command that runs under a profile, or was meant to. */
@@ -45,12 +49,12 @@ export interface MacSystem {
 const FIRST_WORDS =
   'while [ "$1" != -- ]; do ulimit "$1" "$2" || exit 125; shift 2; done; shift; printf . >&3 || exit 125; exec 3>&-; exec "$@"';
 
-function start({ profile, argv, cwd, environment, limits }: Confined): ConfinedProcess {
+function start({ profile, argv, cwd, environment, limits, streams }: Confined): ConfinedProcess {
   const words = ['/bin/sh', '-c', FIRST_WORDS, 'sh', ...limits.flat(), '--', ...argv];
   const child = spawn(SANDBOX_EXEC, ['-p', profile, ...words], {
     cwd,
     env: { ...environment },
-    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+    stdio: [...(streams ?? (['inherit', 'inherit', 'inherit'] as const)), 'pipe'],
   });
   return watchChild(child);
 }
