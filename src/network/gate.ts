@@ -38,6 +38,9 @@ const isPort = (port: number): boolean => Number.isInteger(port) && port >= 1 &&
 /** Kinds that no proxy may be asked for: they mean this host or its link, and to the proxy they would mean its own. */
 const NEVER_UPSTREAM: readonly AddressKind[] = ['own', 'loopback', 'link-local', 'metadata', 'unspecified'];
 
+/** Nobody has an address for documentation (RFC 5737) but closed networks, which map public names to them. */
+const REACHABLE: readonly AddressKind[] = ['public', 'documentation'];
+
 export class EgressGate implements Gate {
   readonly #options: GateOptions;
   readonly #rules: EgressRules;
@@ -229,12 +232,9 @@ export class EgressGate implements Gate {
     }
     if (rulesOf(address)?.access === 'allow') return undefined;
     const kind = classify(address, this.#own.current());
-    if (kind === 'public') return undefined;
-    return refuse(
-      destination,
-      'address',
-      `${destination.host} leads to ${text} (${kind}), which no rule allows`,
-    );
+    if (REACHABLE.includes(kind)) return undefined;
+    const detail = `${destination.host} leads to ${text} (${kind}), which no rule allows`;
+    return { ...refuse(destination, 'address', detail), address: text };
   }
 }
 

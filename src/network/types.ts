@@ -41,6 +41,8 @@ export interface Refusal {
   readonly reason: RefusalReason;
   /** The rule that decided; absent where none mentions the destination. */
   readonly rule?: DomainRule;
+  /** With reason `address`: where the name leads. */
+  readonly address?: string;
   /** One clause for people. May hold text from inside: escape it before it is shown. */
   readonly detail: string;
 }

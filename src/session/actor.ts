@@ -35,7 +35,8 @@ function commandOf(pid: number): string[] | undefined {
     const descriptor = openSync(`/proc/${pid}/cmdline`, 'r');
     try {
       const words = buffer.subarray(0, readSync(descriptor, buffer, 0, COMMAND_BYTES, 0));
-      return decodeName(words).replace(/\0$/, '').split('\0');
+      // A program that renamed itself, as npm does, leaves NULs behind.
+      return decodeName(words).replace(/\0+$/, '').split('\0');
     } finally {
       closeSync(descriptor);
     }

@@ -45,6 +45,12 @@ function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
 }
 
+/** An allowance of the host itself opens what no rule allows, and nothing else. */
+function remedyOf({ reason, address }: Refusal): Pick<Denial, 'remedy'> {
+  if (reason === 'not-allowed' || reason === 'literal' || reason === 'denied') return {};
+  return { remedy: address === undefined ? { kind: 'none' } : { kind: 'host', host: address } };
+}
+
 interface Peer {
   readonly pid: number;
   readonly program: string | undefined;
@@ -229,11 +235,12 @@ export class SandboxNetwork {
   }
 
   #deny(
-    { destination, detail, rule }: Refusal,
+    refusal: Refusal,
     pid: number,
     observer: Denial['observer'] = 'gate',
     errno?: number,
   ): string | undefined {
+    const { destination, detail, rule } = refusal;
     const { host, port } = destination;
     return this.#options.events.onDenial({
       act: observer === 'resolver' ? 'resolve' : 'connect',
@@ -242,6 +249,7 @@ export class SandboxNetwork {
       outcome: 'refused',
       actor: { pid },
       detail,
+      ...remedyOf(refusal),
       ...(rule && { rule }),
       ...(errno !== undefined && { errno }),
     });

@@ -34,7 +34,7 @@ function boundActor({ pid, program, command, parents }: Actor): Actor {
 
 /** Copies what is known of a denial and nothing else, cut where it is too long; what was cut ends in `…`. */
 export function boundDenial(denial: Denial): Denial {
-  const { act, subject, observer, outcome, actor, rule, errno, detail, movedTo } = denial;
+  const { act, subject, observer, outcome, actor, rule, errno, detail, remedy, movedTo } = denial;
   return {
     act,
     subject: boundSubject(subject),
@@ -44,6 +44,7 @@ export function boundDenial(denial: Denial): Denial {
     ...(rule !== undefined && { rule }),
     ...(errno !== undefined && { errno }),
     ...(detail !== undefined && { detail: cut(detail, DETAIL) }),
+    ...(remedy !== undefined && { remedy }),
     ...(movedTo !== undefined && { movedTo: cut(movedTo, PATH) }),
   };
 }

@@ -51,7 +51,8 @@ export function grantFor(denial: Denial, policy: Policy, exists: (path: string) 
   if (rule?.ceiling) return none("this machine's administrator denies it");
   if (rule && isExplicitDenial(rule))
     return none('it is denied on purpose; only whoever wrote that rule can change it');
-  if (subject.kind === 'host') return hostGrant(subject.host, subject.port);
+  if (denial.remedy?.kind === 'none') return none('no setting changes this');
+  if (subject.kind === 'host') return hostGrant(denial.remedy?.host ?? subject.host, subject.port);
   if (classOf(denial.act) === 'bind') return none('no setting opens this');
   const { path } = subject;
   if (subject.kind === 'socket' && !path.startsWith('/'))

@@ -107,6 +107,22 @@ describe('the smallest grant', () => {
     expect(grant.kind === 'grant' && grant.flags).toEqual(['--allow-domain', words]);
   });
 
+  test('is the address where a name leads to one that names may not, and nothing where no setting helps', () => {
+    const remedy = { kind: 'host', host: '10.0.0.7' } as const;
+    expect(grantFor(toHost('intranet.example', 443, { remedy }), policy, everything)).toMatchObject({
+      flags: ['--allow-domain', '10.0.0.7:443'],
+    });
+    expect(
+      grantFor(toHost('nowhere.example', 443, { remedy: { kind: 'none' } }), policy, everything),
+    ).toEqual({
+      kind: 'none',
+      why: 'no setting changes this',
+    });
+    expect(grantFor(toHost('new.example', 443), policy, everything)).toMatchObject({
+      flags: ['--allow-domain', 'new.example:443'],
+    });
+  });
+
   test('for what is absent in a directory of the person’s is that directory', () => {
     const exists = (path: string) => path === `${HOME}/.ssh` || path === HOME || path === '/';
     const grant = grantFor(refused('read', `${HOME}/.ssh/new`), policy, exists);

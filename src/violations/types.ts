@@ -64,6 +64,11 @@ export interface Denial {
   readonly errno?: number;
   /** One clause of the observer: "resolves to a private address". Chosen by us, but may quote what came from inside. */
   readonly detail?: string;
+  /**
+   * What would have to be allowed for it to pass, where that is not the subject itself: the address that a name leads to.
+   * `none`: no allowance would change anything, as for a host that does not exist.
+   */
+  readonly remedy?: { readonly kind: 'host'; readonly host: string } | { readonly kind: 'none' };
   /** Where a quarantined entry went, on the host. */
   readonly movedTo?: string;
 }
