@@ -50,7 +50,7 @@ enum record_frame {
 enum command_event { COMMAND_STARTED = 1, COMMAND_FAILED = 2, COMMAND_EXITED = 3, COMMAND_KILLED = 4 };
 
 /* Of a name in a `making` record. */
-enum making_flag { MAKING_DIRECTORY = 1, MAKING_BRINGS_MORE = 2 };
+enum making_flag { MAKING_DIRECTORY = 1, MAKING_BRINGS_MORE = 2, MAKING_READ_ONLY = 4, MAKING_WRITTEN = 8 };
 
 static inline void close_cleanup(int *fd)
 {

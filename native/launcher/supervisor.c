@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -24,8 +25,6 @@
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
 #endif
 #define RENAME_EXCHANGE_FLAG 2u
-/* A flood of refused attempts is refused all the same, but no longer told one by one. */
-#define MAX_RECORDS 1000u
 
 struct supervisor {
 	const struct spec *spec;
@@ -44,6 +43,7 @@ struct making {
 	bool follow; /* open() follows a dangling link and makes what it leads to */
 	bool directory;
 	bool arrives; /* what arrives may already hold anything */
+	bool writes; /* open() for writing: one that exists is changed */
 };
 
 enum making_kind { OPENS, MAKES_NODE, MAKES_DIRECTORY, ARRIVES };
@@ -96,6 +96,7 @@ static int makings(const struct seccomp_data *data, struct making *out)
 		.follow = call->kind == OPENS && !(flags & (O_EXCL | O_NOFOLLOW)),
 		.directory = call->kind == MAKES_DIRECTORY,
 		.arrives = call->kind == ARRIVES,
+		.writes = call->kind == OPENS && (!call->flags || (flags & O_ACCMODE) != O_RDONLY),
 	};
 	if (call->kind != ARRIVES || !(flags & RENAME_EXCHANGE_FLAG))
 		return 1;
@@ -172,6 +173,18 @@ static bool concerns(const struct spec *spec, const struct making *making, const
 	return any_matches(&spec->guarded, path, name) || (making->arrives && any_matches(&spec->arriving, path, name));
 }
 
+/* The kernel refuses what is made or written there; Node only records it. */
+static bool is_read_only(const struct place *place, const struct making *making)
+{
+	bool written = place->exists && making->writes && place->name[0];
+	CLEANUP_FD int fd = written ? openat(place->parent, place->name, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
+	struct statvfs fs;
+
+	if (place->exists && !written && !making->arrives)
+		return false;
+	return fstatvfs(written ? fd : place->parent, &fs) == 0 && fs.f_flag & ST_RDONLY;
+}
+
 /* 0 to let the kernel go on, 1 when Node has to judge and the record says what, -errno to refuse. */
 static int sieve(struct supervisor *supervisor, pid_t pid, const struct making *making, struct record *record)
 {
@@ -179,6 +192,7 @@ static int sieve(struct supervisor *supervisor, pid_t pid, const struct making *
 	struct place place;
 	int error = copy_path(pid, making->path, path);
 	ssize_t length;
+	bool read_only;
 
 	if (error < 0)
 		return error;
@@ -188,7 +202,8 @@ static int sieve(struct supervisor *supervisor, pid_t pid, const struct making *
 	if (error < 0)
 		return error;
 	/* An existing name is not made by open() or mkdir(); rename() and link() may still replace it. */
-	if ((place.exists && !making->arrives) || !concerns(supervisor->spec, making, NULL, place.name)) {
+	read_only = is_read_only(&place, making);
+	if (!read_only && ((place.exists && !making->arrives) || !concerns(supervisor->spec, making, NULL, place.name))) {
 		close(place.parent);
 		return 0;
 	}
@@ -200,9 +215,10 @@ static int sieve(struct supervisor *supervisor, pid_t pid, const struct making *
 	if (path[length - 1] != '/')
 		path[length++] = '/';
 	strcpy(path + length, place.name);
-	if (!concerns(supervisor->spec, making, path, place.name))
+	if (!read_only && !concerns(supervisor->spec, making, path, place.name))
 		return 0;
-	record_u32(record, (making->directory ? MAKING_DIRECTORY : 0u) |
+	record_u32(record, (making->directory ? MAKING_DIRECTORY : 0u) | (read_only ? MAKING_READ_ONLY : 0u) |
+				   (place.exists && !making->arrives ? MAKING_WRITTEN : 0u) |
 				   (brings_more(supervisor, pid, making) ? MAKING_BRINGS_MORE : 0u));
 	record_bytes(record, path, strlen(path) + 1);
 	return 1;

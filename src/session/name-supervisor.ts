@@ -1,4 +1,4 @@
-/** Answers the calls that would make a name which the launcher's sieve did not let pass. */
+/** Answers the calls that would make a name which the launcher's sieve did not let pass, and records what the kernel refuses. */
 import { makingActOf } from '../platform/linux/guarded-acts.ts';
 import { MakingJudge } from '../platform/linux/guarded-makings.ts';
 import type { Launcher } from '../platform/linux/launcher.ts';
@@ -7,7 +7,7 @@ import type { Arch } from '../platform/linux/seccomp/tables.ts';
 import type { Policy } from '../policy/types.ts';
 import type { Denial } from '../violations/types.ts';
 import { programInside } from './actor.ts';
-import { EACCES, guardedDenial } from './observed.ts';
+import { EACCES, guardedDenial, readOnlyDenial } from './observed.ts';
 
 export interface NameSupervisorOptions {
   /** As enforced: guarded names have numbers of its rules. */
@@ -32,11 +32,13 @@ export class NameSupervisor {
     const { plan, policy, arch, launcher, take } = this.#options;
     this.#judge ??= new MakingJudge(plan);
     const refused = this.#judge.refused(names);
-    if (refused) {
+    const denial = refused
+      ? guardedDenial(policy, makingActOf(syscall, arch), refused)
+      : readOnlyDenial(policy, makingActOf(syscall, arch), names);
+    if (denial) {
       // While the call waits its process can still be looked at.
       const program = programInside(pid, launcher.pid);
-      const actor = { pid, ...(program !== undefined && { program }) };
-      take(guardedDenial(policy, makingActOf(syscall, arch), refused, actor));
+      take({ ...denial, actor: { pid, ...(program !== undefined && { program }) } });
     }
     launcher.settle({ id, errno: refused ? EACCES : 0 });
   }

@@ -22,7 +22,14 @@ function guardsOf(rules: readonly PathRule[]) {
 }
 
 function making(path: string | Uint8Array, more: Partial<Making> = {}): Making {
-  return { path: Buffer.from(path as string), directory: false, bringsMore: false, ...more };
+  return {
+    path: Buffer.from(path as string),
+    directory: false,
+    bringsMore: false,
+    readOnly: false,
+    written: false,
+    ...more,
+  };
 }
 
 /** The paths of these that are refused. */

@@ -59,6 +59,7 @@ export class MakingJudge {
   /** The first of these names that may not come into being, if any. */
   refused(makings: readonly Making[]): RefusedMaking | undefined {
     for (const making of makings) {
+      if (making.written) continue;
       const path = decodeName(making.path);
       if (this.#opened.some((open) => isWithin(path, open))) continue;
       const guard = this.#guards.find((each) => isGuarded(each, path, making));

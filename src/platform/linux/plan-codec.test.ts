@@ -62,8 +62,8 @@ const stream: readonly (readonly [Buffer, WireRecord])[] = [
       pid: 77,
       syscall: 82,
       names: [
-        { path: Buffer.from('/w/a'), directory: true, bringsMore: false },
-        { path: Buffer.from('/b'), directory: false, bringsMore: true },
+        { path: Buffer.from('/w/a'), directory: true, bringsMore: false, readOnly: false, written: false },
+        { path: Buffer.from('/b'), directory: false, bringsMore: true, readOnly: false, written: false },
       ],
     },
   ],

@@ -237,7 +237,7 @@ function decodeFailure(payload: Buffer): WireRecord {
 }
 
 /** `enum making_flag`. */
-const MAKING = { directory: 1, bringsMore: 2 } as const;
+const MAKING = { directory: 1, bringsMore: 2, readOnly: 4, written: 8 } as const;
 
 function decodeMaking(payload: Buffer): WireRecord {
   const names: Making[] = [];
@@ -249,6 +249,8 @@ function decodeMaking(payload: Buffer): WireRecord {
       path: payload.subarray(at + 4, end),
       directory: (flags & MAKING.directory) !== 0,
       bringsMore: (flags & MAKING.bringsMore) !== 0,
+      readOnly: (flags & MAKING.readOnly) !== 0,
+      written: (flags & MAKING.written) !== 0,
     });
     at = end + 1;
   }

@@ -178,6 +178,10 @@ export interface Making {
   readonly directory: boolean;
   /** It arrives by rename, link or symlink, and is a directory or a link, or could not be looked at: it may hold anything. */
   readonly bringsMore: boolean;
+  /** It lies on a read-only mount: whatever is answered, the kernel refuses with EROFS. */
+  readonly readOnly: boolean;
+  /** Nothing is made: what exists is opened for writing. Comes with `readOnly` only. */
+  readonly written: boolean;
 }
 
 /** A call that would make a name which the sieve did not let pass. It waits until `Launcher.settle` answers it. */
