@@ -153,7 +153,7 @@ struct destination {
 	uint8_t address[16];
 };
 enum act { ACT_CONNECT = 1, ACT_SEND = 2, ACT_BIND = 3 };
-enum socket_kind { SOCKET_LISTENING = 1, SOCKET_DATAGRAMS = 2, SOCKET_CONNECTED = 3 };
+enum socket_kind { SOCKET_LISTENING = 1, SOCKET_DATAGRAMS = 2, SOCKET_CONNECTED = 3, SOCKET_ROUTE = 4 };
 struct network {
 	int user_namespace;
 	int network_namespace;

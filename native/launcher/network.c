@@ -25,20 +25,27 @@ struct order {
 	struct destination at;
 };
 
-/* AnyIP: with a local route for everything, the namespace takes every address for its own (`ip route add local 0.0.0.0/0 dev lo`). */
-static int own_every_address(int family)
+/*
+ * AnyIP: the namespace takes all addresses that begin with the first `port` bits of this one for its own, as by
+ * `ip route add local ADDRESS/BITS dev lo`. To addresses that nobody asked for there is no way, whatever call names them.
+ */
+static int own_addresses(const struct destination *at)
 {
+	uint32_t length = at->family == AF_INET ? 4 : 16;
 	struct {
 		struct nlmsghdr head;
 		struct rtmsg route;
-		struct rtattr attribute;
+		struct rtattr device;
 		uint32_t index;
+		struct rtattr prefix;
+		uint8_t address[16];
 	} request = {
-		.head = { sizeof(request), RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK, 0, 0 },
-		.route = { .rtm_family = (unsigned char)family, .rtm_table = RT_TABLE_LOCAL, .rtm_protocol = RTPROT_BOOT,
-			   .rtm_scope = RT_SCOPE_HOST, .rtm_type = RTN_LOCAL },
-		.attribute = { RTA_LENGTH(sizeof(uint32_t)), RTA_OIF },
+		.head = { (uint32_t)sizeof(request) - 16 + length, RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK, 0, 0 },
+		.route = { .rtm_family = (unsigned char)at->family, .rtm_dst_len = (unsigned char)at->port,
+			   .rtm_table = RT_TABLE_LOCAL, .rtm_protocol = RTPROT_BOOT, .rtm_scope = RT_SCOPE_HOST, .rtm_type = RTN_LOCAL },
+		.device = { RTA_LENGTH(sizeof(uint32_t)), RTA_OIF },
 		.index = LOOPBACK_INDEX,
+		.prefix = { (unsigned short)RTA_LENGTH(length), RTA_DST },
 	};
 	struct {
 		struct nlmsghdr head;
@@ -47,11 +54,12 @@ static int own_every_address(int family)
 	} answer;
 	CLEANUP_FD int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
-	if (fd < 0 || send(fd, &request, sizeof(request), 0) < 0 || recv(fd, &answer, sizeof(answer), 0) < 0)
+	memcpy(request.address, at->address, length);
+	if (fd < 0 || send(fd, &request, request.head.nlmsg_len, 0) < 0 || recv(fd, &answer, sizeof(answer), 0) < 0)
 		return -errno;
 	if (answer.head.nlmsg_type != NLMSG_ERROR)
 		return -EPROTO;
-	return answer.error.error == -EEXIST || answer.error.error == -EAFNOSUPPORT ? 0 : answer.error.error;
+	return answer.error.error == -EEXIST ? 0 : answer.error.error;
 }
 
 static socklen_t address_of(const struct destination *at, struct sockaddr_storage *address)
@@ -99,13 +107,12 @@ static int make_socket(const struct order *order)
 	return error;
 }
 
-static int answer(int line, int made)
+static int answer(int line, const struct order *order)
 {
-	int32_t error = made < 0 ? made : 0;
-	int sent = send_with_descriptor(line, &error, sizeof(error), made);
+	CLEANUP_FD int made = order->kind == SOCKET_ROUTE ? -1 : make_socket(order);
+	int32_t error = order->kind == SOCKET_ROUTE ? own_addresses(&order->at) : made < 0 ? made : 0;
 
-	close_cleanup(&made);
-	return sent;
+	return send_with_descriptor(line, &error, sizeof(error), made);
 }
 
 /* First says whether the network stands, then answers each order. Ends with its line. */
@@ -116,10 +123,6 @@ static void __attribute__((noreturn)) serve(int line, int user_namespace, int ne
 
 	if (setns(user_namespace, CLONE_NEWUSER) < 0 || setns(network_namespace, CLONE_NEWNET) < 0)
 		error = -errno;
-	if (!error)
-		error = own_every_address(AF_INET);
-	if (!error)
-		error = own_every_address(AF_INET6);
 	dup2(line, 0);
 	syscall(SYS_close_range, 1, ~0u, 0);
 	if (error) {
@@ -128,7 +131,7 @@ static void __attribute__((noreturn)) serve(int line, int user_namespace, int ne
 	}
 	error = send_with_descriptor(0, &error, sizeof(error), -1);
 	while (!error && read_exactly(0, &order, sizeof(order)) == 1)
-		error = answer(0, make_socket(&order));
+		error = answer(0, &order);
 	_exit(0);
 }
 
@@ -168,7 +171,7 @@ static int start(struct network *network)
 	return error ? error : receive(network->line);
 }
 
-/* A socket of the sandbox's network, or -errno. The first one starts the process. */
+/* A socket of the sandbox's network, 0 for what is none, or -errno. The first one starts the process. */
 int network_socket(struct network *network, uint32_t kind, const struct destination *at)
 {
 	struct order order = { kind, *at };

@@ -147,7 +147,7 @@ static int make_socket(struct session *session, uint32_t token, uint32_t kind, c
 	char message[32];
 	struct record record;
 
-	if (fd >= 0) {
+	if (fd > 0) {
 		snprintf(message, sizeof(message), "{\"socket\":%u}", token);
 		channel_send(session->channel, kind == SOCKET_DATAGRAMS ? "dgram.Native" : "net.Native", message, fd);
 		close(fd);

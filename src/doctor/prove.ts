@@ -1,8 +1,9 @@
 /** Proves the guarantees of one mode: every forbidden act inside a real sandbox, then each once more on the host. */
-import { SERVICE_PORTS } from '../network/loopback/service-ports.ts';
+
 import type { Enforcement } from '../platform/backend.ts';
 import { type Architecture, probeCapabilities } from '../platform/linux/capabilities.ts';
 import { ARCH_TABLES } from '../platform/linux/seccomp/tables.ts';
+import { SERVICE_PORTS } from '../policy/service-ports.ts';
 import type { Mode, NetworkAccess } from '../policy/types.ts';
 import { Enclosure, type Tools } from './enclosure.ts';
 import { type Attempt, type Finding, type Guarantee, judge, type Side } from './guarantee.ts';

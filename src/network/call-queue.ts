@@ -5,6 +5,8 @@ import type { AskedCall, SocketAddress } from './sandbox-sockets.ts';
 const FORGOTTEN_MS = 10_000;
 /** For each place. */
 const MOST_WAITING = 1024;
+/** Those that were called longest ago are forgotten: a wildcard allows any number of names, on every port. */
+const MOST_PLACES = 4096;
 
 interface Waiting {
   readonly pid: number;
@@ -28,7 +30,9 @@ export class CallQueue {
     const key = `${address} ${port}`;
     const queue = this.#waiting.get(key) ?? [];
     if (queue.length < MOST_WAITING) queue.push({ pid, since: this.#now() });
+    this.#waiting.delete(key);
     this.#waiting.set(key, queue);
+    if (this.#waiting.size > MOST_PLACES) this.#waiting.delete(this.#waiting.keys().next().value!);
   }
 
   /** The process, by its pid on the host; 0 when it is not known. */

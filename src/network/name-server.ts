@@ -3,7 +3,7 @@ import { createSocket, type Socket as DatagramSocket, type RemoteInfo } from 'no
 import { createServer, type Server, type Socket } from 'node:net';
 import { DnsDeframer, frame } from './dns-framing.ts';
 import type { Resolver, ResolverAnswer } from './resolver.ts';
-import type { SandboxSockets } from './sandbox-sockets.ts';
+import type { SandboxSockets, SocketAddress } from './sandbox-sockets.ts';
 
 export const DNS_PORT = 53;
 
@@ -11,7 +11,12 @@ export interface NameServerOptions {
   readonly sockets: SandboxSockets;
   readonly resolver: Resolver;
   readonly address: string;
-  readonly onRefused: (refused: NonNullable<ResolverAnswer['refused']>) => void;
+  /** Before the answer goes out. `from`: the client, which waits for it. */
+  readonly onRefused: (
+    refused: NonNullable<ResolverAnswer['refused']>,
+    from: SocketAddress,
+    transport: 'tcp' | 'udp',
+  ) => void;
 }
 
 /** A client that says nothing keeps its connection this long. */
@@ -62,19 +67,20 @@ export class NameServer {
     );
   }
 
-  #answer(message: Uint8Array): Uint8Array | undefined {
+  #answer(message: Uint8Array, from: SocketAddress, transport: 'tcp' | 'udp'): Uint8Array | undefined {
     const { reply, refused } = this.#options.resolver.answer(message);
-    if (refused !== undefined) this.#options.onRefused(refused);
+    if (refused !== undefined) this.#options.onRefused(refused, from, transport);
     return reply;
   }
 
   #answerDatagram(socket: DatagramSocket, message: Uint8Array, from: RemoteInfo): void {
-    const reply = this.#answer(message);
+    const reply = this.#answer(message, from, 'udp');
     if (reply !== undefined) socket.send(reply, from.port, from.address, () => {});
   }
 
   #serve(client: Socket): void {
     const deframer = new DnsDeframer();
+    const from = { address: client.remoteAddress ?? '', port: client.remotePort ?? 0 };
     this.#clients.add(client);
     client.setTimeout(IDLE_MS, () => client.destroy());
     client.on('error', () => {});
@@ -82,7 +88,7 @@ export class NameServer {
     client.on('data', (chunk) => {
       const { messages, broken } = deframer.push(chunk);
       for (const message of messages) {
-        const reply = this.#answer(message);
+        const reply = this.#answer(message, from, 'tcp');
         if (reply !== undefined) client.write(frame(reply));
       }
       if (broken) client.destroy();

@@ -25,6 +25,8 @@ export interface SandboxSockets {
    * Rejects with an error that carries `errno`, a positive number.
    */
   socket(kind: 'listening' | 'datagrams' | 'connected', at: SocketAddress): Promise<object>;
+  /** Connections inside to every address that begins with the first `bits` of this one can be taken. Rejects as `socket`. */
+  own(address: string, bits: number): Promise<void>;
   /**
    * `errno` 0 lets the call `id` pass, else refuses it; further calls to `at` pass unasked for `seconds` (default 0).
    * Without `id` only that changes.

@@ -14,6 +14,12 @@ const IPV4_BASE = parseAddress('198.18.1.0')!.value;
 export const SYNTHETIC_IPV6_PREFIX = 'fd70:696e:666f:6c64::';
 const IPV6_BASE = parseAddress(SYNTHETIC_IPV6_PREFIX)!.value;
 
+/** All that stand for names, and the resolver's own: 198.18.0.0/15 (RFC 2544) and the prefix above. */
+export const SYNTHETIC_RANGES = [
+  { address: '198.18.0.0', bits: 15 },
+  { address: SYNTHETIC_IPV6_PREFIX, bits: 64 },
+] as const;
+
 export interface SyntheticPair {
   readonly ipv4: IpAddress;
   readonly ipv6: IpAddress;

@@ -64,6 +64,7 @@ export interface SettingsLayer {
   readonly allowedDomains?: readonly Sourced<string>[];
   readonly deniedDomains?: readonly Sourced<string>[];
   readonly upstreamProxy?: Sourced<UpstreamProxy>;
+  readonly localPorts?: readonly Sourced<number>[];
   readonly environment?: {
     readonly pass?: readonly Sourced<string>[];
     readonly set?: Readonly<Record<string, Sourced<string>>>;
@@ -148,6 +149,8 @@ export interface Policy {
   readonly network: {
     readonly access: Sourced<NetworkAccess>;
     readonly domains: readonly DomainRule[];
+    /** The only ports of the host's loopback that `local` may use. Absent: all but those of `policy/service-ports`. */
+    readonly localPorts?: readonly Sourced<number>[];
     /** Absent: destinations are dialled from this host. */
     readonly upstreamProxy?: Sourced<UpstreamProxy>;
   };

@@ -1,10 +1,10 @@
 /** From a policy and a Mac's facts to the text of its sandbox profile: what a run and an export have in common. */
 import { MAC_CREDENTIALS, MAC_HOST_RUN } from '../host/macos-home.ts';
 import { MACOS_RUNTIME } from '../host/macos-runtime.ts';
-import { SERVICE_PORTS } from '../network/loopback/service-ports.ts';
 import type { Spelling } from '../platform/macos/glob-regex.ts';
 import { buildProfile } from '../platform/macos/profile.ts';
 import type { HostFacts, MacFacts } from '../policy/host-facts.ts';
+import { SERVICE_PORTS } from '../policy/service-ports.ts';
 import type { MacService, Policy } from '../policy/types.ts';
 
 export interface SessionProfile {

@@ -1,4 +1,6 @@
 /** The network of one run: answers what is asked for inside, by the loopback bridge and the egress gate. Loaded at the first ask. */
+import type { Socket } from 'node:net';
+import { Askers } from '../network/askers.ts';
 import { CallQueue } from '../network/call-queue.ts';
 import { EgressRules } from '../network/egress-rules.ts';
 import { Entrances } from '../network/entrances.ts';
@@ -9,13 +11,16 @@ import { DNS_PORT, NameServer } from '../network/name-server.ts';
 import { Relay } from '../network/relay.ts';
 import { Resolver } from '../network/resolver.ts';
 import type { AskedCall, SandboxSockets, SocketAddress } from '../network/sandbox-sockets.ts';
+import { Territory } from '../network/territory.ts';
 import type { ConnectionRecord } from '../network/traffic.ts';
 import type { Traffic } from '../network/traffic-ledger.ts';
 import type { Destination, Refusal } from '../network/types.ts';
 import { upstreamFrom } from '../network/upstream-proxy.ts';
 import { RESOLVER_ADDRESS } from '../platform/linux/plan.ts';
+import { portRefusal } from '../policy/service-ports.ts';
 import type { DomainRule, Policy } from '../policy/types.ts';
 import type { Denial } from '../violations/types.ts';
+import { callDenial, EACCES, refusalDenial } from './network-denials.ts';
 
 export interface NetworkEvents {
   /** Records a denial; its id, for those who can be told one. */
@@ -38,22 +43,15 @@ export interface NetworkOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** connect(2): what a local firewall rule answers; ENETUNREACH would send people looking for a broken network. */
-const EACCES = 13;
-
 function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
-}
-
-/** An allowance of the host itself opens what no rule allows, and nothing else. */
-function remedyOf({ reason, address }: Refusal): Pick<Denial, 'remedy'> {
-  if (reason === 'not-allowed' || reason === 'literal' || reason === 'denied') return {};
-  return { remedy: address === undefined ? { kind: 'none' } : { kind: 'host', host: address } };
 }
 
 interface Peer {
   readonly pid: number;
   readonly program: string | undefined;
+  /** The client's end of the connection. */
+  readonly from: SocketAddress;
 }
 
 export class SandboxNetwork {
@@ -66,12 +64,15 @@ export class SandboxNetwork {
   readonly #resolver: Resolver;
   readonly #nameServer: NameServer;
   readonly #entrances: Entrances;
+  readonly #territory: Territory;
   readonly #calls = new CallQueue();
+  readonly #askers = new Askers();
 
   constructor(options: NetworkOptions) {
     this.#options = options;
     const { policy, sockets, events } = options;
     const { upstreamProxy, domains } = policy.network;
+    this.#territory = new Territory(sockets);
     this.#rules = new EgressRules(domains);
     this.#gate = new EgressGate({
       rules: this.#rules,
@@ -83,7 +84,9 @@ export class SandboxNetwork {
     this.#relay = new Relay<Peer>({
       gate: this.#gate,
       events: {
-        refused: (refusal, { pid }) => this.#deny(refusal, pid) ?? '',
+        // Who connected may only be nearly known; whose the socket is, is certain.
+        refused: (refusal, { pid, from }) =>
+          this.#deny(refusal, this.#askers.ownerOf(from, 'tcp') || pid, 'gate') ?? '',
         closed: (record) => this.#account(record),
       },
       ...(policy.limits.upload && { uploadLimit: policy.limits.upload.value }),
@@ -93,16 +96,17 @@ export class SandboxNetwork {
       sockets,
       resolver: this.#resolver,
       address: RESOLVER_ADDRESS,
-      onRefused: (refusal) => void this.#deny(refusal, this.#asker, 'resolver'),
+      onRefused: (refusal, from, transport) =>
+        void this.#deny(refusal, this.#askers.ownerOf(from, transport), 'resolver'),
     });
     this.#entrances = new Entrances({
       sockets,
-      onConnection: (client, at) => this.#relay.serve(client, this.#destinationOf(at), this.#peerAt(at)),
+      onConnection: (client, at) =>
+        this.#relay.serve(client, this.#destinationOf(at), this.#peerOf(client, at)),
     });
     this.#bridge = new HostBridge({
       sockets,
-      ports: { listed: undefined },
-      onRefused: (call, why) => void this.#denyCall(call, why, EACCES),
+      onRefused: (call, why) => void events.onDenial(callDenial(call, why)),
       onTraffic: ({ address, port }, { up, down }) =>
         events.onTraffic({ kind: 'host', host: address, port, up, down }),
     });
@@ -115,9 +119,6 @@ export class SandboxNetwork {
         events.onTraffic({ kind: 'published', host: address, port, up, down }),
     });
   }
-
-  /** Who asked the resolver last; who asks is blocked until it is answered, so it is nearly always the one. */
-  #asker = 0;
 
   /** Answers a call that waits. */
   asked(call: AskedCall): void {
@@ -157,8 +158,9 @@ export class SandboxNetwork {
     }
     if (isLoopback(call.address)) return await this.#answerLoopback(call);
     if (call.address === RESOLVER_ADDRESS && call.port === DNS_PORT) {
+      await this.#territory.takeNames();
       await this.#nameServer.start();
-      this.#asker = call.pid;
+      this.#askers.saw(call.pid);
       return this.#pass(call);
     }
     const destination = this.#destinationOf(call);
@@ -175,21 +177,31 @@ export class SandboxNetwork {
   async #answerLoopback(call: AskedCall): Promise<void> {
     // Datagrams stay on the private loopback.
     if (call.transport === 'udp') return this.#pass(call);
-    if (this.#options.policy.network.access.value === 'local') return await this.#bridge.connect(call);
-    // Without `local` the host's loopback is reached at the ports that are listed as such.
-    const { port } = call;
-    const listed = [call.address, 'localhost'].some(
-      (host) => this.#gate.judge({ host, port }).kind === 'allowed',
+    const { access, localPorts } = this.#options.policy.network;
+    const isUsual = call.address === '127.0.0.1' || call.address === '::1';
+    const verdicts = [call.address, ...(isUsual ? ['localhost'] : [])].map((host) =>
+      this.#gate.judge({ host, port: call.port }),
     );
-    return listed ? await this.#bridge.connect(call) : this.#pass(call);
+    const denial = verdicts.find((each) => each.kind === 'refused' && each.reason === 'denied');
+    if (denial?.kind === 'refused') return await this.#bridge.connect(call, denial.detail);
+    // What is listed as such is reached whatever `networkAccess` says.
+    if (verdicts.some(({ kind }) => kind === 'allowed')) return await this.#bridge.connect(call, undefined);
+    // Of the loopback's other addresses the host may use each for something else: 127.0.0.53 is its way to all names.
+    if (access.value !== 'local' || !isUsual) return this.#pass(call);
+    const ports = localPorts?.map(({ value }) => value);
+    return await this.#bridge.connect(call, portRefusal(call.port, ports));
   }
 
   async #enter(call: AskedCall, destination: Destination): Promise<void> {
     const verdict = this.#gate.judge(destination);
     if (verdict.kind === 'refused') {
-      this.#deny(verdict, call.pid, 'supervisor', EACCES);
+      this.#deny(verdict, call.pid, 'supervisor');
       return this.#settle(call, EACCES);
     }
+    this.#askers.saw(call.pid);
+    await (destination.host === call.address
+      ? this.#territory.takeAddress(call.address)
+      : this.#territory.takeNames());
     try {
       await this.#entrances.open({ address: call.address, port: call.port });
     } catch {
@@ -199,9 +211,10 @@ export class SandboxNetwork {
     return this.#pass(call);
   }
 
-  #peerAt(at: SocketAddress): Peer {
+  #peerOf(client: Socket, at: SocketAddress): Peer {
     const pid = this.#calls.take(at);
-    return { pid, program: pid === 0 ? undefined : this.#options.programOf(pid) };
+    const from = { address: client.remoteAddress ?? '', port: client.remotePort ?? 0 };
+    return { pid, program: pid === 0 ? undefined : this.#options.programOf(pid), from };
   }
 
   #destinationOf({ address, port }: SocketAddress): Destination {
@@ -218,41 +231,12 @@ export class SandboxNetwork {
 
   #refuse(call: AskedCall, why: string): void {
     // First the record: while the caller waits it can be looked at.
-    this.#denyCall(call, why, EACCES);
+    this.#options.events.onDenial(callDenial(call, why));
     this.#settle(call, EACCES);
   }
 
-  #denyCall({ act, address, port, pid }: AskedCall, detail: string, errno: number): string | undefined {
-    return this.#options.events.onDenial({
-      act,
-      subject: { kind: 'host', host: address, port },
-      observer: 'supervisor',
-      outcome: 'refused',
-      actor: { pid },
-      errno,
-      detail,
-    });
-  }
-
-  #deny(
-    refusal: Refusal,
-    pid: number,
-    observer: Denial['observer'] = 'gate',
-    errno?: number,
-  ): string | undefined {
-    const { destination, detail, rule } = refusal;
-    const { host, port } = destination;
-    return this.#options.events.onDenial({
-      act: observer === 'resolver' ? 'resolve' : 'connect',
-      subject: { kind: 'host', host, ...(port !== 0 && { port }) },
-      observer,
-      outcome: 'refused',
-      actor: { pid },
-      detail,
-      ...remedyOf(refusal),
-      ...(rule && { rule }),
-      ...(errno !== undefined && { errno }),
-    });
+  #deny(refusal: Refusal, pid: number, observer: 'supervisor' | 'gate' | 'resolver'): string | undefined {
+    return this.#options.events.onDenial(refusalDenial(refusal, pid, observer));
   }
 
   #account({ destination, up, down, peer, cause }: ConnectionRecord<Peer>): void {

@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { connect, createServer, type Server } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { SERVICE_PORTS } from '../../src/network/loopback/service-ports.ts';
+import { SERVICE_PORTS } from '../../src/policy/service-ports.ts';
 import { makeWorld, people, type World } from '../fixtures/world.ts';
 
 const LOCAL = ['--net', 'local'];

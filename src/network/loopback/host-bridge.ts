@@ -2,12 +2,10 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { type AskedCall, FOR_GOOD, type SandboxSockets, type SocketAddress } from '../sandbox-sockets.ts';
 import { joinSockets, type Traffic } from './join.ts';
-import { type PortPolicy, portRefusal } from './service-ports.ts';
 
 export interface HostBridgeOptions {
   readonly sockets: SandboxSockets;
-  readonly ports: PortPolicy;
-  /** A connect to a host port that the policy refuses. */
+  /** A connect to a host port that is refused. */
   readonly onRefused: (call: AskedCall, why: string) => void;
   /** A connection to a host service has ended. */
   readonly onTraffic: (at: SocketAddress, traffic: Traffic) => void;
@@ -53,14 +51,13 @@ export class HostBridge {
     return this.#listeners.has(`${address} ${port}`);
   }
 
-  /** Answers a TCP connect to a loopback address. */
-  async connect(call: AskedCall): Promise<void> {
-    const { sockets, ports, onRefused } = this.#options;
+  /** Answers a TCP connect to a loopback address. `why`: the clause for which the host's port must not be used. */
+  async connect(call: AskedCall, why: string | undefined): Promise<void> {
+    const { sockets, onRefused } = this.#options;
     const at = { address: call.address, port: call.port };
     const server = await this.#listen(at);
     // A server inside comes first; the rules are about the host's.
     if (server === undefined) return sockets.settle({ id: call.id, errno: 0, at, seconds: INSIDE_SECONDS });
-    const why = portRefusal(at.port, ports);
     if (why !== undefined) {
       server.close();
       onRefused(call, why);

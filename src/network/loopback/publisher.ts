@@ -1,9 +1,9 @@
 /** Makes servers inside reachable from the host's loopback, on the port they have inside. */
 import { readFileSync } from 'node:fs';
 import { createServer, type Server, Socket } from 'node:net';
+import { SERVICE_PORTS } from '../../policy/service-ports.ts';
 import type { SandboxSockets, SocketAddress } from '../sandbox-sockets.ts';
 import { joinSockets, type Traffic } from './join.ts';
-import { SERVICE_PORTS } from './service-ports.ts';
 import { listeningSockets } from './socket-table.ts';
 
 export interface PublisherOptions {
@@ -18,6 +18,8 @@ export interface PublisherOptions {
 
 /** Below it a port is privileged (ip(7)); the host's programs believe what answers there. */
 const LEAST_PORT = 1024;
+/** Whoever listens on thousands of ports inside must not take them from the host. */
+const MOST_PUBLISHED = 64;
 /** After listen(2) was seen: at once, and again for a slow machine. Then as long as something is published. */
 const LOOKS_MS = [5, 50, 300] as const;
 const REGULAR_LOOK_MS = 2000;
@@ -42,6 +44,7 @@ export class Publisher {
   readonly #places = new Map<string, Published | undefined>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #init = 0;
+  #full = false;
   #regular: NodeJS.Timeout | undefined;
 
   constructor(options: PublisherOptions) {
@@ -68,17 +71,25 @@ export class Publisher {
   }
 
   #look(): void {
-    const inside = this.#listeners();
+    const wanted = this.#wanted();
+    const missing = [...this.#places.keys()].filter((place) => !wanted.has(place));
+    // The kernel lists its table in pieces: what another socket's end pushed out of one look is in the next.
+    const again = missing.length > 0 ? this.#wanted() : wanted;
+    for (const place of missing) if (!again.has(place)) this.#withdraw(place);
+    for (const [place, { outside, inside }] of wanted)
+      if (!this.#places.has(place)) this.#publish(place, outside, inside);
+  }
+
+  /** By the outside place. */
+  #wanted(): ReadonlyMap<string, { readonly outside: SocketAddress; readonly inside: SocketAddress }> {
     const wanted = new Map<string, { readonly outside: SocketAddress; readonly inside: SocketAddress }>();
-    for (const at of inside)
+    for (const at of this.#listeners())
       for (const outside of outsideOf(at))
         wanted.set(`${outside.address} ${outside.port}`, {
           outside,
           inside: at.address === '::' || at.address === '0.0.0.0' ? outside : at,
         });
-    for (const place of [...this.#places.keys()]) if (!wanted.has(place)) this.#withdraw(place);
-    for (const [place, { outside, inside }] of wanted)
-      if (!this.#places.has(place)) this.#publish(place, outside, inside);
+    return wanted;
   }
 
   #listeners(): SocketAddress[] {
@@ -96,6 +107,10 @@ export class Publisher {
 
   #publish(place: string, outside: SocketAddress, inside: SocketAddress): void {
     const { onPublished, onUnpublished } = this.#options;
+    if (this.#places.size >= MOST_PUBLISHED) {
+      this.#tellFull(outside);
+      return;
+    }
     const why =
       outside.port < LEAST_PORT
         ? 'ports below 1024 are not given to the host'
@@ -122,6 +137,13 @@ export class Publisher {
       onPublished(outside);
     });
     server.unref();
+  }
+
+  /** Once: more of them say nothing new. */
+  #tellFull(outside: SocketAddress): void {
+    if (this.#full) return;
+    this.#full = true;
+    this.#options.onUnpublished(outside, `${MOST_PUBLISHED} ports are given to the host already`);
   }
 
   async #join(visitor: Socket, outside: SocketAddress, inside: SocketAddress): Promise<void> {

@@ -1,4 +1,4 @@
-/** Reads /proc/PID/net/tcp and tcp6: who listens (proc_pid_net(5)). */
+/** Reads /proc/PID/net/tcp, tcp6, udp and udp6: who listens, and whose a port is (proc_pid_net(5)). */
 import { formatAddress, parseAddress } from '../../policy/ip-address.ts';
 import type { SocketAddress } from '../sandbox-sockets.ts';
 
@@ -26,5 +26,20 @@ export function listeningSockets(table: string): SocketAddress[] {
     const [hex = '', port = ''] = local.split(':');
     const address = state === LISTEN ? spell(hex) : undefined;
     return address === undefined ? [] : [{ address, port: Number.parseInt(port, 16) }];
+  });
+}
+
+/** Of a socket that was closed while something of it is still under way. */
+const NO_INODE = '0';
+
+/** Inodes of the sockets of a table that send from this place: bound to it, or to its port on every address. */
+export function socketInodes(table: string, { address, port }: SocketAddress): string[] {
+  return table.split('\n').flatMap((line) => {
+    const words = line.trim().split(/\s+/);
+    const [hex = '', hexPort = ''] = (words[1] ?? '').split(':');
+    const inode = words[9] ?? NO_INODE;
+    if (Number.parseInt(hexPort, 16) !== port || inode === NO_INODE) return [];
+    const local = spell(hex);
+    return local === address || local === '0.0.0.0' || local === '::' ? [inode] : [];
   });
 }

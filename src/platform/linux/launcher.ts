@@ -128,7 +128,16 @@ export class Launcher {
    * A socket of the sandbox's network, as a handle for `server.listen(handle)`, `new Socket({ handle })` or
    * `dgram.bind(handle)`. Rejects with an error that has `errno` when it cannot be made. Needs the channel.
    */
-  socket(kind: SocketKind, at: SocketAddress): Promise<object> {
+  socket(kind: Exclude<SocketKind, 'route'>, at: SocketAddress): Promise<object> {
+    return this.#order(kind, at);
+  }
+
+  /** The sandbox's network takes every address that begins with the first `bits` of this one for its own. */
+  async own(address: string, bits: number): Promise<void> {
+    await this.#order('route', { address, port: bits });
+  }
+
+  #order(kind: SocketKind, at: SocketAddress): Promise<object> {
     const token = ++this.#tokens;
     return new Promise((resolve, reject) => {
       this.#awaited.set(token, { resolve, reject });
@@ -180,7 +189,9 @@ export class Launcher {
   }
 
   #missed({ token, errno }: { readonly token: number; readonly errno: number }): void {
-    this.#awaited.get(token)?.reject(new NoSocket(errno));
+    // 0: what was ordered has no socket.
+    if (errno === 0) this.#awaited.get(token)?.resolve({});
+    else this.#awaited.get(token)?.reject(new NoSocket(errno));
     this.#awaited.delete(token);
   }
 

@@ -8,9 +8,9 @@ const FAMILY = { four: 2, six: 10 } as const;
 const TRANSPORT: Readonly<Record<number, AskedRecord['transport']>> = { 1: 'tcp', 2: 'udp' };
 const ACT: Readonly<Record<number, AskedRecord['act']>> = { 1: 'connect', 2: 'send', 3: 'bind' };
 
-/** `listening` and `connected` are TCP, `datagrams` is a bound UDP socket. */
-export type SocketKind = 'listening' | 'datagrams' | 'connected';
-const SOCKET_KIND = { listening: 1, datagrams: 2, connected: 3 } as const satisfies Record<
+/** `listening` and `connected` are TCP, `datagrams` is a bound UDP socket; `route` is none, and its port a number of bits. */
+export type SocketKind = 'listening' | 'datagrams' | 'connected' | 'route';
+const SOCKET_KIND = { listening: 1, datagrams: 2, connected: 3, route: 4 } as const satisfies Record<
   SocketKind,
   number
 >;
