@@ -22,6 +22,7 @@ const LAZY = {
   'src/cli/commands/index.ts': 'commands.cjs',
   'src/session/sandbox-network.ts': 'network.cjs',
   'src/session/macos-run.ts': 'macos.cjs',
+  'src/session/open-paths.ts': 'open-paths.cjs',
 };
 
 function lazyParts(root) {

@@ -139,7 +139,7 @@ function guardsOf(root: string, facts: HostFacts): PathRule[] {
   return [...protectedRules(root), ...ofHome];
 }
 
-function isExpired(entry: AllowedPath, now: Date): boolean {
+export function isExpired(entry: Pick<AllowedPath, 'expires'>, now: Date): boolean {
   if (entry.expires === undefined) return false;
   // A bare date counts to its end, in the person's own time zone.
   const text = /^\d{4}-\d\d-\d\d$/.test(entry.expires) ? `${entry.expires}T23:59:59.999` : entry.expires;

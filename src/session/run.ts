@@ -20,6 +20,7 @@ import type { Denial } from '../violations/types.ts';
 import { programInside } from './actor.ts';
 import { Denials } from './denials.ts';
 import type { SessionEvent } from './event-log.ts';
+import { GrantUse } from './grant-use.ts';
 import { prepareWatch, WatchFailed, watchFailure, watchHidden } from './hidden-watch.ts';
 import { showInside } from './inside-directory.ts';
 import { LazyNetwork } from './lazy-network.ts';
@@ -331,6 +332,12 @@ async function carryOut(
     },
   });
   const names = new NameSupervisor({ policy, plan, arch: planned.capabilities.arch, launcher, take });
+  const grantUse = new GrantUse({
+    policy,
+    decider: planned.decider,
+    launcher: () => launcher.pid,
+    append: (event) => events.onEvent?.(event),
+  });
   const run = launcher.run(plan, (record) => {
     progress.take(record as LauncherRecord);
     if (record.kind === 'asked' || record.kind === 'listening') network.take(record);
@@ -340,10 +347,12 @@ async function carryOut(
   });
   events.onStarted?.(launcher, launcher.pid);
   events.onLive?.(launcher);
+  grantUse.start();
   try {
     await run;
   } finally {
     stopWatchdog();
+    grantUse.end();
     await network.close();
   }
   for (const total of ledger.totals) events.onEvent?.(trafficEvent('traffic', total));

@@ -3,6 +3,7 @@ import { nearest } from '../../policy/suggestion.ts';
 import type { Command, Context } from '../command.ts';
 import { parseLine, usageError } from '../parse.ts';
 import { renderCommandHelp, renderOverview } from '../render/help.ts';
+import { auditCommand } from './audit.ts';
 import { checkCommand } from './check.ts';
 import { completionOf } from './completion.ts';
 import { command as configCommand } from './config.ts';
@@ -33,6 +34,7 @@ export const COMMANDS: readonly Command[] = [
   policyCommand,
   explainCommand,
   checkCommand,
+  auditCommand,
   configCommand,
   trustCommand,
   profilesCommand,
