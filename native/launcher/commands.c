@@ -116,7 +116,7 @@ static int narrow(const struct spec *spec)
 	struct sock_fprog program = { .len = (unsigned short)spec->filter_length,
 				      .filter = (struct sock_filter *)(uintptr_t)spec->filter };
 	struct trouble trouble;
-	int error = spec->landlock ? restrict_paths(spec, &trouble) : 0;
+	int error = make_calls(spec, -1, &trouble);
 
 	if (!error && spec->filter_length && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
 		error = -errno;

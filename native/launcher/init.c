@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <linux/filter.h>
-#include <linux/keyctl.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
@@ -60,45 +59,7 @@ static int settle_in(struct init *init)
 	files.rlim_cur = files.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
 		return -errno;
-	note(init->trouble, "set host name", init->spec->hostname);
-	if (sethostname(init->spec->hostname, strlen(init->spec->hostname)) < 0)
-		return -errno;
-	note(init->trouble, "leave the host's session keyring", NULL);
-	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
-		return -errno;
-	note(init->trouble, "bring loopback up", NULL);
-	return bring_loopback_up();
-}
-
-static int step_namespaces(struct init *init)
-{
-	return settle_in(init);
-}
-
-static int step_mounts(struct init *init)
-{
-	CLEANUP_FD int tripwire = init->spec->tripwire ? tripwire_mount(init->sync, init->trouble) : -1;
-
-	if (init->spec->tripwire && tripwire < 0)
-		return tripwire;
-	return build_root(init->spec, tripwire, init->trouble);
-}
-
-static int step_capabilities(struct init *init)
-{
-	note(init->trouble, "drop capabilities", NULL);
-	return drop_capabilities();
-}
-
-static int step_no_new_privileges(struct init *init)
-{
-	note(init->trouble, "set no_new_privs", NULL);
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
-}
-
-static int step_landlock(struct init *init)
-{
-	return init->spec->landlock ? restrict_paths(init->spec, init->trouble) : 0;
+	return 0;
 }
 
 /* The launcher fetches the listener with pidfd_getfd: passing it by sendmsg could itself be caught by the filter. */
@@ -132,17 +93,21 @@ static int step_seccomp(struct init *init)
 	return init->spec->notify ? hand_over_listener(init, (int)result) : 0;
 }
 
-static const struct step {
-	const char *name;
-	int (*run)(struct init *init);
-} steps[] = {
-	{ "namespaces", step_namespaces },
-	{ "mounts", step_mounts },
-	{ "capabilities", step_capabilities },	     /* after the mounts, which need them */
-	{ "no-new-privileges", step_no_new_privileges }, /* the next two require it */
-	{ "landlock", step_landlock },
-	{ "seccomp", step_seccomp }, /* last: it forbids the calls above */
-};
+/* Everything that holds the inside: the plan's calls, and last the filter, which forbids most of them. */
+static int build_boundary(struct init *init)
+{
+	int error;
+
+	init->trouble->step = "namespaces";
+	error = settle_in(init);
+	if (!error)
+		error = make_calls(init->spec, init->sync, init->trouble);
+	if (error)
+		return error;
+	init->trouble->step = "seccomp";
+	error = step_seccomp(init);
+	return error ? error : report_applied("seccomp");
+}
 
 int apply_limits(const struct spec *spec)
 {
@@ -346,13 +311,10 @@ int init_main(struct spec *spec, int sync_fd, enum terminal_mode mode)
 	sigemptyset(&all);
 	sigaddset(&all, SIGCHLD);
 	signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
-	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
-		error = steps[i].run(&init);
-		if (error < 0) {
-			report_failure(steps[i].name, -error, trouble.detail);
-			return 125;
-		}
-		report_applied(steps[i].name);
+	error = build_boundary(&init);
+	if (error < 0) {
+		report_failure(trouble.step, -error, trouble.detail);
+		return 125;
 	}
 	/* From here on nobody inside may open /proc/1/mem, root or environ; after the hand-over, which needs us dumpable. */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -111,24 +111,18 @@ void commands_ended(struct commands *commands, pid_t pid, int status);
 
 /* Detail of what a step was at when it failed, for the failure record. */
 struct trouble {
+	const char *step;
 	char detail[4200];
 };
 void note(struct trouble *trouble, const char *what, const char *path);
-
-/* mounts.c */
-int build_root(const struct spec *spec, int tripwire, struct trouble *trouble);
 
 /* tripwire.c */
 int tripwire_mount(int sync, struct trouble *trouble);
 int tripwire_serve(int init_fd, int32_t numbers);
 
-/* landlock.c */
+/* calls.c */
 int landlock_abi(void);
-int restrict_paths(const struct spec *spec, struct trouble *trouble);
-
-/* privileges.c */
-int bring_loopback_up(void);
-int drop_capabilities(void);
+int make_calls(const struct spec *spec, int sync, struct trouble *trouble);
 
 /* terminal.c */
 enum terminal_mode {

@@ -126,36 +126,34 @@ static const char *take_absolute(struct reader *reader)
 	return path;
 }
 
-static void take_mounts(struct reader *reader, struct spec *spec)
+struct call spec_call(const struct spec *spec, size_t index)
 {
-	spec->mounts = take_array(reader, &spec->mount_count, sizeof(*spec->mounts));
-	for (size_t i = 0; i < spec->mount_count; i++) {
-		struct mount_step *step = &spec->mounts[i];
+	struct call call;
 
-		step->op = take_u32(reader);
-		step->flags = take_u32(reader);
-		step->mode = take_u32(reader);
-		step->size = take_u64(reader);
-		step->device = take_u64(reader);
-		step->inode = take_u64(reader);
-		step->target = take_absolute(reader);
-		step->source = take_string(reader);
-		if (step->op < MOUNT_TMPFS || step->op > MOUNT_TRIPWIRE || (step->op == MOUNT_BIND && step->source[0] != '/'))
-			fail(reader, -EPROTO);
-		spec->tripwire |= step->op == MOUNT_TRIPWIRE;
-	}
+	memcpy(&call, spec->calls + index * sizeof(call), sizeof(call));
+	return call;
 }
 
-static void take_landlock(struct reader *reader, struct spec *spec)
+static void take_calls(struct reader *reader, struct spec *spec)
 {
-	spec->landlock = take_bool(reader);
-	spec->handled_fs = take_u64(reader);
-	spec->handled_net = take_u64(reader);
-	spec->scoped = take_u64(reader);
-	spec->rules = take_array(reader, &spec->rule_count, sizeof(*spec->rules));
-	for (size_t i = 0; i < spec->rule_count; i++) {
-		spec->rules[i].path = take_absolute(reader);
-		spec->rules[i].access = take_u64(reader);
+	size_t bytes;
+
+	spec->calls = take_blob(reader, &bytes);
+	spec->data = (char *)(uintptr_t)take_blob(reader, &spec->data_length);
+	if (bytes % sizeof(struct call) || !spec->data_length || spec->data[spec->data_length - 1]) {
+		fail(reader, -EPROTO);
+		return;
+	}
+	spec->call_count = bytes / sizeof(struct call);
+	for (size_t i = 0; i < spec->call_count; i++) {
+		struct call call = spec_call(spec, i);
+
+		spec->tripwire |= call.number == CALL_TRIPWIRE;
+		if (call.label >= spec->data_length || call.step >= spec->data_length)
+			fail(reader, -EPROTO);
+		for (int j = 0; j < CALL_ARGUMENTS; j++)
+			if (call.pointers >> j & 1 && call.arguments[j] >= spec->data_length)
+				fail(reader, -EPROTO);
 	}
 }
 
@@ -225,7 +223,7 @@ int command_parse(const uint8_t *bytes, size_t length, struct command *command)
 	for (int i = 0; i < STREAMS; i++)
 		if ((command->streams[i] = take_u32(&reader)) >= STREAM_INHERIT + STREAMS)
 			fail(&reader, -EPROTO);
-	take_landlock(&reader, &command->spec);
+	take_calls(&reader, &command->spec);
 	take_filter(&reader, &command->spec);
 	take_target(&reader, &command->spec);
 	if (command->spec.argv.count == 0)
@@ -247,17 +245,13 @@ int spec_parse(const uint8_t *bytes, size_t length, struct spec *spec)
 	spec->uid_map = take_string(&reader);
 	spec->gid_map = take_string(&reader);
 	spec->deny_setgroups = take_bool(&reader);
-	spec->hostname = take_string(&reader);
-	take_mounts(&reader, spec);
-	take_landlock(&reader, spec);
+	take_calls(&reader, spec);
 	take_filter(&reader, spec);
 	spec->notify = take_bool(&reader);
 	spec->asks = take_u32(&reader);
 	spec->guarded = take_patterns(&reader);
 	spec->arriving = take_patterns(&reader);
 	take_target(&reader, spec);
-	if (spec->mount_count == 0 || spec->mounts[0].op != MOUNT_TMPFS)
-		fail(&reader, -EPROTO);
 	if (reader.error)
 		spec_free(spec);
 	return reader.error;
@@ -265,8 +259,6 @@ int spec_parse(const uint8_t *bytes, size_t length, struct spec *spec)
 
 void spec_free(struct spec *spec)
 {
-	free(spec->mounts);
-	free(spec->rules);
 	free(spec->limits);
 	free(spec->guarded.items);
 	free(spec->arriving.items);

@@ -7,42 +7,25 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SPEC_VERSION 5
+#define SPEC_VERSION 6
 
-enum mount_op {
-	MOUNT_TMPFS = 1,
-	MOUNT_BIND = 2,
-	MOUNT_MASK = 3,
-	MOUNT_DIRECTORY = 4,
-	MOUNT_SYMLINK = 5,
-	MOUNT_FILE = 6,
-	MOUNT_PROC = 7,
-	MOUNT_DEVPTS = 8,
-	MOUNT_CONSOLE = 9,
-	MOUNT_SEAL = 10,
-	MOUNT_TRIPWIRE = 11,
+enum { CALL_ARGUMENTS = 6 };
+
+/* What no system call says; see call-list.ts. */
+enum own_call { CALL_APPLIED = 0x10000, CALL_COMPARE, CALL_TRIPWIRE, CALL_STANDARD_STREAMS };
+
+/* One system call of a plan. */
+struct call {
+	uint32_t number;
+	int32_t place;	      /* the descriptor that it gives is put at this number; -1: it gives none */
+	uint32_t label, step; /* where in `data`: what it is for, and the mechanism it belongs to */
+	uint8_t pointers;     /* bit N: argument N is an offset in `data`, and the call gets the address */
+	uint8_t tolerated[7]; /* errnos that count as success */
+	uint64_t arguments[CALL_ARGUMENTS];
 };
 
 /* What connect(), bind() and addressed sends Node is asked about. */
 enum asks { ASK_REMOTE = 1, ASK_LOOPBACK = 2 };
-
-enum mount_flag { FLAG_WRITABLE = 1, FLAG_DEVICES = 2, FLAG_NOEXEC = 4, FLAG_OPTIONAL = 8 };
-
-struct mount_step {
-	uint32_t op;
-	uint32_t flags;
-	uint32_t mode;
-	uint64_t size;
-	uint64_t device; /* bind: the directory that the source must be, by st_dev and st_ino; inode 0: any */
-	uint64_t inode;
-	const char *target;
-	const char *source; /* bind: host path; symlink: where it leads; file: its content; tripwire: name in its root */
-};
-
-struct landlock_rule {
-	const char *path;
-	uint64_t access;
-};
 
 struct string_list {
 	char **items; /* followed by a NULL */
@@ -62,16 +45,11 @@ struct spec {
 	const char *uid_map;
 	const char *gid_map;
 	bool deny_setgroups;
-	const char *hostname;
-	struct mount_step *mounts;
-	size_t mount_count;
-	bool tripwire; /* a step shows a part of it */
-	bool landlock;
-	uint64_t handled_fs;
-	uint64_t handled_net;
-	uint64_t scoped;
-	struct landlock_rule *rules;
-	size_t rule_count;
+	bool tripwire;	      /* one of the calls is CALL_TRIPWIRE */
+	const uint8_t *calls; /* struct call[], perhaps not aligned */
+	size_t call_count;
+	char *data; /* ends with a NUL; calls may write to it */
+	size_t data_length;
 	const uint8_t *filter; /* struct sock_filter[] */
 	size_t filter_length;  /* instructions; 0: none */
 	bool notify;
@@ -90,7 +68,7 @@ struct spec {
 enum stream_kind { STREAM_NULL = 0, STREAM_PIPE = 1, STREAM_INHERIT = 2 };
 #define STREAMS 3
 
-/* One command of a live session. Of its spec: limits, environment, argv, cwd, and a further Landlock ruleset and filter. */
+/* One command of a live session. Of its spec: limits, environment, argv, cwd, and calls and a filter that narrow it. */
 struct command {
 	uint32_t id;
 	bool sweep;	      /* what is left of its process group is killed with it */
@@ -100,6 +78,8 @@ struct command {
 };
 
 int command_parse(const uint8_t *bytes, size_t length, struct command *command);
+
+struct call spec_call(const struct spec *spec, size_t index);
 
 /* Parses a plan. 0, -EPROTO for a malformed one, -EPROTONOSUPPORT for another version, -ENOMEM. */
 int spec_parse(const uint8_t *bytes, size_t length, struct spec *spec);

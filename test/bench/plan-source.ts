@@ -1,5 +1,6 @@
 /** What the bench needs of the source tree, as one module to bundle: the plan that `pinfold run -- true` would carry out. */
 
+import { groundHere } from '../../src/platform/linux/ground.ts';
 import type { Plan } from '../../src/platform/linux/plan.ts';
 import { planFrame } from '../../src/platform/linux/plan-codec.ts';
 import { compileSeccomp } from '../../src/platform/linux/seccomp/compile.ts';
@@ -28,7 +29,7 @@ export async function planTrue(
   const { plan, capabilities } = await planFor(loaded, target, { launcherPath, environment });
   return {
     plan,
-    frame: planFrame(plan),
+    frame: planFrame(plan, groundHere()),
     filter: compileSeccomp({ arch: capabilities.arch, notify: false }).program,
   };
 }

@@ -1,6 +1,13 @@
 /** Plans that the launcher accepts, between them with every kind of field: where the fuzzer begins. */
+import type { Ground } from '../../src/platform/linux/mount-calls.ts';
 import type { Plan } from '../../src/platform/linux/plan.ts';
 import { encodePlan } from '../../src/platform/linux/plan-codec.ts';
+
+const ground: Ground = {
+  arch: 'x64',
+  kindOf: (path) => (path === '/dev/null' || path.endsWith('.env') ? 'file' : 'directory'),
+  terminal: '/dev/pts/3',
+};
 
 const small: Plan = {
   namespaces: 0x7e020000,
@@ -64,6 +71,6 @@ const large: Plan = {
 };
 
 export const seeds: Readonly<Record<string, Uint8Array>> = {
-  small: encodePlan(small),
-  large: encodePlan(large),
+  small: encodePlan(small, ground),
+  large: encodePlan(large, ground),
 };

@@ -44,16 +44,16 @@ static void touch(const struct spec *spec)
 {
 	touch_text(spec->uid_map);
 	touch_text(spec->gid_map);
-	touch_text(spec->hostname);
 	touch_path(spec->cwd);
-	if (!spec->mount_count || spec->mounts[0].op != MOUNT_TMPFS || !spec->argv.count)
-		abort();
-	for (size_t i = 0; i < spec->mount_count; i++) {
-		touch_path(spec->mounts[i].target);
-		touch_text(spec->mounts[i].source);
+	for (size_t i = 0; i < spec->call_count; i++) {
+		struct call call = spec_call(spec, i);
+
+		touch_text(spec->data + call.label);
+		touch_text(spec->data + call.step);
+		for (int j = 0; j < CALL_ARGUMENTS; j++)
+			if (call.pointers >> j & 1)
+				touch_text(spec->data + call.arguments[j]);
 	}
-	for (size_t i = 0; i < spec->rule_count; i++)
-		touch_path(spec->rules[i].path);
 	for (size_t i = 0; i < spec->filter_length * 8; i++)
 		touched += spec->filter[i];
 	for (size_t i = 0; i < spec->limit_count; i++)

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { constants as osConstants } from 'node:os';
 import type { Duplex, Readable } from 'node:stream';
 import { SandboxError } from '../../errors.ts';
+import { archHere, groundHere } from './ground.ts';
 import type { Settlement, SocketKind } from './network-codec.ts';
 import type { CommandPlan, Plan, SocketAddress } from './plan.ts';
 import {
@@ -60,6 +61,7 @@ function extraPipes({ tripwire, channel }: LauncherOptions): ('pipe' | 'ignore' 
 export class Launcher {
   readonly #child: ChildProcess;
   readonly #control: Duplex;
+  readonly #streams: readonly Stream[];
   readonly #listeners = new Set<Listener>();
   readonly #hello: Promise<{ landlockAbi: number }>;
   #ended: SandboxError | undefined;
@@ -72,6 +74,7 @@ export class Launcher {
   constructor(path: string, cwd: string, options: LauncherOptions = {}) {
     // Extra pipes are socket pairs in libuv. The environment stays empty but for Node's own NODE_CHANNEL_*, which name
     // the channel: the target's comes with the plan.
+    this.#streams = (options.streams ?? INHERITED).map((stream, fd) => (stream === 'inherit' ? fd : stream));
     this.#child = spawn(path, [], {
       cwd,
       env: {},
@@ -115,7 +118,7 @@ export class Launcher {
       onRecord(record);
       return record.kind === 'ended' ? record : undefined;
     });
-    this.#control.write(planFrame(plan));
+    this.#control.write(planFrame(plan, groundHere(this.#streams)));
     await done;
   }
 
@@ -152,7 +155,7 @@ export class Launcher {
 
   /** Starts a command in a live session under a number of the caller's; its pipes come through `onHandle`. */
   command(id: number, command: CommandPlan): void {
-    this.#control.write(commandFrame(id, command));
+    this.#control.write(commandFrame(id, command, archHere()));
   }
 
   /** Signals the process group of a command. */

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Ground } from './mount-calls.ts';
 import type { Plan } from './plan.ts';
 import { encodePlan, planFrame, RecordReader, signalFrame, type WireRecord } from './plan-codec.ts';
+
+const GROUND: Ground = { arch: 'x64', kindOf: () => 'directory' };
 
 const plan: Plan = {
   namespaces: 0x7e020000,
@@ -115,17 +118,19 @@ describe('records', () => {
 
 describe('plans', () => {
   test('are the same bytes for the same plan', () => {
-    expect(encodePlan(plan).toString('hex')).toBe(encodePlan(structuredClone(plan)).toString('hex'));
+    expect(encodePlan(plan, GROUND).toString('hex')).toBe(
+      encodePlan(structuredClone(plan), GROUND).toString('hex'),
+    );
   });
 
   test('refuse a string with NUL, which C would cut short', () => {
-    expect(() => encodePlan({ ...plan, cwd: '/a\0b' })).toThrow(
+    expect(() => encodePlan({ ...plan, cwd: '/a\0b' }, GROUND)).toThrow(
       expect.objectContaining({ code: 'ERR_PATH_INVALID' }),
     );
   });
 
   test('are framed with type and length', () => {
-    const framed = planFrame(plan);
+    const framed = planFrame(plan, GROUND);
     expect([framed.readUInt32LE(0), framed.readUInt32LE(4)]).toEqual([2, framed.length - 8]);
     expect(signalFrame(15)).toEqual(record(3, u32(15)));
   });

@@ -1,6 +1,9 @@
 /** The wire format between Node and the launcher: plan and signals out, records in. `native/launcher/spec.c` mirrors it. */
 import { SandboxError } from '../../errors.ts';
+import { boundaryCalls, commandCalls } from './boundary-calls.ts';
+import { type CallList, cutShort } from './call-list.ts';
 import { sieveOf } from './guarded-makings.ts';
+import type { Ground } from './mount-calls.ts';
 import {
   ASKED_BYTES,
   decodeAsked,
@@ -9,28 +12,15 @@ import {
   socketPayload,
   verdictPayload,
 } from './network-codec.ts';
-import type { CommandPlan, LauncherRecord, Making, MountStep, Plan, SocketAddress } from './plan.ts';
+import type { CommandPlan, LauncherRecord, Making, Plan, SocketAddress } from './plan.ts';
+import type { Arch } from './seccomp/tables.ts';
 
 /** Bumped whenever either side of the format changes; the launcher refuses a plan of another version. */
-export const SPEC_VERSION = 5;
+export const SPEC_VERSION = 6;
 export const PROTOCOL_VERSION = 3;
 
 const CONTROL = { plan: 2, signal: 3, command: 4, commandSignal: 5, verdict: 20, socket: 21 } as const;
-const MOUNT_OPS = {
-  tmpfs: 1,
-  bind: 2,
-  mask: 3,
-  directory: 4,
-  symlink: 5,
-  file: 6,
-  proc: 7,
-  devpts: 8,
-  console: 9,
-  seal: 10,
-  tripwire: 11,
-} as const satisfies Record<MountStep['op'], number>;
 const ASK = { remote: 1, loopback: 2 } as const;
-const FLAG = { writable: 1, devices: 2, noexec: 4, optional: 8 } as const;
 
 /** Grows a buffer field by field; native (little-endian: x86-64, arm64) byte order. One buffer: a plan has 3,000 fields. */
 class Writer {
@@ -72,13 +62,7 @@ class Writer {
 
   /** NUL-terminated inside its length. A NUL within would cut the string short in C, so it is refused here. */
   string(text: string): void {
-    if (text.includes('\0')) {
-      throw new SandboxError('ERR_PATH_INVALID', {
-        what: `Cannot use ${JSON.stringify(text)}`,
-        why: 'it holds a NUL character',
-        fix: 'Remove the NUL character',
-      });
-    }
+    if (text.includes('\0')) throw cutShort(text);
     // UTF-8 takes at most three bytes for each UTF-16 unit; the true length is written over its place afterwards.
     this.#reserve(5 + 3 * text.length);
     const start = this.#length + 4;
@@ -98,30 +82,10 @@ class Writer {
   }
 }
 
-function writeMount(out: Writer, step: MountStep): void {
-  const flag = (name: keyof typeof FLAG) => (name in step && step[name as keyof MountStep] ? FLAG[name] : 0);
-  out.u32(MOUNT_OPS[step.op]);
-  out.u32(flag('writable') | flag('devices') | flag('noexec') | flag('optional'));
-  out.u32('mode' in step ? step.mode : 0);
-  out.u64(BigInt('sizeBytes' in step && step.sizeBytes ? step.sizeBytes : 0));
-  const identity = step.op === 'bind' ? step.identity : undefined;
-  // No file has inode 0, so it says that any will do.
-  out.u64(identity?.device ?? 0n);
-  out.u64(identity?.inode ?? 0n);
-  out.string('target' in step ? step.target : step.path);
-  out.string('source' in step ? step.source : 'to' in step ? step.to : 'content' in step ? step.content : '');
-}
-
-function writeLandlock(out: Writer, landlock: Plan['landlock']): void {
-  out.u32(landlock ? 1 : 0);
-  out.u64(landlock?.handledFs ?? 0n);
-  out.u64(landlock?.handledNet ?? 0n);
-  out.u64(landlock?.scoped ?? 0n);
-  out.u32(landlock?.rules.length ?? 0);
-  for (const rule of landlock?.rules ?? []) {
-    out.string(rule.path);
-    out.u64(rule.access);
-  }
+function writeCalls(out: Writer, list: CallList): void {
+  const { calls, data } = list.encode();
+  out.blob(calls);
+  out.blob(data);
 }
 
 function writeRlimits(out: Writer, rlimits: Plan['rlimits']): void {
@@ -134,17 +98,14 @@ function writeRlimits(out: Writer, rlimits: Plan['rlimits']): void {
 }
 
 /** The bytes of a plan, without frame. Throws SandboxError ERR_PATH_INVALID when a string holds NUL. */
-export function encodePlan(plan: Plan): Buffer {
+export function encodePlan(plan: Plan, ground: Ground): Buffer {
   const out = new Writer();
   out.u32(SPEC_VERSION);
   out.u32(plan.namespaces);
   out.string(plan.uidMap);
   out.string(plan.gidMap);
   out.u32(plan.denySetgroups ? 1 : 0);
-  out.string(plan.hostname);
-  out.u32(plan.mounts.length);
-  for (const step of plan.mounts) writeMount(out, step);
-  writeLandlock(out, plan.landlock);
+  writeCalls(out, boundaryCalls(plan, ground));
   out.blob(plan.seccomp?.program ?? new Uint8Array());
   out.u32(plan.seccomp?.notify ? 1 : 0);
   out.u32((plan.asks.remote ? ASK.remote : 0) | (plan.asks.loopback ? ASK.loopback : 0));
@@ -165,8 +126,8 @@ function frame(type: number, payload: Uint8Array): Buffer {
   return Buffer.concat([head, payload]);
 }
 
-export function planFrame(plan: Plan): Buffer {
-  return frame(CONTROL.plan, encodePlan(plan));
+export function planFrame(plan: Plan, ground: Ground): Buffer {
+  return frame(CONTROL.plan, encodePlan(plan, ground));
 }
 
 export function signalFrame(signal: number): Buffer {
@@ -188,7 +149,7 @@ export function socketFrame(token: number, kind: SocketKind, at: SocketAddress):
 const STREAM = { ignore: 0, pipe: 1, inherit: 2 } as const;
 
 /** Throws SandboxError ERR_PATH_INVALID when a string holds NUL. */
-export function commandFrame(id: number, command: CommandPlan): Buffer {
+export function commandFrame(id: number, command: CommandPlan, arch: Arch): Buffer {
   const out = new Writer(1024);
   out.u32(CONTROL.command);
   out.u32(0);
@@ -198,7 +159,7 @@ export function commandFrame(id: number, command: CommandPlan): Buffer {
   for (const stream of command.streams) {
     out.u32(typeof stream === 'number' ? STREAM.inherit + stream : STREAM[stream]);
   }
-  writeLandlock(out, command.landlock);
+  writeCalls(out, commandCalls(command.landlock, arch));
   out.blob(command.seccomp ?? new Uint8Array());
   writeRlimits(out, command.rlimits ?? []);
   out.list(command.environment ?? []);

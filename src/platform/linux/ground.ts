@@ -1,0 +1,30 @@
+/** Looks at the host for what the calls of a plan depend on. */
+import { lstatSync, readlinkSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import type { Ground } from './mount-calls.ts';
+import type { PathKind } from './places.ts';
+import type { Arch } from './seccomp/tables.ts';
+
+export function archHere(): Arch {
+  return process.arch === 'arm64' ? 'arm64' : 'x64';
+}
+
+/** `streams`: descriptors of this process that become the command's standard streams. */
+export function groundHere(streams: readonly unknown[] = []): Ground {
+  const terminal = streams.find((stream): stream is number => typeof stream === 'number' && isatty(stream));
+  return {
+    arch: archHere(),
+    kindOf: kindHere,
+    terminal: terminal === undefined ? undefined : readlinkSync(`/proc/self/fd/${terminal}`),
+  };
+}
+
+function kindHere(path: string): PathKind | undefined {
+  try {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    return stat && (stat.isDirectory() ? 'directory' : 'file');
+  } catch {
+    // It cannot be looked at, so it cannot be shown either; opening it will say why.
+    return undefined;
+  }
+}
