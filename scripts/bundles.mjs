@@ -23,6 +23,7 @@ const LAZY = {
   'src/session/sandbox-network.ts': 'network.cjs',
   'src/session/macos-run.ts': 'macos.cjs',
   'src/session/open-paths.ts': 'open-paths.cjs',
+  'src/cli/agent-run.ts': 'agents.cjs',
 };
 
 function lazyParts(root) {

@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   ERR_SETTINGS_EDIT: 'misuse',
   ERR_DISABLED: 'misuse',
   ERR_PROFILE_UNKNOWN: 'misuse',
+  ERR_AGENT_UNKNOWN: 'misuse',
   ERR_PROJECT_INVALID: 'misuse',
   ERR_PATH_INVALID: 'misuse',
   ERR_PATH_TOO_BROAD: 'misuse',

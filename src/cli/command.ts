@@ -1,7 +1,7 @@
 /** What a command of Pinfold is: one table entry from which parsing, help and shell completion are all made. */
 
 /** Where values of an option or argument come from; drives completion in the shell. */
-export type Completion = 'path' | 'directory' | 'command' | 'session' | 'profile' | 'none';
+export type Completion = 'path' | 'directory' | 'command' | 'session' | 'profile' | 'agent' | 'none';
 
 interface OptionBase {
   /** One clause, no full stop; shown by help. */
@@ -75,6 +75,8 @@ export interface Context {
   /** Absolute path of `pinfold-launcher`. */
   readonly launcherPath: string;
   readonly version: string;
+  /** By what Pinfold is started again: absolute paths. */
+  readonly entry: { readonly node: string; readonly script: string };
   /** Of this process. */
   readonly pid: number;
   /** Hears `names` until the returned function is called; meanwhile they do not end the process. */
@@ -98,6 +100,10 @@ export interface CommandSpec<O extends OptionTable = OptionTable> {
   readonly arguments?: readonly ArgumentSpec[];
   /** Everything after `--` or from the first word that is no option on belongs to the command to be run, verbatim. */
   readonly passThrough?: boolean;
+  /** Every word belongs to the command to be run, `--help` too; it has no options of its own. */
+  readonly verbatim?: boolean;
+  /** Help shows it under "Agents", in one line with the others. */
+  readonly agent?: boolean;
   readonly examples?: readonly { readonly line: string; readonly does: string }[];
   /** `config get|set|…`; a command with these does nothing by itself. */
   readonly subcommands?: readonly Command[];

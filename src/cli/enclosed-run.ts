@@ -1,5 +1,6 @@
 /** Runs one command inside for the person at the terminal: records the session, forwards signals, tells what happened. */
 import { SandboxError } from '../errors.ts';
+import type { SessionEvent } from '../session/event-log.ts';
 import { identify } from '../session/process-identity.ts';
 import { type Planned, type RunControl, runInside } from '../session/run.ts';
 import { type OpenSession, SessionStore } from '../session/store.ts';
@@ -12,6 +13,12 @@ export interface RunManner {
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly json: boolean;
+}
+
+/** What is done around a run of an agent; its events belong in the session's log. */
+export interface Surroundings {
+  before(): Promise<readonly SessionEvent[]>;
+  after(): Promise<readonly SessionEvent[]>;
 }
 
 /** SIGTSTP and its kin are not among them: the launcher sees the terminal's and stops the whole job, us included. */
@@ -50,15 +57,23 @@ function openSession(loaded: LoadedPolicy, target: Target, context: Context): Op
   );
 }
 
-async function record(
-  loaded: LoadedPolicy,
-  target: Target,
-  context: Context,
-  onStarted: (control: RunControl) => void,
-  onPlanned: (planned: Pick<Planned, 'notices'>) => void,
-): Promise<RunOutcome> {
+interface Recorded {
+  readonly loaded: LoadedPolicy;
+  readonly target: Target;
+  readonly context: Context;
+  readonly surroundings: Surroundings | undefined;
+  onStarted(control: RunControl): void;
+  onPlanned(planned: Pick<Planned, 'notices'>): void;
+}
+
+async function record(run: Recorded): Promise<RunOutcome> {
+  const { loaded, target, context, surroundings, onStarted, onPlanned } = run;
   let session: OpenSession | undefined;
   const { launcherPath, environment } = context;
+  const early = (await surroundings?.before()) ?? [];
+  const settle = async () => {
+    for (const event of (await surroundings?.after()) ?? []) session?.append(event);
+  };
   try {
     const outcome = await runInside(
       loaded,
@@ -72,12 +87,14 @@ async function record(
         },
         onStarted(control, launcherPid) {
           session?.started(launcherPid === undefined ? undefined : identify(launcherPid));
+          for (const event of early) session?.append(event);
           onStarted(control);
         },
         onEnforced: (enforcement) => session?.enforced(enforcement),
         onEvent: (event) => session?.append(event),
       },
     );
+    await settle();
     const { ending, enforcement, breached, violations, dropped } = outcome;
     const count = violations.reduce((sum, each) => sum + each.count, dropped);
     session?.ended({
@@ -88,6 +105,7 @@ async function record(
     });
     return outcome;
   } catch (error) {
+    await settle();
     const code = error instanceof SandboxError ? error.code : 'ERR_INTERNAL';
     session?.ended({ ending: { kind: 'failed', code } });
     throw error;
@@ -100,6 +118,7 @@ export async function runEnclosed(
   target: Target,
   context: Context,
   manner: RunManner,
+  surroundings?: Surroundings,
 ): Promise<number> {
   const { policy, facts } = loaded;
   const { err } = context;
@@ -109,17 +128,18 @@ export async function runEnclosed(
   // Until there is a command to hear them, signals end this process as they would any other; the launcher goes with it.
   let stopForwarding = (): void => {};
   try {
-    const outcome = await record(
+    const outcome = await record({
       loaded,
       target,
       context,
-      (control) => {
+      surroundings,
+      onStarted(control) {
         stopForwarding = context.onSignals(FORWARDED, (name) => control.signal(name));
       },
-      ({ notices }) => {
+      onPlanned({ notices }) {
         if (talkative) err.write(renderNotices(err, { ...policy, notices }, { all: true }));
       },
-    );
+    });
     const natural = exitCodeOf(outcome.ending);
     // Caught only by the last look, after the command had ended well: that must not pass for a success.
     const code = outcome.breached && natural === 0 ? SIGKILL_CODE : natural;

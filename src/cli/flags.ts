@@ -98,7 +98,7 @@ export const POLICY_FLAGS = {
   },
 } as const satisfies OptionTable;
 
-type PolicyOptions = OptionValues<typeof POLICY_FLAGS>;
+export type PolicyOptions = OptionValues<typeof POLICY_FLAGS>;
 
 function originOf(text: string): Origin {
   return { scope: 'flag', text };

@@ -57,6 +57,7 @@ function makeContext(): Context {
     get version() {
       return JSON.parse(readFileSync(join(here, '../package.json'), 'utf8')).version as string;
     },
+    entry: { node: process.execPath, script: join(here, 'pinfold.cjs') },
     pid: process.pid,
     onSignals,
   };

@@ -165,6 +165,7 @@ function splitPassThrough(tokens: readonly Token[], words: readonly string[]) {
 
 /** Throws ERR_USAGE. `path` is how the command was called: `pinfold config get`. */
 export function parseLine(path: string, spec: CommandSpec, words: readonly string[]): ParsedLine {
+  if (spec.verbatim) return { kind: 'invocation', options: {}, arguments: words };
   const line: Line = { path, spec };
   const tokens = tokenise(spec, words);
   const { own, rest } = spec.passThrough

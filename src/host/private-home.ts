@@ -51,7 +51,23 @@ export function makePrivateHome(dataDir: string, projectDir: string): string {
  * (`.config -> ~/.ssh`). Each component is opened with O_NOFOLLOW and the next is reached through that descriptor,
  * which no rename can move; whatever is not what it should be is put aside.
  */
-export function makeMountPoint(privateHome: string, relative: string): void {
+export function makeMountPoint(
+  privateHome: string,
+  relative: string,
+  kind: 'file' | 'directory' = 'file',
+): void {
+  inDirectoryOf(privateHome, relative, (directory, last) => {
+    if (kind === 'file') makeFile(directory, last);
+    else closeSync(openDirectory(directory, last));
+  });
+}
+
+/** Opens the directory that holds `relative`, making what is missing on the way, and hands over its descriptor. */
+export function inDirectoryOf<T>(
+  privateHome: string,
+  relative: string,
+  work: (directory: number, name: string) => T,
+): T {
   const names = relative.split('/');
   const last = names.pop()!;
   let directory = openSync(privateHome, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
@@ -61,14 +77,14 @@ export function makeMountPoint(privateHome: string, relative: string): void {
       closeSync(directory);
       directory = next;
     }
-    makeFile(directory, last);
+    return work(directory, last);
   } finally {
     closeSync(directory);
   }
 }
 
 /** Node has no openat(2); the kernel offers the same through /proc/self/fd (proc_pid_fd(5)). */
-function beneath(directory: number, name: string): string {
+export function beneath(directory: number, name: string): string {
   return `/proc/self/fd/${directory}/${name}`;
 }
 

@@ -139,7 +139,7 @@ function homeRules(facts: HostFacts, mode: Mode): PathRule[] {
   return [
     rule(facts.privateHome, 'write', 'private', 'private home of this project', `mode ${mode}`),
     ...(facts.homeFiles ?? []).map((file) =>
-      rule(file.target, 'read', 'home', 'git identity and preferences', `mode ${mode}`),
+      rule(file.target, 'read', 'home', file.why ?? 'git identity and preferences', `mode ${mode}`),
     ),
     ...(facts.macos === undefined ? [] : (facts.homeFiles ?? [])).map((file) =>
       rule(file.source, 'read', 'home', 'git identity and preferences', `mode ${mode}`),

@@ -8,12 +8,16 @@ export interface RuntimePath {
   readonly symlinkTo?: string;
 }
 
-/** A file of the real home that is shown, read-only, at the same place of the private home. */
+/** A file or directory of the real home that is shown, read-only, at the same place of the private home. */
 export interface HomeFile {
   /** Real path on the host. */
   readonly source: string;
-  /** Path inside; an empty file of this name exists in the private home as the place to mount on. */
+  /** Path inside; an empty one of this name exists in the private home as the place to mount on. */
   readonly target: string;
+  /** Default: a file. */
+  readonly directory?: true;
+  /** Default: git identity and preferences. */
+  readonly why?: string;
 }
 
 /** A tool chain found on PATH under the home directory. */

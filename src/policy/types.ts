@@ -131,7 +131,16 @@ export interface DomainRule {
 
 /** A person's entry that did not take effect, and why: reported, never silent. */
 export interface Notice {
-  readonly kind: 'untrusted' | 'expired' | 'ceiling' | 'missing' | 'unmatched' | 'not-taken-over' | 'network';
+  readonly kind:
+    | 'untrusted'
+    | 'expired'
+    | 'ceiling'
+    | 'missing'
+    | 'unmatched'
+    | 'not-taken-over'
+    | 'network'
+    /** What an agent's preset could not give it. */
+    | 'agent';
   readonly message: string;
   readonly origin: Origin;
 }
@@ -161,6 +170,8 @@ export interface Policy {
   };
   readonly limits: Readonly<Partial<Record<LimitName, Sourced<number>>>>;
   readonly profile?: string;
+  /** Name of the agent whose preset is in the policy. */
+  readonly agent?: string;
   readonly notices: readonly Notice[];
 }
 

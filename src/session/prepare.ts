@@ -5,11 +5,12 @@ import { SandboxError } from '../errors.ts';
 import { findHome, gatherHostFacts } from '../host/host-facts.ts';
 import { resolveProject } from '../host/project.ts';
 import { resolvePolicy } from '../host/resolve.ts';
+import type { Known } from '../host/symlinks.ts';
 import type { HostFacts } from '../policy/host-facts.ts';
 import { mergePolicy } from '../policy/merge.ts';
 import { withoutWidening } from '../policy/merge-paths.ts';
-import type { SettingsLayer } from '../policy/types.ts';
-import type { LoadedPolicy, PolicyRequest } from './types.ts';
+import type { Notice, SettingsLayer } from '../policy/types.ts';
+import type { LoadedPolicy, PolicyExtension, PolicyRequest } from './types.ts';
 
 /** Weakest first: the flags stand above every file but the managed one. */
 function withFlags(
@@ -51,20 +52,53 @@ export async function loadPolicy(
     stateDir: stateDirOf(homeDir, environment),
     settingsFile: request.settingsFile,
   });
-  const known = new Map();
+  const known: Known = new Map();
   const facts = await adapt(gatherHostFacts({ environment, projectDir, homeDir, known }));
   const layers = withFlags(loaded.layers, request.flags);
+  const { notices } = loaded;
+  const first = settle({ layers, facts, notices, profile: request.profile }, known);
+  return request.extend === undefined ? first : extended(first, request.extend(first), request, notices);
+}
+
+interface Gathered {
+  readonly layers: readonly SettingsLayer[];
+  readonly facts: HostFacts;
+  readonly notices: readonly Notice[];
+  readonly profile: string | undefined;
+}
+
+function settle({ layers, facts, notices, profile }: Gathered, known: Known): LoadedPolicy {
   const merged = mergePolicy({
     layers,
     facts,
     now: new Date(),
-    ...(request.profile !== undefined && { profile: request.profile }),
+    ...(profile !== undefined && { profile }),
   });
   // Once more after links were followed: an untrusted entry may name the target of a link that a person denied.
   const policy = withoutWidening(
-    resolvePolicy({ ...merged, notices: [...loaded.notices, ...merged.notices] }, known),
+    resolvePolicy({ ...merged, notices: [...notices, ...merged.notices] }, known),
   );
   return { policy, layers, facts };
+}
+
+function extended(
+  { layers, facts }: LoadedPolicy,
+  extension: PolicyExtension,
+  { profile }: PolicyRequest,
+  notices: readonly Notice[],
+): LoadedPolicy {
+  const homeFiles = [...(facts.homeFiles ?? []), ...extension.homeFiles];
+  const gathered = {
+    layers: withFlags(layers, extension.layer),
+    facts: { ...facts, homeFiles },
+    notices,
+    profile,
+  };
+  // What was seen before no longer holds: the extension has made files.
+  const loaded = settle(gathered, new Map());
+  const { policy } = loaded;
+  const told = [...policy.notices, ...extension.judge(policy)];
+  return { ...loaded, policy: { ...policy, agent: extension.agent, notices: told } };
 }
 
 /** Throws ERR_DISABLED where the settings switch Pinfold off: that never means to run unconfined. */

@@ -1,8 +1,8 @@
 /** What a session takes and gives: the words between `session/` and its users (`cli/`, the library). */
 import type { TrafficTotal } from '../network/traffic-ledger.ts';
 import type { Enforcement } from '../platform/backend.ts';
-import type { HostFacts } from '../policy/host-facts.ts';
-import type { Policy, SettingsLayer } from '../policy/types.ts';
+import type { HomeFile, HostFacts } from '../policy/host-facts.ts';
+import type { Notice, Policy, SettingsLayer } from '../policy/types.ts';
 import type { AccessRequest } from '../violations/requests.ts';
 import type { Violation } from '../violations/types.ts';
 
@@ -17,6 +17,17 @@ export interface PolicyRequest {
   /** The command line's own settings. */
   readonly flags?: SettingsLayer;
   readonly profile?: string;
+  /** Adds to a policy once it is known what the person said: an agent's preset. */
+  readonly extend?: (loaded: LoadedPolicy) => PolicyExtension;
+}
+
+export interface PolicyExtension {
+  /** Name of the agent, for the banner and the record. */
+  readonly agent: string;
+  readonly layer: SettingsLayer;
+  readonly homeFiles: readonly HomeFile[];
+  /** What is to be told of the policy that came out. */
+  judge(policy: Policy): readonly Notice[];
 }
 
 export interface LoadedPolicy {

@@ -1,4 +1,5 @@
 /** `pinfold completion`: a script for the person's shell, and the hidden command that it asks for names. */
+import { AGENTS } from '../../agents/catalogue.ts';
 import { stateDirOf } from '../../config/discover.ts';
 import { findHome } from '../../host/host-facts.ts';
 import { loadPolicy } from '../../session/prepare.ts';
@@ -17,6 +18,7 @@ async function dynamicNames(what: string, context: Context): Promise<string[]> {
     const store = new SessionStore(stateDirOf(findHome(environment), environment));
     return store.liveSessions().map(({ id }) => id);
   }
+  if (what === 'agents') return AGENTS.map(({ name }) => name);
   const { layers } = await loadPolicy({ cwd, environment });
   return layers.flatMap(({ profiles }) => Object.keys(profiles ?? {}));
 }
@@ -35,8 +37,8 @@ export function completionOf(commands: () => readonly Command[]): Command {
       },
       {
         name: 'KIND',
-        summary: 'with "names": sessions or profiles, one a line',
-        choices: ['sessions', 'profiles'],
+        summary: 'with "names": which names, one a line',
+        choices: ['sessions', 'profiles', 'agents'],
       },
     ],
     options: {},

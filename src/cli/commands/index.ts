@@ -4,6 +4,8 @@ import type { Command, Context } from '../command.ts';
 import { parseLine, usageError } from '../parse.ts';
 import { renderCommandHelp, renderOverview } from '../render/help.ts';
 import { auditCommand } from './audit.ts';
+import { AGENT_COMMANDS, agentAfterOptions } from './agent-commands.ts';
+import { agentsCommand } from './agents.ts';
 import { checkCommand } from './check.ts';
 import { completionOf } from './completion.ts';
 import { command as configCommand } from './config.ts';
@@ -16,6 +18,7 @@ import { command as profilesCommand } from './profiles.ts';
 import { requestCommand } from './request.ts';
 import { runCommand } from './run.ts';
 import { shellCommand } from './shell.ts';
+import { shimCommand } from './shim.ts';
 import { statusCommand } from './status.ts';
 import { command as trustCommand } from './trust.ts';
 import { violationsCommand } from './violations.ts';
@@ -25,6 +28,9 @@ import { whyCommand } from './why.ts';
 export const COMMANDS: readonly Command[] = [
   runCommand,
   shellCommand,
+  ...AGENT_COMMANDS,
+  agentsCommand,
+  shimCommand,
   statusCommand,
   violationsCommand,
   whyCommand,
@@ -105,6 +111,8 @@ export async function dispatchRare(words: readonly string[], context: Context): 
     return 0;
   }
   if (first.startsWith('-')) {
+    const agent = agentAfterOptions(words);
+    if (agent !== undefined) return await agent(context);
     throw usageError(
       `Unknown option ${first}`,
       'options stand after the command',

@@ -2,7 +2,8 @@
 
 import { loadPolicy, refuseDisabled } from '../../session/prepare.ts';
 import { planFor } from '../../session/run.ts';
-import { defineCommand, type OptionTable } from '../command.ts';
+import type { LoadedPolicy, Target } from '../../session/types.ts';
+import { type Context, defineCommand, type OptionTable } from '../command.ts';
 import { runEnclosed } from '../enclosed-run.ts';
 import { POLICY_FLAGS, policyRequest } from '../flags.ts';
 import { planAsData, renderPlan } from '../render/plan.ts';
@@ -17,6 +18,32 @@ export const RUN_FLAGS = {
   },
   quiet: { type: 'flag', short: 'q', summary: 'no banner, notices or summary; errors only' },
   verbose: { type: 'flag', short: 'v', summary: 'banner and all notices, also when stderr is no terminal' },
+} as const satisfies OptionTable;
+
+/** `--dry-run`. Resolves with the exit code. */
+export async function showPlan(
+  loaded: LoadedPolicy,
+  target: Target,
+  { launcherPath, environment, out }: Context,
+  { json }: { readonly json: boolean },
+): Promise<number> {
+  const planned = await planFor(loaded, target, { launcherPath, environment });
+  out.write(
+    json
+      ? `${JSON.stringify(planAsData(loaded, planned), undefined, 2)}\n`
+      : renderPlan(out, loaded, planned),
+  );
+  return 0;
+}
+
+const AGENT_FLAG = {
+  agent: {
+    type: 'value',
+    placeholder: 'NAME',
+    completion: 'agent',
+    summary: "in an agent's preset: its login, its model's hosts (see pinfold agents)",
+    group: 'The boundary',
+  },
 } as const satisfies OptionTable;
 
 export const runCommand = defineCommand({
@@ -36,7 +63,7 @@ export const runCommand = defineCommand({
       completion: 'command',
     },
   ],
-  options: { ...POLICY_FLAGS, ...RUN_FLAGS },
+  options: { ...POLICY_FLAGS, ...AGENT_FLAG, ...RUN_FLAGS },
   examples: [
     { line: 'pinfold run -- npm test', does: 'the project and a private temp directory, nothing else' },
     { line: 'pinfold run --mode strict -- claude', does: 'sensitive code' },
@@ -45,20 +72,18 @@ export const runCommand = defineCommand({
       does: 'one more directory, and secrets hidden',
     },
     { line: 'pinfold run --dry-run -- make', does: 'the boundary in words' },
+    { line: 'pinfold run --agent codex -- codex exec "fix it"', does: 'an agent in its preset' },
   ],
   async run({ options, arguments: argv, context }) {
+    if (options.agent !== undefined) {
+      const { runAgent } = await import('../agent-run.ts');
+      return await runAgent(options.agent, argv, { options, context });
+    }
     const loaded = await loadPolicy(policyRequest(options, context));
     if (!options.sandbox) refuseDisabled(loaded);
     const target = { argv, cwd: context.cwd };
-    if (!options['dry-run']) return await runEnclosed(loaded, target, context, options);
-    const { launcherPath, environment } = context;
-    const planned = await planFor(loaded, target, { launcherPath, environment });
-    const { out } = context;
-    out.write(
-      options.json
-        ? `${JSON.stringify(planAsData(loaded, planned), undefined, 2)}\n`
-        : renderPlan(out, loaded, planned),
-    );
-    return 0;
+    return options['dry-run']
+      ? await showPlan(loaded, target, context, options)
+      : await runEnclosed(loaded, target, context, options);
   },
 });

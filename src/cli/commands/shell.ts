@@ -2,13 +2,11 @@
 
 import type { Policy } from '../../policy/types.ts';
 import { loadPolicy, refuseDisabled } from '../../session/prepare.ts';
-import { planFor } from '../../session/run.ts';
 import { defineCommand } from '../command.ts';
 import { findHostCommand, hidingRule } from '../command-search.ts';
 import { runEnclosed } from '../enclosed-run.ts';
 import { POLICY_FLAGS, policyRequest } from '../flags.ts';
-import { planAsData, renderPlan } from '../render/plan.ts';
-import { RUN_FLAGS } from './run.ts';
+import { RUN_FLAGS, showPlan } from './run.ts';
 
 /** The person's own shell if it can be seen inside, else bash, else sh, which is everywhere. */
 export function chooseShell(
@@ -38,15 +36,10 @@ export const shellCommand = defineCommand({
   async run({ options, context }) {
     const loaded = await loadPolicy(policyRequest(options, context));
     if (!options.sandbox) refuseDisabled(loaded);
-    const { launcherPath, environment, cwd, out } = context;
+    const { environment, cwd } = context;
     const target = { argv: [chooseShell(loaded.policy, cwd, environment), '-i'], cwd };
-    if (!options['dry-run']) return await runEnclosed(loaded, target, context, options);
-    const planned = await planFor(loaded, target, { launcherPath, environment });
-    out.write(
-      options.json
-        ? `${JSON.stringify(planAsData(loaded, planned), undefined, 2)}\n`
-        : renderPlan(out, loaded, planned),
-    );
-    return 0;
+    return options['dry-run']
+      ? await showPlan(loaded, target, context, options)
+      : await runEnclosed(loaded, target, context, options);
   },
 });

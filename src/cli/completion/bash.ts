@@ -8,6 +8,7 @@ const BASH_ASK: Readonly<Record<Completion, string>> = {
   command: 'COMPREPLY=($(compgen -c -- "$word"))',
   session: 'COMPREPLY=($(compgen -W "$(pinfold completion names sessions 2>/dev/null)" -- "$word"))',
   profile: 'COMPREPLY=($(compgen -W "$(pinfold completion names profiles 2>/dev/null)" -- "$word"))',
+  agent: 'COMPREPLY=($(compgen -W "$(pinfold completion names agents 2>/dev/null)" -- "$word"))',
   none: 'COMPREPLY=()',
 };
 

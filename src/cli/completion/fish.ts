@@ -8,6 +8,7 @@ const FISH_ASK: Readonly<Record<Completion, string>> = {
   command: "-f -a '(__fish_complete_command)'",
   session: "-f -a '(pinfold completion names sessions 2>/dev/null)'",
   profile: "-f -a '(pinfold completion names profiles 2>/dev/null)'",
+  agent: "-f -a '(pinfold completion names agents 2>/dev/null)'",
   none: '-f',
 };
 

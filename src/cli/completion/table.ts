@@ -21,7 +21,8 @@ export function optionsOf(command: Command): Named[] {
 }
 
 export function flagWords(command: Command): string[] {
-  return [...optionsOf(command).map(([name]) => `--${name}`), '--help'];
+  // The flags of an agent are its own affair.
+  return command.verbatim ? [] : [...optionsOf(command).map(([name]) => `--${name}`), '--help'];
 }
 
 export function namesOf(commands: readonly Command[]): string[] {

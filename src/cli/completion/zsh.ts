@@ -11,6 +11,7 @@ const ZSH_ASK: Readonly<Record<Completion, string>> = {
   command: '_command_names -e',
   session: ASK_NAMES('sessions'),
   profile: ASK_NAMES('profiles'),
+  agent: ASK_NAMES('agents'),
   none: '',
 };
 

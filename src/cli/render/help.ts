@@ -48,6 +48,7 @@ function argumentWord({ name, required, many }: ArgumentSpec): string {
 function usage(path: string, spec: CommandSpec): string {
   if (spec.subcommands) return `${path} ${spec.subcommands.map(({ name }) => name).join('|')}`;
   const words = (spec.arguments ?? []).map(argumentWord);
+  if (spec.verbatim) return [path, ...words].join(' ');
   return [path, '[OPTIONS]', ...(spec.passThrough && words.length > 0 ? ['[--]'] : []), ...words].join(' ');
 }
 
@@ -96,7 +97,7 @@ export function renderCommandHelp(output: Output, command: Command, path: string
         ]
       : []),
     ...(positional.length > 0 ? [`${heading(output, 'Arguments')}\n${columns(output, positional)}`] : []),
-    ...(subcommands ? [] : optionSections(output, command)),
+    ...(subcommands || command.verbatim ? [] : optionSections(output, command)),
     ...(examples.length > 0
       ? [
           `${heading(output, 'Examples')}\n${examples.map(({ line, does }) => `  ${paint(output, 'accent', line)}\n      ${does}`).join('\n')}`,
@@ -108,13 +109,19 @@ export function renderCommandHelp(output: Output, command: Command, path: string
 
 export function renderOverview(output: Output, commands: readonly Command[], version: string): string {
   const entries: Entry[] = [
-    ...commands.map(({ name, summary }): Entry => [name, summary]),
+    ...commands.filter(({ agent }) => !agent).map(({ name, summary }): Entry => [name, summary]),
     ['help', 'this text, or that of a command: pinfold help run'],
   ];
   return `${[
     `${heading(output, 'pinfold')} ${version}: runs AI agents, and any command, inside a boundary that the kernel enforces`,
     `${heading(output, 'Usage')}\n  pinfold COMMAND [OPTIONS]`,
     `${heading(output, 'Commands')}\n${columns(output, entries)}`,
+    `${heading(output, 'Agents')}\n${columns(output, [
+      [
+        'pinfold AGENT …',
+        `run that agent inside, in its preset: ${commands.flatMap(({ agent, name }) => (agent ? [name] : [])).join(', ')}`,
+      ],
+    ])}`,
     `${heading(output, 'Start here')}\n${columns(output, [
       ['pinfold run -- npm test', 'run a command inside'],
       ['pinfold run --dry-run -- ls', 'what the boundary would be, in words'],

@@ -22,6 +22,7 @@ export function renderBanner(output: Output, policy: Policy): string {
   const denied = policy.rules.filter(({ access, origin }) => access === 'none' && origin.scope !== 'builtin');
   const parts = [
     `${paint(output, 'accent', 'pinfold')} ${paint(output, 'strong', mode)}`,
+    ...(policy.agent === undefined ? [] : [`preset ${escapeText(policy.agent)}`]),
     ...(policy.profile === undefined ? [] : [`profile ${escapeText(policy.profile)}`]),
     `write ${writablePlaces(policy)}`,
     ...(denied.length === 0 ? [] : [`denied ${denied.length}`]),

@@ -102,11 +102,11 @@ export function byteCount(bytes: number): string {
 
 /** A person's word that did not take effect as they may believe it did; the rest is told when somebody looks. */
 export function isUrgent({ kind }: Notice): boolean {
-  return kind === 'untrusted' || kind === 'expired' || kind === 'ceiling';
+  return kind === 'untrusted' || kind === 'expired' || kind === 'ceiling' || kind === 'agent';
 }
 
 /** One notice on one line, with the place that it is about. */
 export function noticeLine(notice: Notice, homeDir: string): string {
   const where = notice.origin.scope === 'builtin' ? '' : ` (${shownOrigin(notice.origin, homeDir)})`;
-  return `${isUrgent(notice) ? 'not in force: ' : ''}${escapeText(notice.message)}${where}`;
+  return `${isUrgent(notice) && notice.kind !== 'agent' ? 'not in force: ' : ''}${escapeText(notice.message)}${where}`;
 }

@@ -111,10 +111,10 @@ function collectPoints({
   const named = policy.rules.filter((rule) => rule.glob).flatMap(namedParts);
   for (const match of matches) for (const point of pointsOf(decider, named, match)) add(point);
   if (policy.sandboxHome !== policy.homeDir) {
-    for (const { source, target } of facts.homeFiles ?? []) {
+    for (const { source, target, directory } of facts.homeFiles ?? []) {
       points.set(target, {
         path: target,
-        kind: 'file',
+        kind: directory ? 'directory' : 'file',
         access: 'read',
         protects: false,
         pinned: Number.POSITIVE_INFINITY,
