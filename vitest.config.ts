@@ -14,6 +14,8 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/**/*.test.ts'],
+          // They need what npm fetches: `npm run test:agents`.
+          exclude: ['test/agents/**'],
           globalSetup: ['test/global-setup.ts'],
           ...timeouts,
         },

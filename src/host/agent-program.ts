@@ -9,7 +9,7 @@ export interface AgentProgram {
   readonly real: string;
   /** Whether a directory of PATH holds it, so that its bare name suffices. */
   readonly onPath: boolean;
-  /** Directories (or the one file) beneath the home that it is made of. */
+  /** Directories (or the one file) that it is made of. */
   readonly shows: readonly string[];
 }
 
@@ -41,7 +41,7 @@ function partsOf(real: string, homeDir: string): string {
   if (packages !== -1) return `${real.slice(0, packages)}/node_modules`;
   const directory = dirname(real);
   const depth = directory.slice(homeDir.length).split('/').length - 1;
-  return depth >= 2 && !directory.endsWith('/bin') ? directory : real;
+  return isBeneath(real, homeDir) && depth >= 2 && !directory.endsWith('/bin') ? directory : real;
 }
 
 export function findAgentProgram(request: ProgramRequest): AgentProgram | undefined {
@@ -54,7 +54,7 @@ export function findAgentProgram(request: ProgramRequest): AgentProgram | undefi
       const path = `${directory}/${command}`;
       const real = executable(path);
       if (real === undefined || isBeneath(real, projectDir)) continue;
-      const shows = isBeneath(real, homeDir) ? [partsOf(real, homeDir)] : [];
+      const shows = [partsOf(real, homeDir)];
       const own = isBeneath(directory, homeDir) && !onPath.includes(directory) ? [path] : [];
       return { path, real, onPath: onPath.includes(directory), shows: [...new Set([...shows, ...own])] };
     }

@@ -5,6 +5,7 @@ import type { AgentPreset, ConfigFile } from '../agents/preset.ts';
 import { type AgentProgram, findAgentProgram } from '../host/agent-program.ts';
 import { findHomeEntry, type HomeEntry, readHomeFile, writePlaced } from '../host/placed-files.ts';
 import { makeMountPoint } from '../host/private-home.ts';
+import { isSessionPlace } from '../policy/builtin.ts';
 import { Decider } from '../policy/decide.ts';
 import type { HomeFile } from '../policy/host-facts.ts';
 import type { Notice } from '../policy/types.ts';
@@ -156,7 +157,7 @@ export async function prepareAgent({ preset, request, shims }: AgentRequest): Pr
       preset,
       policy,
       environment,
-      shows: (program?.shows ?? []).filter((path) => decider.accessOf(path) === 'none'),
+      shows: (program?.shows ?? []).filter((path) => isHidden(decider, path)),
       writes: files.writes(),
       set: files.variables(),
     });
@@ -182,6 +183,12 @@ export async function prepareAgent({ preset, request, shims }: AgentRequest): Pr
     },
     settle: () => kept.settle(),
   };
+}
+
+/** What lies in the host's /tmp is hidden too: inside there is another one. */
+function isHidden(decider: Decider, path: string): boolean {
+  const [deciding] = decider.candidates(path);
+  return deciding === undefined || deciding.rule.access === 'none' || isSessionPlace(deciding.rule);
 }
 
 function missing(

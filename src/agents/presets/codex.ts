@@ -40,5 +40,6 @@ export const codex: AgentPreset = {
     set: {},
   },
   relocation: { variables: { CODEX_HOME: '.codex' }, directory: '.codex' },
-  verified: 'Not run yet.',
+  verified:
+    'Run (0.169.0): a session with a scripted model on loopback, with a key; it read, edited, ran commands and met the boundary. Signing in with an account was not tried.',
 };

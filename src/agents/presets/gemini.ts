@@ -45,5 +45,6 @@ export const gemini: AgentPreset = {
     set: {},
   },
   relocation: { variables: { GEMINI_CLI_HOME: '' }, directory: '.gemini' },
-  verified: 'Not run yet.',
+  verified:
+    'Run (0.61.0): a session with a scripted model on loopback, with a key; it read, edited, ran commands and met the boundary. Signing in with an account was not tried.',
 };

@@ -21,7 +21,7 @@ export const opencode: AgentPreset = {
   state: ['.local/share/opencode', '.local/state/opencode', '.config/opencode', '.cache/opencode'],
   hosts: {
     // What it asks first: which models there are.
-    model: ['models.dev', 'opencode.ai'],
+    model: ['models.dev', 'models.opencode.ai', 'opencode.ai'],
     login: ['auth.opencode.ai'],
     telemetry: [],
   },
@@ -31,5 +31,6 @@ export const opencode: AgentPreset = {
     baseUrls: PROVIDER_BASE_URLS,
     set: { OPENCODE_DISABLE_AUTOUPDATE: '1' },
   },
-  verified: 'Not run yet.',
+  verified:
+    'Run (1.18.33): a session with a scripted model on loopback, with a key; it read, edited, ran commands and met the boundary. Signing in with an account was not tried.',
 };
