@@ -90,8 +90,11 @@ static int make_socket(const struct order *order)
 
 	if (fd < 0)
 		return -errno;
-	if (order->at.family == AF_INET6)
+	if (order->at.family == AF_INET6) {
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+		/* Of IPv6, a local route alone does not make bind(2) take an address for our own. */
+		setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof(one));
+	}
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	error = order->kind == SOCKET_CONNECTED ? connect(fd, (struct sockaddr *)&address, length)

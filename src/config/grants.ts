@@ -1,4 +1,5 @@
 /** Owns the answer to "what could this file widen": entry by entry, for the question of trust. */
+import { SERVICE_PORTS } from '../policy/service-ports.ts';
 import type { Origin, SettingsLayer, Sourced } from '../policy/types.ts';
 
 export interface Grant {
@@ -51,6 +52,13 @@ export function grantsOf(layer: SettingsLayer, prefix = ''): Grant[] {
     ...grantsOfScalars(layer, prefix),
     ...listed('allowedPaths', layer.allowedPaths),
     ...listed('allowedDomains', layer.allowedDomains),
+    ...(layer.localPorts ?? []).map(
+      ({ value, origin }): Grant => ({
+        key: `${prefix}localPorts`,
+        origin,
+        widens: SERVICE_PORTS.has(value) ? 'default' : 'stricter-settings',
+      }),
+    ),
     // Whoever names the proxy sees every name that is dialled, and answers for it.
     ...listed('upstreamProxy', layer.upstreamProxy && [layer.upstreamProxy]),
     ...listed('environment.pass', environment?.pass),

@@ -51,6 +51,8 @@ function ofShape(shape: Shape): JsonSchema {
       return ofText(shape.format);
     case 'limit':
       return ofLimit(shape.name);
+    case 'port':
+      return { type: 'integer', minimum: 1, maximum: 65_535 };
     case 'list':
       return { type: 'array', items: ofShape(shape.items) };
     case 'record':

@@ -24,7 +24,7 @@ export interface KeyReport {
 }
 
 /** Lists that only tighten, so that trust does not matter. */
-const DENIALS = ['deniedPaths', 'deniedDomains', 'environment.drop'];
+const DENIALS = ['deniedPaths', 'deniedDomains', 'environment.drop', 'localPorts'];
 
 /** Tightest first, as the merge has them: an untrusted file may only go down, the managed one only caps. */
 const ORDERS: Readonly<Record<string, readonly unknown[]>> = {

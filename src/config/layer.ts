@@ -123,6 +123,7 @@ export function readLayer(source: LayerSource, sandbox: Node | undefined): Setti
     ...scalar('monitor'),
     ...list('allowedDomains', sourcedText),
     ...list('deniedDomains', sourcedText),
+    ...list('localPorts', (from, item) => ({ value: item.value as number, origin: originOf(from, item) })),
     ...(upstreamProxy && { upstreamProxy: readUpstreamProxy(source, upstreamProxy) }),
     ...(environment && { environment: readEnvironment(source, environment) }),
     ...(limits && { limits: readLimits(source, limits) }),

@@ -23,8 +23,10 @@ function describeShape(shape: Shape): string {
         wallTime: 'duration',
         cpuTime: 'duration',
       }[shape.name];
+    case 'port':
+      return 'number';
     case 'list':
-      return `list of ${shape.items.kind === 'entry' ? 'strings or objects' : 'strings'}`;
+      return `list of ${{ entry: 'strings or objects', port: 'numbers' }[shape.items.kind as string] ?? 'strings'}`;
     case 'entry':
       return 'string or object';
     default:

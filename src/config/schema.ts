@@ -19,6 +19,8 @@ export type Shape =
   | { readonly kind: 'choice'; readonly of: readonly string[] }
   | { readonly kind: 'text'; readonly format: TextFormat }
   | { readonly kind: 'limit'; readonly name: LimitName }
+  /** A number of 1 to 65535. */
+  | { readonly kind: 'port' }
   | { readonly kind: 'list'; readonly items: Shape }
   | { readonly kind: 'record'; readonly keys: TextFormat; readonly values: Shape }
   | ObjectShape
@@ -169,6 +171,13 @@ const profileFields: Readonly<Record<string, Field>> = {
     summary:
       'Hosts that may not be reached. The most specific rule wins, and at equal depth deny beats allow.',
     example: '["gist.github.com"]',
+  },
+  localPorts: {
+    shape: listOf({ kind: 'port' }),
+    summary:
+      'The only ports of the host’s loopback that `local` may use. A port that is listed may be used even if its service runs code for whoever asks (9229, 2375 …).',
+    fallback: 'all but the ports of such services, name servers, mail and proxies',
+    example: '[5432, 6379]',
   },
   upstreamProxy: {
     shape: text('proxy'),

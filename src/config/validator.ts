@@ -189,6 +189,14 @@ function checkBoolean(spot: Spot): void {
   }
 }
 
+function checkPort(spot: Spot): void {
+  const { type, value } = spot.node;
+  if (type !== 'number') complainType(spot, 'a port number');
+  else if (!Number.isInteger(value) || value < 1 || value > 65_535) {
+    spot.found.add(spot.node, { message: `${spot.path}: a port is a whole number of 1 to 65535` });
+  }
+}
+
 /** Adds to `spot.found` whatever in `spot.node` departs from `shape`. */
 export function checkShape(spot: Spot, shape: Shape): void {
   switch (shape.kind) {
@@ -205,6 +213,9 @@ export function checkShape(spot: Spot, shape: Shape): void {
       break;
     case 'limit':
       checkLimitNode(spot, shape.name);
+      break;
+    case 'port':
+      checkPort(spot);
       break;
     case 'object':
       checkObject(spot, shape);

@@ -22,6 +22,7 @@ interface Words {
   readonly allowedDomains?: readonly string[];
   readonly deniedDomains?: readonly string[];
   readonly upstreamProxy?: 'environment';
+  readonly localPorts?: readonly number[];
   readonly environment?: {
     readonly pass?: string[];
     readonly drop?: string[];
@@ -46,6 +47,7 @@ function layer(scope: Scope, words: Words, trusted = true): SettingsLayer {
     ...(words.deniedPaths && { deniedPaths: words.deniedPaths.map(source) }),
     ...(words.allowedDomains && { allowedDomains: words.allowedDomains.map(source) }),
     ...(words.deniedDomains && { deniedDomains: words.deniedDomains.map(source) }),
+    ...(words.localPorts && { localPorts: words.localPorts.map(source) }),
     ...(words.upstreamProxy && { upstreamProxy: source(words.upstreamProxy) }),
     ...(env && {
       environment: {
@@ -257,6 +259,31 @@ describe('an untrusted file', () => {
     expect(merge([layer('project', words)]).network.upstreamProxy?.value).toBe('environment');
     const both = merge([layer('managed', words), layer('flag', words), untrusted(words)]);
     expect(both.network.upstreamProxy?.origin.scope).toBe('managed');
+  });
+
+  test('narrows the ports of the loopback and opens none', () => {
+    const ports = (...layers: SettingsLayer[]) => {
+      const policy = merge(layers);
+      return [policy.network.localPorts?.map(({ value }) => value), noticesOf(policy)];
+    };
+    expect(ports()).toEqual([undefined, []]);
+    expect(ports(layer('user', { localPorts: [5432] }), layer('local', { localPorts: [9229] }))).toEqual([
+      [5432, 9229],
+      [],
+    ]);
+    expect(ports(untrusted({ localPorts: [5432, 9229] }))).toEqual([[5432], ['untrusted 9229']]);
+    expect(ports(layer('user', { localPorts: [5432] }), untrusted({ localPorts: [5432, 6379] }))).toEqual([
+      [5432],
+      ['untrusted 6379'],
+    ]);
+    expect(ports(layer('user', { localPorts: [5432, 6379] }), untrusted({ localPorts: [] }))).toEqual([
+      [],
+      [],
+    ]);
+    expect(
+      ports(layer('flag', { localPorts: [5432, 9229] }), layer('managed', { localPorts: [5432] })),
+    ).toEqual([[5432], ['ceiling 9229']]);
+    expect(ports(layer('managed', { localPorts: [9229] }))).toEqual([[9229], []]);
   });
 
   test('keeps what it narrows, without a notice', () => {

@@ -2,6 +2,7 @@
 import { MODE_NETWORK } from './builtin.ts';
 import type { HostFacts } from './host-facts.ts';
 import { ceilingNotice, mergePaths, untrustedNotice } from './merge-paths.ts';
+import { localPorts } from './merge-ports.ts';
 import { overlayProfile } from './profiles.ts';
 import type {
   DomainRule,
@@ -208,6 +209,7 @@ export function mergePolicy(input: MergeInput): Policy {
   const paths = mergePaths({ layers, facts, mode: mode.value, now: input.now });
   notices.push(...paths.notices);
   const proxy = upstreamProxy(layers, notices);
+  const ports = localPorts(layers, notices);
   return {
     mode,
     enabled: settleEnabled(layers, notices),
@@ -219,6 +221,7 @@ export function mergePolicy(input: MergeInput): Policy {
     network: {
       access: settleNetwork(layers, mode, notices),
       domains: domains(layers, notices),
+      ...(ports && { localPorts: ports }),
       ...(proxy && { upstreamProxy: proxy }),
     },
     environment: environment(layers, notices),

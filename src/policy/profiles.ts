@@ -6,7 +6,11 @@ import type { SettingsLayer } from './types.ts';
 function overlay(layer: SettingsLayer, name: string): SettingsLayer {
   const profile = Object.hasOwn(layer.profiles ?? {}, name) ? layer.profiles![name]! : undefined;
   if (!profile) return layer;
-  const lists = <K extends 'allowedPaths' | 'deniedPaths' | 'allowedDomains' | 'deniedDomains'>(key: K) => {
+  const lists = <
+    K extends 'allowedPaths' | 'deniedPaths' | 'allowedDomains' | 'deniedDomains' | 'localPorts',
+  >(
+    key: K,
+  ) => {
     const joined = [...(layer[key] ?? []), ...(profile[key] ?? [])];
     return joined.length > 0 ? { [key]: joined } : {};
   };
@@ -20,6 +24,7 @@ function overlay(layer: SettingsLayer, name: string): SettingsLayer {
     ...lists('deniedPaths'),
     ...lists('allowedDomains'),
     ...lists('deniedDomains'),
+    ...lists('localPorts'),
     ...(environment && {
       environment: {
         pass: [...(layer.environment?.pass ?? []), ...(profile.environment?.pass ?? [])],

@@ -163,6 +163,7 @@ async function carryOut(session: Session, start: () => ConfinedProcess): Promise
       ...(await denials.end()),
       // Nothing of the network is carried by Pinfold here.
       traffic: [],
+      published: [],
       breached: guard.caught > 0,
       ...(watchdog.exceeded() ? { timedOut: true as const } : {}),
     };

@@ -28,7 +28,7 @@ import { type GuardedEntry, NameGuard } from './name-guard.ts';
 import { NameSupervisor } from './name-supervisor.ts';
 import { caughtDenial } from './observed.ts';
 import { refuseUnseen, sweep, unmatched } from './scan.ts';
-import type { Ending, LoadedPolicy, RunOutcome, Target } from './types.ts';
+import type { Ending, LoadedPolicy, PublishedPort, RunOutcome, Target } from './types.ts';
 import { closeUnseen, isAmong } from './unseen.ts';
 
 export interface RunOptions {
@@ -316,6 +316,7 @@ async function carryOut(
     enforcementOf({ plan, applied, abi: planned.capabilities.landlockAbi, blind: planned.blind });
   await watchHidden(launcher, planned, denials);
   const ledger = new TrafficLedger();
+  const published = new Map<string, PublishedPort>();
   const network = new LazyNetwork({
     policy,
     sockets: launcher,
@@ -327,8 +328,14 @@ async function carryOut(
       onTraffic: (traffic) => {
         if (ledger.add(traffic)) events.onEvent?.(trafficEvent('reached', traffic));
       },
-      onPublished: (at) => events.onEvent?.({ kind: 'published', ...at }),
-      onUnpublished: (at, why) => events.onEvent?.({ kind: 'unpublished', ...at, why }),
+      onPublished: (at) => {
+        published.set(`${at.address} ${at.port}`, at);
+        events.onEvent?.({ kind: 'published', ...at });
+      },
+      onUnpublished: (at, why) => {
+        published.set(`${at.address} ${at.port}`, { ...at, why });
+        events.onEvent?.({ kind: 'unpublished', ...at, why });
+      },
     },
   });
   const names = new NameSupervisor({ policy, plan, arch: planned.capabilities.arch, launcher, take });
@@ -370,6 +377,7 @@ async function carryOut(
     enforcement: enforced(),
     ...(await denials.end()),
     traffic: ledger.totals,
+    published: [...published.values()],
     breached: guard.caught > 0,
     ...(timedOut ? { timedOut: true as const } : {}),
   };

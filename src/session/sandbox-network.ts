@@ -43,6 +43,7 @@ export interface NetworkOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
+const EADDRINUSE = 98;
 function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
 }
@@ -204,8 +205,9 @@ export class SandboxNetwork {
       : this.#territory.takeNames());
     try {
       await this.#entrances.open({ address: call.address, port: call.port });
-    } catch {
-      return this.#refuse(call, `a server inside has port ${call.port} on every address`);
+    } catch (error) {
+      if ((error as { errno?: number }).errno !== EADDRINUSE) throw error;
+      return this.#refuse(call, `a server inside has port ${call.port} there`);
     }
     this.#calls.expect(call);
     return this.#pass(call);

@@ -49,6 +49,14 @@ export type Ending =
   | { readonly kind: 'not-found'; readonly command: string }
   | { readonly kind: 'not-executable'; readonly command: string; readonly errno: number };
 
+/** A server inside, and the place of the host's loopback at which it was reached. */
+export interface PublishedPort {
+  readonly address: string;
+  readonly port: number;
+  /** Why it was not, as a clause. */
+  readonly why?: string;
+}
+
 export interface RunOutcome {
   readonly sessionId: string;
   readonly ending: Ending;
@@ -63,6 +71,8 @@ export interface RunOutcome {
   readonly breached: boolean;
   /** What went over the network, by program and place. */
   readonly traffic: readonly TrafficTotal[];
+  /** Servers inside that the host's loopback was to reach, each place once. */
+  readonly published: readonly PublishedPort[];
   /** Ended because `limits.wallTime` was exceeded. */
   readonly timedOut?: true;
 }

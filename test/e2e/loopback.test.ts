@@ -1,6 +1,7 @@
 /** `networkAccess: local`: services on the host's loopback are reached from inside, and servers inside from the host's. */
 import type { ChildProcess } from 'node:child_process';
 import { connect, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { SERVICE_PORTS } from '../../src/policy/service-ports.ts';
 import { makeWorld, people, type World } from '../fixtures/world.ts';
@@ -143,6 +144,25 @@ process.stdin.on('end', () => process.exit());`;
     expect(await visit(port)).toBe('debugger');
     expect(await inside(visitor(port))).toBe('EACCES');
     expect(await inside(visitor(harmless))).toBe('harmless');
+  });
+
+  test('localPorts narrows the host’s ports, and a service port that is listed may be used', async () => {
+    const service = await [...SERVICE_PORTS.keys()].reduce(
+      async (found: Promise<number>, each) =>
+        (await found) || host(each, '127.0.0.1', 'service').catch(() => 0),
+      Promise.resolve(0),
+    );
+    const listed = await host(0, '127.0.0.1', 'listed');
+    const other = await host(0, '127.0.0.1', 'other');
+    const settings = world.put(
+      join(world.root, 'ports.json'),
+      JSON.stringify({ sandbox: { localPorts: [listed, service] } }),
+    );
+    const flags = [...LOCAL, '--settings', settings];
+    expect(await inside(visitor(listed), flags)).toBe('listed');
+    expect(await inside(visitor(service), flags)).toBe('service');
+    expect(await inside(visitor(other), flags)).toBe('EACCES');
+    expect(await inside(visitor(other))).toBe('other');
   });
 
   test('a server inside is reached from the host’s loopback on its port, until it ends', async () => {

@@ -80,6 +80,21 @@ describe.each(people)('as $label', (person) => {
     expect(new Set(await visitors())).toEqual(new Set(['allowed']));
   });
 
+  test('a name is reached by its IPv6 stand-in as by its IPv4 one', async () => {
+    const stand = ['tcp6:fd70_696e_666f_6c64__1:8080', 'tcp:198.18.1.0:8080'];
+    const flags = allow('allowed.test');
+    await net.visits();
+    const { answers } = await acts.inside(
+      ['resolve:allowed.test', 'named:allowed.test:8080', ...stand],
+      flags,
+    );
+    // A request that names another host is refused there, so the name is known again.
+    expect(answers).toEqual(['198.18.1.0', 'CANARY allowed /', FORBIDDEN, FORBIDDEN]);
+    const curl = await world.inside(['curl', '-6', '-sS', 'http://allowed.test:8080/x'], flags);
+    expect(curl.stdout).toBe('CANARY allowed /x');
+    expect(new Set(await visitors())).toEqual(new Set(['allowed']));
+  });
+
   test('a name that is rebound with every question reaches nobody that it may not', async () => {
     await net.visits();
     for (let round = 0; round < 3; round++) {

@@ -99,6 +99,7 @@ export function renderPolicy(output: Output, policy: Policy, all: boolean): stri
         networkPhrase(policy),
         `networkAccess ${sourced(policy, policy.network.access)}`,
         ...domains,
+        ...(policy.network.localPorts ?? []).map((port) => `localPorts ${sourced(policy, port)}`),
         ...(proxy === undefined ? [] : [`upstreamProxy ${sourced(policy, proxy)}`]),
       ],
     ],

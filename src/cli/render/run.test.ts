@@ -48,6 +48,7 @@ const outcome: RunOutcome = {
   requests: [],
   breached: false,
   traffic: [],
+  published: [],
 };
 
 describe('the banner', () => {
@@ -108,6 +109,24 @@ describe('the summary', () => {
     count,
     denial,
     risk: { level: 'high', reasons: ['git runs hooks'] },
+  });
+
+  test('on a terminal says where servers inside were reached, and which ports were not given to the host', () => {
+    const published = [
+      { address: '127.0.0.1', port: 3000 },
+      { address: '::1', port: 3000 },
+      { address: '127.0.0.1', port: 5432, why: 'it is taken outside' },
+      { address: '127.0.0.1', port: 9229, why: 'the host’s tools would trust what answers there' },
+    ];
+    expect(renderSummary({ ...plainOutput(), isTerminal: true }, policy, { ...outcome, published })).toBe(
+      [
+        'pinfold net servers inside were reached at 127.0.0.1:3000, [::1]:3000',
+        'pinfold net port 5432 is taken outside; reachable only inside',
+        'pinfold net port 9229 is reachable only inside: the host’s tools would trust what answers there',
+        '',
+      ].join('\n'),
+    );
+    expect(renderSummary(plainOutput(), policy, { ...outcome, published })).toBe('');
   });
 
   test('is empty when nothing happened', () => {

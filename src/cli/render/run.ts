@@ -1,6 +1,6 @@
 /** The lines around a run: one before it starts, notices, and what was refused at its end. */
 import type { Policy } from '../../policy/types.ts';
-import type { RunOutcome } from '../../session/types.ts';
+import type { PublishedPort, RunOutcome } from '../../session/types.ts';
 import type { Output } from '../command.ts';
 import { escapeText } from './escape.ts';
 import { paint } from './style.ts';
@@ -61,7 +61,7 @@ export function renderSummary(output: Output, policy: Policy, outcome: RunOutcom
     );
   }
   lines.push(...refusalLines(output, policy, outcome));
-  if (output.isTerminal) lines.push(...trafficLines(output, outcome));
+  if (output.isTerminal) lines.push(...trafficLines(output, outcome), ...publishedLines(output, outcome));
   if (outcome.requests.length > 0) {
     lines.push(
       `${name} was asked for ${plural(outcome.requests.length, 'grant')} from inside: pinfold violations`,
@@ -111,6 +111,29 @@ function trafficLines(output: Output, { traffic }: RunOutcome): string[] {
     : shown;
 }
 
+/** One line for all servers inside that were reached from outside, and one for each port that was not given to the host. */
+function publishedLines(output: Output, { published }: RunOutcome): string[] {
+  const name = `${paint(output, 'accent', 'pinfold')} net`;
+  const place = ({ address, port }: PublishedPort) =>
+    `${address.includes(':') ? `[${address}]` : address}:${port}`;
+  const reached = published.filter(({ why }) => why === undefined).map(place);
+  const more = reached.length - MAX_PLACES;
+  const shown = [...reached.slice(0, MAX_PLACES), ...(more > 0 ? [`${more} more`] : [])];
+  const unreached = new Map(published.flatMap(({ port, why }) => (why === undefined ? [] : [[port, why]])));
+  return [
+    ...(shown.length === 0 ? [] : [`${name} servers inside were reached at ${shown.join(', ')}`]),
+    ...[...unreached]
+      .slice(0, MAX_PLACES)
+      .map(([port, why]) => `${name} port ${port} ${escapeText(clause(why))}`),
+  ];
+}
+
+const TAKEN = 'it is taken outside';
+
+function clause(why: string): string {
+  return why === TAKEN ? 'is taken outside; reachable only inside' : `is reachable only inside: ${why}`;
+}
+
 export function outcomeAsData(outcome: RunOutcome, exitCode: number): Record<string, unknown> {
   return {
     session: outcome.sessionId,
@@ -122,6 +145,7 @@ export function outcomeAsData(outcome: RunOutcome, exitCode: number): Record<str
     violations: outcome.violations.map(violationAsData),
     dropped: outcome.dropped,
     traffic: outcome.traffic,
+    published: outcome.published,
     requests: outcome.requests,
   };
 }
