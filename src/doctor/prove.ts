@@ -61,8 +61,9 @@ async function listenDangerous(): Promise<Listener | undefined> {
     try {
       return await listenStream('dangerous', port);
     } catch (error) {
-      // Taken by a service of the host, which is not doctor's to touch.
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+      // Taken by a service of the host, which is not doctor's to touch, or only for root (ip(7)).
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error;
     }
   }
   return undefined;

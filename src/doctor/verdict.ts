@@ -84,8 +84,12 @@ export function reportOf(guarantee: Guarantee, trials: readonly Trial[]): Guaran
  * its nature; what it holds is attempted.
  */
 export function layersReport(enforcement: readonly Enforcement[]): GuaranteeReport {
+  // An observer, on which no guarantee rests: what it would see is refused all the same.
+  const unseen = enforcement.flatMap((status) =>
+    status.mechanism === 'tripwire' && status.state === 'none' ? [status.reason] : [],
+  );
   const gaps = enforcement.flatMap((status): { state: State; reason: string }[] => {
-    if (status.state === 'full' || status.mechanism === 'name-guard') return [];
+    if (status.state === 'full' || ['name-guard', 'tripwire'].includes(status.mechanism)) return [];
     return status.state === 'partial'
       ? [{ state: 'weaker', reason: `${status.mechanism} without ${status.missing.join(', ')}` }]
       : [{ state: 'not enforced', reason: `${status.mechanism}: ${status.reason}` }];
@@ -97,7 +101,7 @@ export function layersReport(enforcement: readonly Enforcement[]): GuaranteeRepo
     short: 'all layers',
     state: enforcement.length === 0 ? 'unproven' : worst(gaps.map(({ state }) => state)),
     reasons: enforcement.length === 0 ? ['the launcher confirmed nothing'] : gaps.map(({ reason }) => reason),
-    notes: [],
+    notes: unseen,
     trials: [],
   };
 }

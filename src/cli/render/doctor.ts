@@ -83,8 +83,14 @@ function groupLines(
   );
   return [
     ...(first === undefined ? [] : [line(output, 'proven', group, first), ...rest.map(below)]),
+    ...proven.filter(isOfUse).flatMap(({ notes }) => notes.map((note) => below(escapeText(note)))),
     ...troubled.flatMap((report) => troubleLines(output, report)),
   ];
+}
+
+/** What is not seen is worth a word without being asked; notes about single acts are not. */
+function isOfUse({ id }: GuaranteeReport): boolean {
+  return id === 'layers';
 }
 
 export function renderMode(
