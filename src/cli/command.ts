@@ -77,6 +77,8 @@ export interface Context {
   readonly version: string;
   /** By what Pinfold is started again: absolute paths. */
   readonly entry: { readonly node: string; readonly script: string };
+  /** One line from the person at the terminal, without its end; absent where nobody is there to ask. */
+  readonly ask?: ((question: string) => Promise<string>) | undefined;
   /** Of this process. */
   readonly pid: number;
   /** Hears `names` until the returned function is called; meanwhile they do not end the process. */

@@ -43,6 +43,16 @@ function onSignals(names: readonly NodeJS.Signals[], hear: (name: NodeJS.Signals
   };
 }
 
+async function ask(question: string): Promise<string> {
+  const { createInterface } = await import('node:readline/promises');
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await terminal.question(question);
+  } finally {
+    terminal.close();
+  }
+}
+
 /** The directory of the bundle, which is also the launcher's: `dist/`. */
 const here = import.meta.dirname;
 
@@ -58,6 +68,7 @@ function makeContext(): Context {
       return JSON.parse(readFileSync(join(here, '../package.json'), 'utf8')).version as string;
     },
     entry: { node: process.execPath, script: join(here, 'pinfold.cjs') },
+    ask: isatty(0) && isatty(2) ? ask : undefined,
     pid: process.pid,
     onSignals,
   };

@@ -12,6 +12,7 @@ import { command as configCommand } from './config.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
 import { exportCommand } from './export.ts';
+import { initCommand } from './init.ts';
 import { logCommand } from './log.ts';
 import { policyCommand } from './policy.ts';
 import { command as profilesCommand } from './profiles.ts';
@@ -31,6 +32,7 @@ export const COMMANDS: readonly Command[] = [
   ...AGENT_COMMANDS,
   agentsCommand,
   shimCommand,
+  initCommand,
   statusCommand,
   violationsCommand,
   whyCommand,
