@@ -15,6 +15,7 @@ export const ERROR_CODES = {
   ERR_DISABLED: 'misuse',
   ERR_PROFILE_UNKNOWN: 'misuse',
   ERR_AGENT_UNKNOWN: 'misuse',
+  ERR_CONTEXT: 'misuse',
   ERR_PROJECT_INVALID: 'misuse',
   ERR_PATH_INVALID: 'misuse',
   ERR_PATH_TOO_BROAD: 'misuse',

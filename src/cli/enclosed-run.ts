@@ -1,5 +1,6 @@
 /** Runs one command inside for the person at the terminal: records the session, forwards signals, tells what happened. */
 import { SandboxError } from '../errors.ts';
+import { bindProject } from '../host/contexts.ts';
 import type { SessionEvent } from '../session/event-log.ts';
 import { identify } from '../session/process-identity.ts';
 import { type Planned, type RunControl, runInside } from '../session/run.ts';
@@ -57,6 +58,11 @@ function openSession(loaded: LoadedPolicy, target: Target, context: Context): Op
   );
 }
 
+/** From its first run in a context on, a project belongs to it. */
+function bind({ facts: { context, pinfold, projectDir } }: LoadedPolicy): void {
+  if (context !== undefined) bindProject(pinfold.dataDir, { project: projectDir, context });
+}
+
 interface Recorded {
   readonly loaded: LoadedPolicy;
   readonly target: Target;
@@ -70,6 +76,7 @@ async function record(run: Recorded): Promise<RunOutcome> {
   const { loaded, target, context, surroundings, onStarted, onPlanned } = run;
   let session: OpenSession | undefined;
   const { launcherPath, environment } = context;
+  bind(loaded);
   const early = (await surroundings?.before()) ?? [];
   const settle = async () => {
     for (const event of (await surroundings?.after()) ?? []) session?.append(event);

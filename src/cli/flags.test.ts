@@ -13,6 +13,7 @@ const nothing: Options = {
   net: undefined,
   'allow-domain': [],
   profile: undefined,
+  context: undefined,
   env: [],
   limit: [],
   settings: undefined,

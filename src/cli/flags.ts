@@ -70,6 +70,13 @@ export const POLICY_FLAGS = {
     summary: 'apply a profile of the settings',
     group: GROUP,
   },
+  context: {
+    type: 'value',
+    placeholder: 'NAME',
+    completion: 'none',
+    summary: 'keep home, caches and history of a trust level apart, shared by its projects',
+    group: GROUP,
+  },
   env: {
     type: 'list',
     placeholder: 'NAME[=VALUE]',
@@ -200,6 +207,7 @@ export function policyRequest(options: PolicyOptions, context: Context): PolicyR
     ...(options.project !== undefined && { projectDir: options.project }),
     ...(options.settings !== undefined && { settingsFile: resolve(context.cwd, options.settings) }),
     ...(options.profile !== undefined && { profile: options.profile }),
+    ...(options.context !== undefined && { context: options.context }),
     ...(flags !== undefined && { flags }),
   };
 }

@@ -144,10 +144,10 @@ describe('the private home', () => {
 
   test('is open to nobody else, and kept', async () => {
     await using tree = await makeTree([]);
-    const home = await makePrivateHome(tree.root, '/a/app');
+    const home = await makePrivateHome(tree.root, privateHomeName('/a/app'));
     await writeFile(`${home}/kept`, '');
     await chmod(home, 0o755);
-    expect(await makePrivateHome(tree.root, '/a/app')).toBe(home);
+    expect(await makePrivateHome(tree.root, privateHomeName('/a/app'))).toBe(home);
     expect((await stat(home)).mode & 0o777).toBe(0o700);
     expect(await readdir(home)).toEqual(['kept']);
   });

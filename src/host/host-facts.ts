@@ -5,8 +5,9 @@ import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SandboxError } from '../errors.ts';
 import type { HomeFile, HostFacts } from '../policy/host-facts.ts';
+import { checkContextName, contextHomeName, refuseOtherContext } from './contexts.ts';
 import { findGitDirectory } from './git-directories.ts';
-import { makeMountPoint, makePrivateHome } from './private-home.ts';
+import { makeMountPoint, makePrivateHome, privateHomeName } from './private-home.ts';
 import { findRuntime } from './runtime-paths.ts';
 import { followLinks, type Known } from './symlinks.ts';
 import { findToolchains } from './toolchains.ts';
@@ -21,6 +22,8 @@ export interface HostFactsRequest {
   readonly homeDir?: string;
   /** Where Pinfold itself is installed; a bundle must say so, since it does not lie where the source does. */
   readonly installDir?: string;
+  /** Its home takes the place of the project's own. */
+  readonly context?: string;
   /** Takes what the walks saw, for those that follow at this start. */
   readonly known?: Known;
 }
@@ -32,7 +35,13 @@ export function gatherHostFacts(request: HostFactsRequest): HostFacts {
   const homeDir = realpathSync.native(request.homeDir ?? findHome(environment));
   const searchPath = environment.PATH ?? '';
   const dataDir = makeDirectory(ownDirectory(environment, 'XDG_DATA_HOME', join(homeDir, '.local/share')));
-  const privateHome = makePrivateHome(dataDir, projectDir);
+  const { context } = request;
+  if (context !== undefined) checkContextName(context);
+  refuseOtherContext(dataDir, projectDir, context);
+  const privateHome = makePrivateHome(
+    dataDir,
+    context === undefined ? privateHomeName(projectDir) : contextHomeName(context),
+  );
   // What has to be made is made; from here on the walks may share what they see.
   const known: Known = request.known ?? new Map();
   const places = { searchPath, homeDir, projectDir, known };
@@ -44,6 +53,7 @@ export function gatherHostFacts(request: HostFactsRequest): HostFacts {
     homeDir,
     projectDir,
     privateHome,
+    ...(context !== undefined && { context }),
     ...(gitDirectory === undefined ? {} : { gitDirectory }),
     runtime,
     toolchains,

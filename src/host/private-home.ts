@@ -24,10 +24,10 @@ export function privateHomeName(projectDir: string): string {
   return `${name || 'root'}-${digest}`;
 }
 
-/** Makes the private home (0700) and returns it. `dataDir` is a real path. */
-export function makePrivateHome(dataDir: string, projectDir: string): string {
+/** Makes the private home (0700) of this name and returns it. `dataDir` is a real path. */
+export function makePrivateHome(dataDir: string, name: string): string {
   const homes = join(dataDir, 'homes');
-  const home = join(homes, privateHomeName(projectDir));
+  const home = join(homes, name);
   try {
     mkdirSync(home, { recursive: true, mode: 0o700 });
     if (!lstatSync(home).isDirectory()) throw new Error('it is not a directory');

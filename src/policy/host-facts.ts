@@ -46,6 +46,8 @@ export interface HostFacts {
   readonly projectDir: string;
   /** The private home of this project (exists; made by the host side). */
   readonly privateHome: string;
+  /** The context that the private home belongs to; absent: to the project alone. */
+  readonly context?: string;
   readonly runtime: readonly RuntimePath[];
   readonly toolchains: readonly Toolchain[];
   /** `~/.gitconfig` and its kin that exist: readable in every mode. */

@@ -227,6 +227,7 @@ export function mergePolicy(input: MergeInput): Policy {
     environment: environment(layers, notices),
     limits: limits(layers),
     ...(profile === undefined ? {} : { profile }),
+    ...(facts.context !== undefined && { context: facts.context }),
     notices,
   };
 }

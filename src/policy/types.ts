@@ -170,6 +170,8 @@ export interface Policy {
   };
   readonly limits: Readonly<Partial<Record<LimitName, Sourced<number>>>>;
   readonly profile?: string;
+  /** The context whose home is the private one. */
+  readonly context?: string;
   /** Name of the agent whose preset is in the policy. */
   readonly agent?: string;
   readonly notices: readonly Notice[];

@@ -2,10 +2,13 @@
 import { configDirOf, stateDirOf } from '../config/discover.ts';
 import { loadLayers } from '../config/load.ts';
 import { SandboxError } from '../errors.ts';
+import { boundProjects } from '../host/contexts.ts';
+import { kindOf } from '../host/existing.ts';
 import { findHome, gatherHostFacts } from '../host/host-facts.ts';
 import { resolveProject } from '../host/project.ts';
 import { resolvePolicy } from '../host/resolve.ts';
 import type { Known } from '../host/symlinks.ts';
+import { Decider } from '../policy/decide.ts';
 import type { HostFacts } from '../policy/host-facts.ts';
 import { mergePolicy } from '../policy/merge.ts';
 import { withoutWidening } from '../policy/merge-paths.ts';
@@ -53,11 +56,39 @@ export async function loadPolicy(
     settingsFile: request.settingsFile,
   });
   const known: Known = new Map();
-  const facts = await adapt(gatherHostFacts({ environment, projectDir, homeDir, known }));
+  const facts = await adapt(
+    gatherHostFacts({
+      environment,
+      projectDir,
+      homeDir,
+      known,
+      ...(request.context !== undefined && { context: request.context }),
+    }),
+  );
   const layers = withFlags(loaded.layers, request.flags);
   const { notices } = loaded;
   const first = settle({ layers, facts, notices, profile: request.profile }, known);
-  return request.extend === undefined ? first : extended(first, request.extend(first), request, notices);
+  const loadedPolicy =
+    request.extend === undefined ? first : extended(first, request.extend(first), request, notices);
+  refuseMixing(loadedPolicy);
+  return loadedPolicy;
+}
+
+/** SECURITY: what another trust level keeps apart must not be seen because its project lies in what is opened here. */
+function refuseMixing({ policy, facts }: LoadedPolicy): void {
+  const others = boundProjects(facts.pinfold.dataDir).filter(({ context }) => context !== facts.context);
+  if (others.length === 0) return;
+  const decider = new Decider(policy);
+  const seen = others.find(
+    ({ project }) =>
+      project !== facts.projectDir && decider.accessOf(project) !== 'none' && kindOf(project) !== undefined,
+  );
+  if (seen === undefined) return;
+  throw new SandboxError('ERR_CONTEXT', {
+    what: `Cannot show ${seen.project} here`,
+    why: `it belongs to the context ${seen.context}, and what one context holds is not shown in another`,
+    fix: `Deny it (--deny ${seen.project}), open less, or give --context ${seen.context}`,
+  });
 }
 
 interface Gathered {

@@ -17,6 +17,8 @@ export interface PolicyRequest {
   /** The command line's own settings. */
   readonly flags?: SettingsLayer;
   readonly profile?: string;
+  /** `--context`: the home of a trust level, shared by its projects. */
+  readonly context?: string;
   /** Adds to a policy once it is known what the person said: an agent's preset. */
   readonly extend?: (loaded: LoadedPolicy) => PolicyExtension;
 }

@@ -9,6 +9,7 @@ import { auditCommand } from './audit.ts';
 import { checkCommand } from './check.ts';
 import { completionOf } from './completion.ts';
 import { command as configCommand } from './config.ts';
+import { contextsCommand } from './contexts.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
 import { exportCommand } from './export.ts';
@@ -33,6 +34,7 @@ export const COMMANDS: readonly Command[] = [
   agentsCommand,
   shimCommand,
   initCommand,
+  contextsCommand,
   statusCommand,
   violationsCommand,
   whyCommand,

@@ -23,6 +23,7 @@ export function renderBanner(output: Output, policy: Policy): string {
   const parts = [
     `${paint(output, 'accent', 'pinfold')} ${paint(output, 'strong', mode)}`,
     ...(policy.agent === undefined ? [] : [`preset ${escapeText(policy.agent)}`]),
+    ...(policy.context === undefined ? [] : [`context ${escapeText(policy.context)}`]),
     ...(policy.profile === undefined ? [] : [`profile ${escapeText(policy.profile)}`]),
     `write ${writablePlaces(policy)}`,
     ...(denied.length === 0 ? [] : [`denied ${denied.length}`]),
