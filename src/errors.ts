@@ -25,7 +25,6 @@ export const ERROR_CODES = {
   ERR_VIOLATION_UNKNOWN: 'misuse',
   ERR_SANDBOX_CLOSED: 'misuse',
   ERR_COMMAND_NOT_STARTED: 'misuse',
-  ERR_CANNOT_NARROW: 'misuse',
   ERR_LAUNCHER_MISSING: 'environment',
   ERR_LAUNCHER_VERSION: 'environment',
   ERR_LAUNCHER_DIED: 'environment',

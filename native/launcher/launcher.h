@@ -14,7 +14,7 @@
 
 #include "spec.h"
 
-#define PROTOCOL_VERSION 3
+#define PROTOCOL_VERSION 4
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MAX_FRAME (64u << 20)
 
@@ -24,9 +24,8 @@ enum { CONTROL_FD = 3, RECORD_FD = 4, TRIPWIRE_FD = 5, CHANNEL_FD = 6 };
 /* Frames are u32 type, u32 length, payload; native byte order. */
 enum control_frame {
 	CONTROL_PLAN = 2,
-	CONTROL_SIGNAL = 3,
+	CONTROL_SIGNAL = 3, /* id, signal */
 	CONTROL_COMMAND = 4,
-	CONTROL_COMMAND_SIGNAL = 5,
 	CONTROL_VERDICT = 20,
 	CONTROL_SOCKET = 21,
 };
@@ -34,20 +33,24 @@ enum control_frame {
 enum record_frame {
 	RECORD_HELLO = 1,
 	RECORD_APPLIED = 4,
-	RECORD_STARTED = 5,
+	RECORD_CHILD = 5, /* id, enum child_event, value */
 	RECORD_MAKING = 6,
-	RECORD_EXEC_FAILED = 7,
-	RECORD_EXITED = 8,
-	RECORD_KILLED = 9,
 	RECORD_FAILURE = 10,
 	RECORD_ENDED = 11,
-	RECORD_COMMAND = 12, /* id, enum command_event, value */
 	RECORD_ASKED = 20,
 	RECORD_LISTENING = 21,
 	RECORD_NO_SOCKET = 22,
 };
 
-enum command_event { COMMAND_STARTED = 1, COMMAND_FAILED = 2, COMMAND_EXITED = 3, COMMAND_KILLED = 4 };
+/* From CHILD_NO_START on: what kept it from being started. */
+enum child_event {
+	CHILD_STARTED = 1,
+	CHILD_ENDED = 2,
+	CHILD_NO_START = 3,
+	CHILD_NO_DIRECTORY = 4,
+	CHILD_NO_LIMITS = 5,
+	CHILD_NO_EXEC = 6,
+};
 
 /* Of a name in a `making` record. */
 enum making_flag { MAKING_DIRECTORY = 1, MAKING_BRINGS_MORE = 2, MAKING_READ_ONLY = 4, MAKING_WRITTEN = 8 };
@@ -73,41 +76,34 @@ int write_exactly(int fd, const void *buffer, size_t length);
 int report_failure(const char *step, int error, const char *detail);
 int report_applied(const char *step);
 int report_number(uint32_t type, uint32_t value);
+int report_child(uint32_t id, enum child_event event, int value);
 
-#define MOST_DESCRIPTORS 4
 /* channel.c: `message` is JSON, `type` one of Node's (net.Native, net.Server, net.Socket, dgram.Native). */
 bool channel_given(void);
-int send_descriptors(int to, const void *bytes, size_t length, const int *fds, size_t count);
-int receive_descriptors(int from, void *bytes, size_t length, int *fds, size_t *count);
-int send_with_descriptor(int to, const void *bytes, size_t length, int fd);
-int receive_descriptor(int from, void *bytes, size_t length);
 int channel_send(int channel, const char *type, const char *message, int fd);
 bool channel_drain(int channel);
 
-/* Between launcher and init, one struct each way; `id` is that of a command. */
+/* messages.c. Between launcher and init goes one struct each way. */
+#define MOST_DESCRIPTORS 4
 enum sync_kind {
 	SYNC_GO = 1,
 	SYNC_LISTENER = 2,
 	SYNC_STOPPED = 3,
-	SYNC_CONTINUE = 4,
+	SYNC_CONTINUE = 4, /* value: whether the job has the terminal */
 	SYNC_SIGNAL = 5,
-	SYNC_COMMAND = 6,	 /* with descriptors */
-	SYNC_COMMAND_SIGNAL = 7, /* value: the signal */
-	SYNC_TRIPWIRE = 8,	 /* value: numbers of two descriptors, the device's << 16 | the file system's */
+	SYNC_COMMAND = 6,  /* value: bytes of the request; with descriptors */
+	SYNC_TRIPWIRE = 7, /* value: numbers of two descriptors, the device's << 16 | the file system's */
 };
 struct sync {
 	uint32_t kind;
 	int32_t value;
-	uint32_t id;
+	uint32_t id; /* of a child */
 };
-/* commands.c */
-struct commands;
-int command_pass(int sync, int channel, const uint8_t *payload, size_t length);
-struct commands *commands_open(const struct spec *spec);
-void commands_start(struct commands *commands, const int *descriptors, size_t count);
-void commands_signal(struct commands *commands, uint32_t id, int signal);
-void commands_sweep(struct commands *commands, pid_t pid);
-void commands_ended(struct commands *commands, pid_t pid, int status);
+int send_with(int to, const void *bytes, size_t length, const int *fds, size_t count);
+int receive_with(int from, void *bytes, size_t length, int *fds, size_t *count);
+int sync_send(int sync, uint32_t kind, int32_t value, uint32_t id);
+int sync_await(int sync);
+int sync_ask(int sync, uint32_t kind, int32_t value);
 
 /* Detail of what a step was at when it failed, for the failure record. */
 struct trouble {
@@ -135,10 +131,26 @@ enum terminal_mode terminal_mode(void);
 int terminal_fd(void);
 int terminal_give(int fd, pid_t group);
 
+/* commands.c */
+#define TARGET_ID 0 /* commands have numbers of Node's from 1 on */
+struct child;
+struct commands {
+	const struct spec *spec;
+	int sync;
+	enum terminal_mode mode;
+	int null;
+	pid_t target; /* 0: a live session that only runs commands */
+	struct child *children;
+};
+int command_pass(int sync, int channel, const uint8_t *payload, size_t length);
+bool commands_open(struct commands *commands);
+void commands_start(struct commands *commands, const struct sync *message, const int *descriptors, size_t count);
+void commands_signal(const struct commands *commands, uint32_t id, int signal);
+void commands_continue(const struct commands *commands, bool foreground);
+void commands_reap(struct commands *commands);
+
 /* init.c */
-int apply_limits(const struct spec *spec);
-int exec_target(char **argv, char **environment);
-int init_main(struct spec *spec, int sync_fd, enum terminal_mode mode);
+int init_main(struct spec *spec, int sync, enum terminal_mode mode);
 
 /* network.c */
 struct destination {

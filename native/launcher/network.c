@@ -110,41 +110,23 @@ static int make_socket(const struct order *order)
 	return error;
 }
 
-static int answer(int line, const struct order *order)
-{
-	CLEANUP_FD int made = order->kind == SOCKET_ROUTE ? -1 : make_socket(order);
-	int32_t error = order->kind == SOCKET_ROUTE ? own_addresses(&order->at) : made < 0 ? made : 0;
-
-	return send_with_descriptor(line, &error, sizeof(error), made);
-}
-
-/* First says whether the network stands, then answers each order. Ends with its line. */
+/* Joins the network, then answers each order, if only with what kept it from joining. Ends with its line. */
 static void __attribute__((noreturn)) serve(int line, int user_namespace, int network_namespace)
 {
 	struct order order;
-	int error = 0;
+	int32_t joined = 0, error;
+	bool on;
 
 	if (setns(user_namespace, CLONE_NEWUSER) < 0 || setns(network_namespace, CLONE_NEWNET) < 0)
-		error = -errno;
-	dup2(line, 0);
-	syscall(SYS_close_range, 1, ~0u, 0);
-	if (error) {
-		send_with_descriptor(0, &error, sizeof(error), -1);
-		_exit(1);
+		joined = -errno;
+	on = dup2(line, 0) == 0 && syscall(SYS_close_range, 1, ~0u, 0) == 0;
+	while (on && read_exactly(0, &order, sizeof(order)) == 1) {
+		CLEANUP_FD int made = joined || order.kind == SOCKET_ROUTE ? -1 : make_socket(&order);
+
+		error = joined ? joined : order.kind == SOCKET_ROUTE ? own_addresses(&order.at) : made < 0 ? made : 0;
+		on = send_with(0, &error, sizeof(error), &made, made >= 0) == 0;
 	}
-	error = send_with_descriptor(0, &error, sizeof(error), -1);
-	while (!error && read_exactly(0, &order, sizeof(order)) == 1)
-		error = answer(0, &order);
 	_exit(0);
-}
-
-/* The descriptor that came, 0 when none had to, or -errno. */
-static int receive(int line)
-{
-	int32_t error = -EPIPE;
-	int fd = receive_descriptor(line, &error, sizeof(error));
-
-	return error ? error : fd;
 }
 
 /* Init must still be dumpable: afterwards its namespaces cannot be opened. */
@@ -161,30 +143,34 @@ int network_find(struct network *network, pid_t init)
 
 static int start(struct network *network)
 {
-	int pair[2], error;
+	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	network->process = fork();
 	if (network->process == 0)
 		serve(pair[1], network->user_namespace, network->network_namespace);
-	error = network->process < 0 ? -errno : 0;
 	close(pair[1]);
 	network->line = pair[0];
-	return error ? error : receive(network->line);
+	return network->process < 0 ? -errno : 0;
 }
 
 /* A socket of the sandbox's network, 0 for what is none, or -errno. The first one starts the process. */
 int network_socket(struct network *network, uint32_t kind, const struct destination *at)
 {
 	struct order order = { kind, *at };
-	int error = 0;
+	int fds[MOST_DESCRIPTORS];
+	int32_t failed = 0;
+	size_t count = 0;
+	int error = network->line < 0 ? start(network) : 0;
 
-	if (network->line < 0)
-		error = start(network);
 	if (!error)
 		error = write_exactly(network->line, &order, sizeof(order));
-	return error ? error : receive(network->line);
+	if (!error)
+		error = receive_with(network->line, &failed, sizeof(failed), fds, &count);
+	if (error || failed)
+		return error ? error : failed;
+	return count ? fds[0] : 0;
 }
 
 void network_close(struct network *network)

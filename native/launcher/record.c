@@ -84,6 +84,18 @@ int report_number(uint32_t type, uint32_t value)
 	return record_send(&record);
 }
 
+/* `value`: of CHILD_STARTED its process as numbered inside, of CHILD_ENDED what wait(2) says, else an errno. */
+int report_child(uint32_t id, enum child_event event, int value)
+{
+	struct record record;
+
+	record_begin(&record, RECORD_CHILD);
+	record_u32(&record, id);
+	record_u32(&record, event);
+	record_u32(&record, (uint32_t)value);
+	return record_send(&record);
+}
+
 int report_applied(const char *step)
 {
 	struct record record;

@@ -55,13 +55,6 @@ static int map_ids(struct session *session)
 	return error;
 }
 
-static int send_sync(struct session *session, uint32_t kind, int32_t value)
-{
-	struct sync message = { kind, value, 0 };
-
-	return write_exactly(session->sync, &message, sizeof(message));
-}
-
 static int spawn_init(struct session *session)
 {
 	int pair[2];
@@ -104,7 +97,7 @@ static int take_listener(struct session *session, int number)
 		close(listener);
 		return -EIO;
 	}
-	return send_sync(session, SYNC_GO, 0);
+	return sync_send(session->sync, SYNC_GO, 0, 0);
 }
 
 /* The target was stopped. So that the person's shell sees the job stop, the whole job stops; this process with it. */
@@ -121,7 +114,7 @@ static void continue_job(struct session *session)
 {
 	bool foreground = session->tty >= 0 && tcgetpgrp(session->tty) == getpgrp();
 
-	send_sync(session, SYNC_CONTINUE, foreground);
+	sync_send(session->sync, SYNC_CONTINUE, foreground, TARGET_ID);
 }
 
 static int hear_init(struct session *session)
@@ -134,7 +127,7 @@ static int hear_init(struct session *session)
 	if (message.kind == SYNC_LISTENER)
 		return take_listener(session, message.value);
 	if (message.kind == SYNC_TRIPWIRE)
-		return send_sync(session, SYNC_GO, tripwire_serve(session->init_fd, message.value));
+		return sync_send(session->sync, SYNC_GO, tripwire_serve(session->init_fd, message.value), 0);
 	if (message.kind == SYNC_STOPPED)
 		stop_job(session);
 	return 0;
@@ -160,8 +153,10 @@ static int make_socket(struct session *session, uint32_t token, uint32_t kind, c
 }
 
 union request {
-	uint32_t signal;
-	struct sync command_signal;
+	struct {
+		uint32_t id;
+		int32_t signal;
+	} signal;
 	struct verdict verdict;
 	struct {
 		uint32_t token;
@@ -170,12 +165,13 @@ union request {
 	} socket;
 };
 
-/* Init may have ended a moment ago; its pidfd tells. */
-static void pass_signal(struct session *session, uint32_t number)
+static void pass_signal(struct session *session, uint32_t id, int32_t signal)
 {
 	/* What the terminal sends to a pipeline's whole process group the target has had already. */
-	if (session->mode != TERMINAL_SHARED || (number != SIGINT && number != SIGQUIT))
-		send_sync(session, SYNC_SIGNAL, (int32_t)number);
+	bool had = id == TARGET_ID && session->mode == TERMINAL_SHARED && (signal == SIGINT || signal == SIGQUIT);
+
+	if (!had)
+		sync_send(session->sync, SYNC_SIGNAL, signal, id); /* Init may have ended a moment ago; its pidfd tells. */
 }
 
 static int obey_request(struct session *session, uint32_t type, const uint8_t *payload, size_t length)
@@ -188,12 +184,9 @@ static int obey_request(struct session *session, uint32_t type, const uint8_t *p
 		return supervisor_settle(session->supervisor, &request->verdict);
 	if (type == CONTROL_SOCKET && length == sizeof(request->socket))
 		return make_socket(session, request->socket.token, request->socket.kind, &request->socket.at);
-	if (type == CONTROL_SIGNAL && length == sizeof(request->signal))
-		pass_signal(session, request->signal);
-	else if (type == CONTROL_COMMAND_SIGNAL && length == sizeof(request->command_signal))
-		write_exactly(session->sync, payload, length);
-	else
+	if (type != CONTROL_SIGNAL || length != sizeof(request->signal))
 		return -EPIPE;
+	pass_signal(session, request->signal.id, request->signal.signal);
 	return 0;
 }
 
@@ -300,7 +293,7 @@ static void end(struct session *session, int error)
 	if (error < 0 && error != -EPIPE)
 		report_failure("supervisor", -error, "the session was ended");
 	if (WIFSIGNALED(status))
-		report_number(RECORD_KILLED, (uint32_t)WTERMSIG(status));
+		report_child(TARGET_ID, CHILD_ENDED, status);
 	report_number(RECORD_ENDED, 0);
 	supervisor_close(session->supervisor);
 	close(session->init_fd);
@@ -327,7 +320,7 @@ void session_run(struct spec *spec)
 	if (error < 0)
 		report_failure("namespaces", -error, "map user and group");
 	else
-		error = send_sync(&session, SYNC_GO, 0);
+		error = sync_send(session.sync, SYNC_GO, 0, 0);
 	if (!error)
 		error = supervise(&session);
 	end(&session, error);

@@ -201,9 +201,9 @@ static void take_filter(struct reader *reader, struct spec *spec)
 		fail(reader, -EPROTO);
 }
 
-static void take_target(struct reader *reader, struct spec *spec)
+/* What is run, and the end of what is sent. */
+static void take_program(struct reader *reader, struct spec *spec)
 {
-	take_limits(reader, spec);
 	spec->environment = take_list(reader);
 	spec->argv = take_list(reader);
 	spec->cwd = take_absolute(reader);
@@ -217,15 +217,11 @@ int command_parse(const uint8_t *bytes, size_t length, struct command *command)
 
 	if (!take_copy(&reader, &command->spec, bytes, length))
 		return -ENOMEM;
-	command->id = take_u32(&reader);
-	command->sweep = take_bool(&reader);
-	command->own_environment = take_bool(&reader);
+	take(&reader, &command->head, sizeof(command->head));
 	for (int i = 0; i < STREAMS; i++)
-		if ((command->streams[i] = take_u32(&reader)) >= STREAM_INHERIT + STREAMS)
+		if (command->head.streams[i] >= STREAM_INHERIT + STREAMS)
 			fail(&reader, -EPROTO);
-	take_calls(&reader, &command->spec);
-	take_filter(&reader, &command->spec);
-	take_target(&reader, &command->spec);
+	take_program(&reader, &command->spec);
 	if (command->spec.argv.count == 0)
 		fail(&reader, -EPROTO);
 	if (reader.error)
@@ -251,7 +247,8 @@ int spec_parse(const uint8_t *bytes, size_t length, struct spec *spec)
 	spec->asks = take_u32(&reader);
 	spec->guarded = take_patterns(&reader);
 	spec->arriving = take_patterns(&reader);
-	take_target(&reader, spec);
+	take_limits(&reader, spec);
+	take_program(&reader, spec);
 	if (reader.error)
 		spec_free(spec);
 	return reader.error;

@@ -68,12 +68,15 @@ struct spec {
 enum stream_kind { STREAM_NULL = 0, STREAM_PIPE = 1, STREAM_INHERIT = 2 };
 #define STREAMS 3
 
-/* One command of a live session. Of its spec: limits, environment, argv, cwd, and calls and a filter that narrow it. */
-struct command {
+/* One command of a live session, as sent: the head, then environment, argv and cwd. */
+struct command_head {
 	uint32_t id;
-	bool sweep;	      /* what is left of its process group is killed with it */
-	bool own_environment; /* else the session's */
+	uint32_t sweep;		  /* what is left of its process group is killed with it */
+	uint32_t own_environment; /* else the session's */
 	uint32_t streams[STREAMS];
+};
+struct command {
+	struct command_head head;
 	struct spec spec;
 };
 

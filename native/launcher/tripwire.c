@@ -21,18 +21,17 @@ int tripwire_mount(int sync, struct trouble *trouble)
 	CLEANUP_FD int device = open("/dev/fuse", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	CLEANUP_FD int fs = device < 0 ? -1 : (int)syscall(SYS_fsopen, "fuse", FSOPEN_CLOEXEC);
 	CLEANUP_FD int directory = -1;
-	struct sync message = { SYNC_TRIPWIRE, device << 16 | fs, 0 };
 	char names[4096];
-	int mount;
+	int mount, error;
 
 	note(trouble, "tripwire", NULL);
 	if (fs < 0)
 		return -errno;
-	if (write_exactly(sync, &message, sizeof(message)) < 0 || read_exactly(sync, &message, sizeof(message)) != 1)
-		return -EPIPE;
-	if (message.kind != SYNC_GO || message.value < 0) {
-		note(trouble, message.kind == SYNC_GO ? "tripwire" : "a signal came during the start", NULL);
-		return message.kind == SYNC_GO ? message.value : -EINTR;
+	error = sync_ask(sync, SYNC_TRIPWIRE, device << 16 | fs);
+	if (error < 0) {
+		if (error == -EINTR)
+			note(trouble, "a signal came during the start", NULL);
+		return error;
 	}
 	mount = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 	if (mount < 0)

@@ -187,12 +187,12 @@ class Progress {
   started = false;
   failure: FailureRecord | undefined;
   ending: Ending | undefined;
-  readonly #command: string;
+  readonly #plan: Plan;
 
-  /** `command`: absent where there is none, and the session ends because it is closed. */
-  constructor(command: string | undefined) {
-    this.#command = command ?? '';
-    if (command === undefined) this.ending = { kind: 'closed' };
+  constructor(plan: Plan) {
+    this.#plan = plan;
+    // Without a target the session ends because it is closed.
+    if (plan.argv.length === 0) this.ending = { kind: 'closed' };
   }
 
   take(record: LauncherRecord): void {
@@ -201,13 +201,20 @@ class Progress {
     if (record.kind === 'failure') this.failure ??= record;
     if (record.kind === 'exited') this.ending ??= { kind: 'exited', code: record.code };
     if (record.kind === 'killed') this.ending ??= { kind: 'killed', signal: record.signal };
-    if (record.kind === 'exec-failed') this.ending ??= this.#notStarted(record.errno);
+    if (record.kind === 'not-started') this.#notStarted(record);
   }
 
-  #notStarted(errno: number): Ending {
-    return errno === ENOENT
-      ? { kind: 'not-found', command: this.#command }
-      : { kind: 'not-executable', command: this.#command, errno: errno || EACCES };
+  #notStarted({ step, errno }: Extract<LauncherRecord, { kind: 'not-started' }>): void {
+    const { argv, cwd } = this.#plan;
+    const command = argv[0] ?? '';
+    if (step !== 'exec') {
+      const detail = step === 'directory' ? cwd : 'the command';
+      this.failure ??= { kind: 'failure', step, errno, detail };
+    } else if (errno === ENOENT) {
+      this.ending ??= { kind: 'not-found', command };
+    } else {
+      this.ending ??= { kind: 'not-executable', command, errno: errno || EACCES };
+    }
   }
 }
 
@@ -281,7 +288,7 @@ async function carryOut(
   events: RunEvents,
 ): Promise<RunOutcome> {
   const { policy } = planned;
-  const progress = new Progress(planned.plan.argv[0]);
+  const progress = new Progress(planned.plan);
   mkdirSync(place.directory, { recursive: true, mode: 0o700 });
   const { plan, eventsFile } = showInside(planned.plan, place.directory);
   const denials = new Denials({

@@ -260,9 +260,10 @@ describe.each(people)('as $label', (person) => {
       world,
       `import { readFileSync } from 'node:fs';
        const sandbox = await createSandbox({ mode: 'strict' });
-       const child = sandbox.spawn('sleep', ['1000']);
-       await once(child, 'spawn');
-       if (!readFileSync('/proc/' + child.pid + '/cmdline', 'latin1').startsWith('sleep')) throw new Error('not the command');
+       const child = sandbox.spawn('sh', ['-c', 'echo up; sleep 1000']);
+       // Its arguments are in place a moment after execve has let go of the old ones, which is all that \`spawn\` says.
+       await Promise.all([once(child, 'spawn'), once(child.stdout, 'data')]);
+       if (!readFileSync('/proc/' + child.pid + '/cmdline', 'latin1').startsWith('sh')) throw new Error('not the command');
        const parent = (pid) => Number(/\\) \\S (\\d+)/.exec(readFileSync('/proc/' + pid + '/stat', 'utf8'))[1]);
        process.kill(parent(parent(child.pid)), 'SIGKILL');
        const ended = await once(child, 'close');

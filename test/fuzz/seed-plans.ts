@@ -1,7 +1,7 @@
-/** Plans that the launcher accepts, between them with every kind of field: where the fuzzer begins. */
+/** Plans and commands that the launcher accepts, between them with every kind of field: where the fuzzer begins. */
 import type { Ground } from '../../src/platform/linux/mount-calls.ts';
 import type { Plan } from '../../src/platform/linux/plan.ts';
-import { encodePlan } from '../../src/platform/linux/plan-codec.ts';
+import { commandFrame, encodePlan } from '../../src/platform/linux/plan-codec.ts';
 
 const ground: Ground = {
   arch: 'x64',
@@ -73,4 +73,12 @@ const large: Plan = {
 export const seeds: Readonly<Record<string, Uint8Array>> = {
   small: encodePlan(small, ground),
   large: encodePlan(large, ground),
+  // Without the head of its frame.
+  command: commandFrame(7, {
+    argv: ['sh', '-c', 'true'],
+    cwd: '/home/u/p',
+    environment: ['PATH=/usr/bin'],
+    streams: ['pipe', 'ignore', 2],
+    leftovers: 'kill',
+  }).subarray(8),
 };

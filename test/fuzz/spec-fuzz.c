@@ -1,5 +1,5 @@
 /*
- * Fuzzes the parser of plans: whatever the bytes are, it answers 0 or an error, reads nothing beyond them and gives back all
+ * Fuzzes the parser of plans and commands: whatever the bytes are, it answers 0 or an error, reads nothing beyond them and gives back all
  * memory. Under libFuzzer it is the target; with -DSTANDALONE it brings a plain mutator along, for compilers without one.
  */
 #include <stdint.h>
@@ -40,11 +40,17 @@ static void touch_patterns(const struct string_list *list)
 		touch_text(strrchr(list->items[i], '/'));
 }
 
+static void touch_program(const struct spec *spec)
+{
+	touch_list(&spec->environment);
+	touch_list(&spec->argv);
+	touch_path(spec->cwd);
+}
+
 static void touch(const struct spec *spec)
 {
 	touch_text(spec->uid_map);
 	touch_text(spec->gid_map);
-	touch_path(spec->cwd);
 	for (size_t i = 0; i < spec->call_count; i++) {
 		struct call call = spec_call(spec, i);
 
@@ -60,20 +66,28 @@ static void touch(const struct spec *spec)
 		touched += spec->limits[i].soft;
 	touch_patterns(&spec->guarded);
 	touch_patterns(&spec->arriving);
-	touch_list(&spec->environment);
-	touch_list(&spec->argv);
+	touch_program(spec);
 }
 
+/* Bytes that are no plan are a command, or nothing. */
 static int parse(const uint8_t *data, size_t size)
 {
+	struct command command;
 	struct spec spec;
 	int result = spec_parse(data, size, &spec);
 
-	if (result > 0)
-		abort();
 	if (result == 0) {
 		touch(&spec);
 		spec_free(&spec);
+		return 0;
+	}
+	if (result > 0 || (result = command_parse(data, size, &command)) > 0)
+		abort();
+	if (result == 0) {
+		if (!command.spec.argv.count)
+			abort();
+		touch_program(&command.spec);
+		spec_free(&command.spec);
 	}
 	return result;
 }

@@ -3,7 +3,6 @@ import { CallList, struct } from './call-list.ts';
 import { FILE_RIGHTS } from './landlock-plan.ts';
 import { addMountCalls, type Ground } from './mount-calls.ts';
 import type { Plan } from './plan.ts';
-import type { Arch } from './seccomp/tables.ts';
 
 /** errno(3). */
 const ENOENT = 2;
@@ -31,8 +30,6 @@ const LANDLOCK_RULE_PATH_BENEATH = 1;
 
 /** Numbers of descriptors that are free in init when the calls are made. */
 const SCRATCH = 32;
-/** And in the child that becomes a command, where a limit on open files may be small. */
-const COMMAND_SCRATCH = 3;
 
 /** All calls of a plan, in their order. */
 export function boundaryCalls(plan: Plan, ground: Ground): CallList {
@@ -53,13 +50,6 @@ export function boundaryCalls(plan: Plan, ground: Ground): CallList {
   step('landlock', () => {
     if (plan.landlock) restrictPaths(calls, plan.landlock, SCRATCH);
   });
-  return calls;
-}
-
-/** What one command of a live session is narrowed by, besides its filter. */
-export function commandCalls(landlock: Plan['landlock'], arch: Arch): CallList {
-  const calls = new CallList(arch);
-  if (landlock) restrictPaths(calls, landlock, COMMAND_SCRATCH);
   return calls;
 }
 

@@ -3,17 +3,17 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { constants as osConstants } from 'node:os';
 import type { Duplex, Readable } from 'node:stream';
 import { SandboxError } from '../../errors.ts';
-import { archHere, groundHere } from './ground.ts';
+import { groundHere } from './ground.ts';
 import type { Settlement, SocketKind } from './network-codec.ts';
 import type { CommandPlan, Plan, SocketAddress } from './plan.ts';
 import {
   commandFrame,
-  commandSignalFrame,
   PROTOCOL_VERSION,
   planFrame,
   RecordReader,
   signalFrame,
   socketFrame,
+  TARGET_ID,
   verdictFrame,
   type WireRecord,
 } from './plan-codec.ts';
@@ -150,17 +150,17 @@ export class Launcher {
 
   /** Sends a signal (`SIGTERM`) to the target. */
   signal(name: NodeJS.Signals): void {
-    this.#control.write(signalFrame(osConstants.signals[name]));
+    this.#control.write(signalFrame(TARGET_ID, osConstants.signals[name]));
   }
 
   /** Starts a command in a live session under a number of the caller's; its pipes come through `onHandle`. */
   command(id: number, command: CommandPlan): void {
-    this.#control.write(commandFrame(id, command, archHere()));
+    this.#control.write(commandFrame(id, command));
   }
 
   /** Signals the process group of a command. */
   signalCommand(id: number, signal: number): void {
-    this.#control.write(commandSignalFrame(id, signal));
+    this.#control.write(signalFrame(id, signal));
   }
 
   /** Handles that the launcher sends on the channel; raw ones, as `net.Socket` takes them. */

@@ -2,7 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Ground } from './mount-calls.ts';
 import type { Plan } from './plan.ts';
-import { encodePlan, planFrame, RecordReader, signalFrame, type WireRecord } from './plan-codec.ts';
+import {
+  commandFrame,
+  encodePlan,
+  planFrame,
+  RecordReader,
+  signalFrame,
+  type WireRecord,
+} from './plan-codec.ts';
 
 const GROUND: Ground = { arch: 'x64', kindOf: () => 'directory' };
 
@@ -43,7 +50,15 @@ function u32(...values: number[]): Buffer {
 const stream: readonly (readonly [Buffer, WireRecord])[] = [
   [record(1, u32(1, 7)), { kind: 'hello', version: 1, landlockAbi: 7 }],
   [record(4, Buffer.from('mounts')), { kind: 'applied', step: 'mounts' }],
-  [record(8, u32(3)), { kind: 'exited', code: 3 }],
+  [record(5, u32(0, 1, 2)), { kind: 'started', pid: 2 }],
+  [record(5, u32(0, 2, 3 << 8)), { kind: 'exited', code: 3 }],
+  [record(5, u32(0, 2, 9 | 0x80)), { kind: 'killed', signal: 9 }],
+  [record(5, u32(0, 4, 2)), { kind: 'not-started', step: 'directory', errno: 2 }],
+  [record(5, u32(0, 6, 13)), { kind: 'not-started', step: 'exec', errno: 13 }],
+  [record(5, u32(7, 1, 4)), { kind: 'command', id: 7, event: 'started', value: 4 }],
+  [record(5, u32(7, 2, 3 << 8)), { kind: 'command', id: 7, event: 'exited', value: 3 }],
+  [record(5, u32(7, 2, 15)), { kind: 'command', id: 7, event: 'killed', value: 15 }],
+  [record(5, u32(7, 5, 22)), { kind: 'command', id: 7, event: 'failed', value: 22 }],
   [
     record(10, Buffer.concat([u32(13), Buffer.from('mounts\0bind /x')])),
     { kind: 'failure', errno: 13, step: 'mounts', detail: 'bind /x' },
@@ -93,7 +108,8 @@ describe('records', () => {
 
   test.each([
     ['an unknown type', record(99, Buffer.alloc(4))],
-    ['a length beyond what the launcher sends', u32(8, 0x7fffffff)],
+    ['a length beyond what the launcher sends', u32(5, 0x7fffffff)],
+    ['an event of a child that there is not', record(5, u32(1, 7, 0))],
     ['a payload shorter than its fields', record(1, u32(1))],
     ['a making whose path is cut short', record(6, u32(1, 0, 2, 3, 0, 0x41414141))],
     ['a failure without a step', record(10, u32(1, 0x41414141))],
@@ -132,6 +148,17 @@ describe('plans', () => {
   test('are framed with type and length', () => {
     const framed = planFrame(plan, GROUND);
     expect([framed.readUInt32LE(0), framed.readUInt32LE(4)]).toEqual([2, framed.length - 8]);
-    expect(signalFrame(15)).toEqual(record(3, u32(15)));
+    expect(signalFrame(2, 15)).toEqual(record(3, u32(2, 15)));
+  });
+
+  test('of commands begin with their number, and name each stream', () => {
+    const command = commandFrame(7, {
+      argv: ['true'],
+      cwd: '/',
+      streams: ['pipe', 'ignore', 2],
+      leftovers: 'kill',
+    });
+    const text = (value: string) => Buffer.concat([u32(value.length + 1), Buffer.from(`${value}\0`)]);
+    expect(command).toEqual(record(4, Buffer.concat([u32(7, 1, 0, 1, 0, 4, 0, 1), text('true'), text('/')])));
   });
 });

@@ -1,6 +1,6 @@
 /** The wire format between Node and the launcher: plan and signals out, records in. `native/launcher/spec.c` mirrors it. */
 import { SandboxError } from '../../errors.ts';
-import { boundaryCalls, commandCalls } from './boundary-calls.ts';
+import { boundaryCalls } from './boundary-calls.ts';
 import { type CallList, cutShort } from './call-list.ts';
 import { sieveOf } from './guarded-makings.ts';
 import type { Ground } from './mount-calls.ts';
@@ -13,13 +13,15 @@ import {
   verdictPayload,
 } from './network-codec.ts';
 import type { CommandPlan, LauncherRecord, Making, Plan, SocketAddress } from './plan.ts';
-import type { Arch } from './seccomp/tables.ts';
 
 /** Bumped whenever either side of the format changes; the launcher refuses a plan of another version. */
 export const SPEC_VERSION = 6;
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
-const CONTROL = { plan: 2, signal: 3, command: 4, commandSignal: 5, verdict: 20, socket: 21 } as const;
+const CONTROL = { plan: 2, signal: 3, command: 4, verdict: 20, socket: 21 } as const;
+
+/** The number of the target where a frame or record names one of what runs inside; commands count from 1. */
+export const TARGET_ID = 0;
 const ASK = { remote: 1, loopback: 2 } as const;
 
 /** Grows a buffer field by field; native (little-endian: x86-64, arm64) byte order. One buffer: a plan has 3,000 fields. */
@@ -130,9 +132,11 @@ export function planFrame(plan: Plan, ground: Ground): Buffer {
   return frame(CONTROL.plan, encodePlan(plan, ground));
 }
 
-export function signalFrame(signal: number): Buffer {
-  const payload = Buffer.allocUnsafe(4);
-  payload.writeUInt32LE(signal);
+/** `id`: a command's, whose process group is signalled, or `TARGET_ID`, which is signalled alone. */
+export function signalFrame(id: number, signal: number): Buffer {
+  const payload = Buffer.allocUnsafe(8);
+  payload.writeUInt32LE(id, 0);
+  payload.writeInt32LE(signal, 4);
   return frame(CONTROL.signal, payload);
 }
 
@@ -149,7 +153,7 @@ export function socketFrame(token: number, kind: SocketKind, at: SocketAddress):
 const STREAM = { ignore: 0, pipe: 1, inherit: 2 } as const;
 
 /** Throws SandboxError ERR_PATH_INVALID when a string holds NUL. */
-export function commandFrame(id: number, command: CommandPlan, arch: Arch): Buffer {
+export function commandFrame(id: number, command: CommandPlan): Buffer {
   const out = new Writer(1024);
   out.u32(CONTROL.command);
   out.u32(0);
@@ -159,24 +163,12 @@ export function commandFrame(id: number, command: CommandPlan, arch: Arch): Buff
   for (const stream of command.streams) {
     out.u32(typeof stream === 'number' ? STREAM.inherit + stream : STREAM[stream]);
   }
-  writeCalls(out, commandCalls(command.landlock, arch));
-  out.blob(command.seccomp ?? new Uint8Array());
-  writeRlimits(out, command.rlimits ?? []);
   out.list(command.environment ?? []);
   out.list(command.argv);
   out.string(command.cwd);
   const bytes = out.bytes();
   bytes.writeUInt32LE(bytes.length - 8, 4);
   return bytes;
-}
-
-/** The payload is what init is to hear (`struct sync`): the launcher passes it on as it is. */
-export function commandSignalFrame(id: number, signal: number): Buffer {
-  const payload = Buffer.allocUnsafe(12);
-  payload.writeUInt32LE(7, 0);
-  payload.writeUInt32LE(signal, 4);
-  payload.writeUInt32LE(id, 8);
-  return frame(CONTROL.commandSignal, payload);
 }
 
 /** A record of the launcher's own, besides those of the run: everything inside has ended. */
@@ -224,12 +216,32 @@ function decodeMaking(payload: Buffer): WireRecord {
   };
 }
 
-const COMMAND_EVENTS = ['started', 'failed', 'exited', 'killed'] as const;
+const CHILD_STARTED = 1;
+const CHILD_ENDED = 2;
+/** What kept a child from being started, from event 3 on. */
+const NOT_STARTED = ['start', 'directory', 'limits', 'exec'] as const;
 
-function commandEvent(event: number): (typeof COMMAND_EVENTS)[number] {
-  const name = COMMAND_EVENTS[event - 1];
-  if (name === undefined) throw malformed(`event ${event} of a command`);
-  return name;
+/** Of the target or a command: it was started, has ended (with the status of wait(2)), or could not be started (errno). */
+function decodeChild(payload: Buffer): WireRecord {
+  const id = payload.readUInt32LE(0);
+  const event = payload.readUInt32LE(4);
+  const value = payload.readUInt32LE(8);
+  const target = id === TARGET_ID;
+  if (event === CHILD_STARTED) {
+    return target ? { kind: 'started', pid: value } : { kind: 'command', id, event: 'started', value };
+  }
+  if (event === CHILD_ENDED) {
+    const signal = value & 0x7f;
+    const code = (value >> 8) & 0xff;
+    if (signal === 0)
+      return target ? { kind: 'exited', code } : { kind: 'command', id, event: 'exited', value: code };
+    return target ? { kind: 'killed', signal } : { kind: 'command', id, event: 'killed', value: signal };
+  }
+  const step = NOT_STARTED[event - CHILD_ENDED - 1];
+  if (step === undefined) throw malformed(`event ${event} of a child`);
+  return target
+    ? { kind: 'not-started', step, errno: value }
+    : { kind: 'command', id, event: 'failed', value };
 }
 
 type Decoder = { readonly least: number; readonly decode: (payload: Buffer) => WireRecord };
@@ -241,22 +253,10 @@ const DECODERS: Readonly<Record<number, Decoder>> = {
     decode: (p) => ({ kind: 'hello', version: p.readUInt32LE(0), landlockAbi: p.readUInt32LE(4) }),
   },
   4: { least: 1, decode: (p) => ({ kind: 'applied', step: p.toString('utf8') }) },
-  5: { least: 4, decode: (p) => ({ kind: 'started', pid: p.readUInt32LE(0) }) },
+  5: { least: 12, decode: decodeChild },
   6: { least: 22, decode: decodeMaking },
-  7: { least: 4, decode: (p) => ({ kind: 'exec-failed', errno: p.readUInt32LE(0) }) },
-  8: { least: 4, decode: (p) => ({ kind: 'exited', code: p.readUInt32LE(0) }) },
-  9: { least: 4, decode: (p) => ({ kind: 'killed', signal: p.readUInt32LE(0) }) },
   10: { least: 5, decode: decodeFailure },
   11: { least: 0, decode: () => ({ kind: 'ended' }) },
-  12: {
-    least: 12,
-    decode: (p) => ({
-      kind: 'command',
-      id: p.readUInt32LE(0),
-      event: commandEvent(p.readUInt32LE(4)),
-      value: p.readUInt32LE(8),
-    }),
-  },
   20: { least: ASKED_BYTES, decode: decodeAsked },
   21: { least: 4, decode: (p) => ({ kind: 'listening', pid: p.readUInt32LE(0) }) },
   22: {

@@ -149,7 +149,7 @@ export interface AskedRecord extends SocketAddress {
   readonly transport: 'tcp' | 'udp' | undefined;
 }
 
-/** One command of a live session. It can only narrow what the session's plan gives. */
+/** One command of a live session, under the session's own boundary and limits. */
 export interface CommandPlan {
   readonly argv: readonly string[];
   /** Absolute, inside. */
@@ -164,10 +164,6 @@ export interface CommandPlan {
   ];
   /** What becomes of the command's process group when the command itself ends. */
   readonly leftovers: 'keep' | 'kill';
-  /** One more ruleset and filter, for this command and its children. */
-  readonly landlock?: Plan['landlock'];
-  readonly seccomp?: Uint8Array;
-  readonly rlimits?: Plan['rlimits'];
 }
 
 /** A name that a call would make, as the supervisor found it. */
@@ -210,8 +206,12 @@ export type LauncherRecord =
   | { readonly kind: 'applied'; readonly step: string }
   | { readonly kind: 'started'; readonly pid: number }
   | MakingRecord
-  /** execve of the target failed: 126 (EACCES …) or 127 (ENOENT). */
-  | { readonly kind: 'exec-failed'; readonly errno: number }
+  /** The target could not be started; at `exec`, execve(2) refused it. */
+  | {
+      readonly kind: 'not-started';
+      readonly step: 'start' | 'directory' | 'limits' | 'exec';
+      readonly errno: number;
+    }
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'killed'; readonly signal: number }
   | AskedRecord
