@@ -190,7 +190,7 @@ describe.each(people)('as $label', (person) => {
       code: 125,
       ran: false,
     });
-    expect(ran.stderr).toMatch(/user namespace/i);
+    expect(ran.stderr).toMatch(/user\.max_user_namespaces/i);
     expect(
       (
         await world.run([
