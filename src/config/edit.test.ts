@@ -1,7 +1,8 @@
 /** Claims about changing files on disk: atomic, only valid to valid, never through a planted link, never laundering. */
+import { createHash } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, rename, stat, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   makeSettingsWorld,
   SETTINGS_EXAMPLE,
@@ -43,6 +44,7 @@ test('creates a file that is absent, and what the person wrote counts as trusted
   expect(await edit(world, 'project', set('allowedPaths', ['~/data']))).toEqual({
     file: world.files.project,
     change: 'created',
+    sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
     trust: 'trusted',
     pending: [],
   });
@@ -204,4 +206,72 @@ test('removing the last planted grant leaves the file untrusted until the next l
     pending: [],
   });
   expect(await edit(world, 'project', set('allowedPaths', ['~/data']))).toMatchObject({ trust: 'trusted' });
+});
+
+describe('lists', () => {
+  const LIST = `{
+  "sandbox": {
+    "allowedPaths": [
+      "~/a", // one
+      // two
+      { "path": "~/b", "mode": "read" },
+      "~/c"
+    ],
+    "allowedDomains": ["a.test", "b.test"]
+  }
+}
+`;
+  const digest = (text: string) => createHash('sha256').update(text).digest('hex');
+
+  async function started() {
+    const world = await makeSettingsWorld();
+    await world.write(world.files.user, LIST);
+    return { world, read: () => readFile(world.files.user, 'utf8') };
+  }
+
+  test('loses items of several lists in one write, comments kept, and gets them back to the letter', async () => {
+    const { world, read } = await started();
+    const items = [
+      { path: ['allowedPaths'], index: 0 },
+      { path: ['allowedPaths'], index: 2 },
+      { path: ['allowedDomains'], index: 1 },
+    ];
+    const { sha256 } = await edit(world, 'user', { kind: 'remove', items, sha256: digest(LIST) });
+    const after = await read();
+    expect(after).toContain('// one');
+    expect(after).toContain('// two');
+    expect(after).toContain('"allowedDomains": ["a.test"]');
+    expect(after).not.toMatch(/~\/[ac]|b\.test/);
+    expect(sha256).toBe(digest(after));
+    await edit(world, 'user', { kind: 'restore', text: LIST, sha256 });
+    expect(await read()).toBe(LIST);
+  });
+
+  test('gain items at their ends, on lines of their own where the others have them', async () => {
+    const { world, read } = await started();
+    const items = [
+      { path: ['allowedPaths'], value: '~/d' },
+      { path: ['allowedDomains'], value: 'c.test' },
+      { path: ['deniedPaths'], value: '~/e' },
+    ];
+    await edit(world, 'user', { kind: 'add', items });
+    const after = await read();
+    expect(after).toContain('      "~/c",\n      "~/d"\n    ],');
+    expect(after).toContain('"allowedDomains": ["a.test", "b.test", "c.test"]');
+    expect(after).toContain('"deniedPaths": ["~/e"]');
+    expect(after).toContain('// one');
+  });
+
+  test('are left alone where the content is another than the one that was looked at', async () => {
+    const { world, read } = await started();
+    const items = [{ path: ['allowedPaths'], index: 0 }];
+    const change = { kind: 'remove', items, sha256: digest(`${LIST} `) } as const;
+    await expect(edit(world, 'user', change)).rejects.toMatchObject({
+      code: 'ERR_SETTINGS_EDIT',
+      why: 'it has changed since',
+    });
+    expect(await read()).toBe(LIST);
+    // The control: with the right content it goes.
+    expect((await edit(world, 'user', { ...change, sha256: digest(LIST) })).change).toBe('changed');
+  });
 });

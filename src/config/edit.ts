@@ -10,7 +10,7 @@ import type { Grant } from './grants.ts';
 import { interpretSettings } from './interpretation.ts';
 import { formatProblem } from './load.ts';
 import { type FileContent, type FileReading, readSettingsFile } from './settings-file.ts';
-import { setInText, unsetInText, valueInText } from './text-edit.ts';
+import { addItemInText, removeItemInText, setInText, unsetInText, valueInText } from './text-edit.ts';
 import { isTrusted, readTrust, trustName } from './trust.ts';
 import { rememberTrust } from './trust-change.ts';
 
@@ -18,7 +18,22 @@ export type EditableScope = Exclude<FileScope, 'flag' | 'managed'>;
 
 export type Change =
   | { readonly kind: 'set'; readonly path: readonly string[]; readonly value: unknown }
-  | { readonly kind: 'unset'; readonly path: readonly string[] };
+  | { readonly kind: 'unset'; readonly path: readonly string[] }
+  /** Adds items to the ends of lists, all in one write. */
+  | {
+      readonly kind: 'add';
+      readonly items: readonly { readonly path: readonly string[]; readonly value: unknown }[];
+    }
+  /** Takes items out of lists, all in one write. `sha256`: of the content that the positions are of; another is refused. */
+  | { readonly kind: 'remove'; readonly items: readonly ListItem[]; readonly sha256: string }
+  /** Puts back what the file held before the change that made it `sha256`. */
+  | { readonly kind: 'restore'; readonly text: string; readonly sha256: string };
+
+export interface ListItem {
+  readonly path: readonly string[];
+  /** From 0. */
+  readonly index: number;
+}
 
 export interface EditRequest {
   readonly scope: EditableScope;
@@ -32,6 +47,8 @@ export interface EditRequest {
 export interface EditOutcome {
   readonly file: string;
   readonly change: 'created' | 'changed' | 'unchanged';
+  /** Of the content as it is now; of an empty file where there is none. */
+  readonly sha256: string;
   /** `untrusted`: the file held grants that the person has not agreed to, and still is not trusted. */
   readonly trust: 'trusted' | 'untrusted';
   /** What is not in effect because of that, the new value perhaps among it. */
@@ -85,21 +102,83 @@ function interpret(request: EditRequest, text: string) {
   return interpretSettings({ scope, file, text, trusted: false, places: { projectDir, homeDir } });
 }
 
+/** What the list at `path` is to hold once `items` are gone. */
+function expectedList(body: string, path: readonly string[], items: readonly ListItem[]): unknown[] {
+  const gone = new Set(items.map(({ index }) => index));
+  const list = valueInText(body, path);
+  return Array.isArray(list) ? list.filter((_item, index) => !gone.has(index)) : [];
+}
+
+/** The new text, and what it must say under which key. */
+function rewrite(
+  body: string,
+  change: Change,
+): { changed: string; expected: Map<readonly string[], unknown> } {
+  const inside = (path: readonly string[]) => ['sandbox', ...path];
+  if (change.kind === 'restore') return { changed: change.text.replace(/^\uFEFF/, ''), expected: new Map() };
+  if (change.kind === 'add') {
+    const expected = new Map<readonly string[], unknown>();
+    for (const key of new Set(change.items.map(({ path }) => JSON.stringify(path)))) {
+      const path = inside(JSON.parse(key));
+      const added = change.items
+        .filter((item) => JSON.stringify(item.path) === key)
+        .map(({ value }) => value);
+      expected.set(path, [...expectedList(body, path, []), ...added]);
+    }
+    const add = (text: string, { path, value }: (typeof change.items)[number]) =>
+      addItemInText(text, inside(path), value);
+    return { changed: change.items.reduce(add, body), expected };
+  }
+  if (change.kind === 'remove') {
+    const expected = new Map<readonly string[], unknown>();
+    for (const key of new Set(change.items.map(({ path }) => JSON.stringify(path)))) {
+      const path = inside(JSON.parse(key));
+      expected.set(
+        path,
+        expectedList(
+          body,
+          path,
+          change.items.filter((item) => JSON.stringify(item.path) === key),
+        ),
+      );
+    }
+    // From the last on, so that the positions before it stay true.
+    const ordered = change.items.toSorted((a, b) => b.index - a.index);
+    const changed = ordered.reduce(
+      (text, { path, index }) => removeItemInText(text, inside(path), index),
+      body,
+    );
+    return { changed, expected };
+  }
+  const path = inside(change.path);
+  return change.kind === 'set'
+    ? { changed: setInText(body, path, change.value), expected: new Map([[path, change.value]]) }
+    : { changed: unsetInText(body, path), expected: new Map([[path, undefined]]) };
+}
+
 /** The new text, sure to be valid and to say what was asked. */
 function changeText(request: EditRequest, text: string): { text: string; grants: readonly Grant[] } {
   const { change, file } = request;
-  const path = ['sandbox', ...change.path];
   const mark = text.startsWith('\uFEFF') ? '\uFEFF' : '';
-  const body = text.slice(mark.length);
-  const changed = change.kind === 'set' ? setInText(body, path, change.value) : unsetInText(body, path);
+  const { changed, expected } = rewrite(text.slice(mark.length), change);
   const meaning = interpret(request, changed);
   if (meaning.kind === 'invalid') {
     throw refuse(file, `the result would not be valid: ${formatProblem(meaning.problems[0]!)}`);
   }
-  if (!isDeepStrictEqual(valueInText(changed, path), change.kind === 'set' ? change.value : undefined)) {
-    throw refuse(file, 'the change would not read back as it was written', 'Change the file by hand');
+  for (const [path, value] of expected) {
+    if (!isDeepStrictEqual(valueInText(changed, path), value)) {
+      throw refuse(file, 'the change would not read back as it was written', 'Change the file by hand');
+    }
   }
   return { text: mark + changed, grants: meaning.grants };
+}
+
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** A change that is about one content is not made to another. */
+function refuseOther({ change, file }: EditRequest, before: FileContent | undefined): void {
+  if (!('sha256' in change) || before?.sha256 === change.sha256) return;
+  throw refuse(file, 'it has changed since', 'Look at it, and change it by hand or ask again');
 }
 
 /**
@@ -147,6 +226,7 @@ async function replaceFile(
 export async function editSettings(request: EditRequest): Promise<EditOutcome> {
   const { file, scope, stateDir, projectDir } = request;
   const before = await readForEdit(request);
+  refuseOther(request, before);
   const start = before?.text ?? '{}\n';
   const meaning = interpret(request, start);
   if (meaning.kind === 'invalid') {
@@ -157,13 +237,13 @@ export async function editSettings(request: EditRequest): Promise<EditOutcome> {
   const trust = consent ? 'trusted' : 'untrusted';
   const pending = consent ? [] : after.grants;
   if (after.text === start && (before !== undefined || request.change.kind === 'unset')) {
-    return { file, change: 'unchanged', trust, pending };
+    return { file, change: 'unchanged', sha256: digestOf(before?.text ?? ''), trust, pending };
   }
   await replaceFile(request, before, after.text);
+  const sha256 = digestOf(after.text);
   if (consent && isProjectScope(scope)) {
     // The hash of what was written, not of what the disk holds by now.
-    const sha256 = createHash('sha256').update(after.text).digest('hex');
     await rememberTrust(stateDir, projectDir, [{ file: trustName(projectDir, file), sha256 }]);
   }
-  return { file, change: before === undefined ? 'created' : 'changed', trust, pending };
+  return { file, change: before === undefined ? 'created' : 'changed', sha256, trust, pending };
 }

@@ -165,23 +165,21 @@ function cut(text: string, from: number, to: number): Edit {
   return { offset: start, length: to + after - start, content: '' };
 }
 
-/** Removes the property at `path`; the same text when there is none. */
-export function unsetInText(text: string, path: readonly string[]): string {
-  const root = parseTree(text, [], { allowTrailingComma: true })!;
-  const property = findNodeAtLocation(root, [...path])?.parent;
-  if (property === undefined) {
-    return text;
-  }
-  const siblings = property.parent!.children!;
-  const end = endOf(property);
+/** Removes a property or an item, with its line where it stands alone on it. */
+function removeMember(text: string, member: Node): string {
+  const siblings = member.parent!.children!;
+  const end = endOf(member);
   const next = findComma(text, end);
   if (next === end) {
-    return applyEdits(text, [cut(text, property.offset, end + 1)]);
+    return applyEdits(text, [cut(text, member.offset, end + 1)]);
   }
-  const previous = siblings[siblings.indexOf(property) - 1];
+  const previous = siblings[siblings.indexOf(member) - 1];
   // The last of several takes the comma before it along: other readers of the file may not bear a trailing one.
   const comma = next ?? (previous === undefined ? undefined : findComma(text, endOf(previous)));
-  const edits: Edit[] = [cut(text, property.offset, end)];
+  if (comma !== undefined && comma < member.offset && /^,[ \t]*$/.test(text.slice(comma, member.offset))) {
+    return applyEdits(text, [{ offset: comma, length: end - comma, content: '' }]);
+  }
+  const edits: Edit[] = [cut(text, member.offset, end)];
   if (comma !== undefined) {
     edits.push({ offset: comma, length: 1, content: '' });
   }
@@ -189,6 +187,33 @@ export function unsetInText(text: string, path: readonly string[]): string {
     text,
     edits.toSorted((a, b) => a.offset - b.offset),
   );
+}
+
+/** Removes the property at `path`; the same text when there is none. */
+export function unsetInText(text: string, path: readonly string[]): string {
+  const root = parseTree(text, [], { allowTrailingComma: true })!;
+  const property = findNodeAtLocation(root, [...path])?.parent;
+  return property === undefined ? text : removeMember(text, property);
+}
+
+/** Adds an item to the end of the list at `path`, which is made where there is none. */
+export function addItemInText(text: string, path: readonly string[], value: unknown): string {
+  const root = parseTree(text, [], { allowTrailingComma: true })!;
+  const list = findNodeAtLocation(root, [...path]);
+  const last = list?.children?.at(-1);
+  if (list === undefined || last === undefined) return setInText(text, path, [value]);
+  const layout = layoutOf(text);
+  return applyEdits(
+    text,
+    insertAfter(last, (indent) => render(value, layout, indent), layout),
+  );
+}
+
+/** Removes one item of the list at `path`; the same text when there is none. */
+export function removeItemInText(text: string, path: readonly string[], index: number): string {
+  const root = parseTree(text, [], { allowTrailingComma: true })!;
+  const item = findNodeAtLocation(root, [...path])?.children?.[index];
+  return item === undefined ? text : removeMember(text, item);
 }
 
 /** The value at `path` as JSON has it; undefined when the text says nothing of it. */
