@@ -69,7 +69,8 @@ function entriesOf(layer: SettingsLayer, trusted: boolean, places: SettingsPlace
   return [...paths, ...hosts, ...inProfiles];
 }
 
-function recordedSession(session: ListedSession): RecordedSession | undefined {
+/** Undefined where its log or its policy cannot be read. */
+export function recordedSession(session: ListedSession): RecordedSession | undefined {
   const { id, project, started, ended, state, log } = session;
   try {
     const events = readEvents(session);

@@ -17,6 +17,10 @@ const METADATA =
 const PRIVATE =
   /^(10\.|127\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|169\.254\.|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:|::1$|localhost$)/;
 
+export function isMetadataService(host: string): boolean {
+  return METADATA.test(host);
+}
+
 /** Whether something that is read inside could leave the machine. */
 function canLeave({ network }: Policy): boolean {
   return network.access.value === 'filtered' || network.domains.some(({ access }) => access === 'allow');

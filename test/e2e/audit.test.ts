@@ -1,8 +1,10 @@
 /** What the records of many sessions tell: use of grants, what may go, what another policy would mean, what a command needs. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { pinfold } from '../fixtures/as-user.ts';
+import { onTerminal } from '../fixtures/terminal.ts';
 import { makeWorld, people, type World } from '../fixtures/world.ts';
 
 interface Audited {
@@ -100,5 +102,137 @@ describe.each(people)('as $label', (person) => {
     expect(stdout).toContain('never used in 2 sessions (counted)');
     expect(stdout).toContain('! nothing is there now');
     expect(stdout).toContain('! expired on 2020-01-01');
+  });
+
+  describe('prune', () => {
+    const text = () => readFileSync(settings(), 'utf8');
+
+    test('proposes what is gone, expired or counted as never used, and without a terminal changes nothing', async () => {
+      const before = text();
+      const ran = await world.pinfold(['prune', '--sessions', '2']);
+      expect(ran.code).toBe(125);
+      expect(ran.stderr).toContain('Cannot ask what to remove');
+      for (const proposed of ['gone', 'old', 'never.example.com']) expect(ran.stderr).toContain(proposed);
+      expect(ran.stderr).not.toMatch(/- .*(data|quiet|127)/);
+      expect(text()).toBe(before);
+    });
+
+    test('leaves a host alone that too few sessions could have used', async () => {
+      const { entries } = JSON.parse((await world.pinfold(['prune', '--json'])).stdout);
+      expect(entries.map((entry: { why: string }) => entry.why)).toEqual(['gone', 'expired']);
+    });
+
+    test('removes them with their comments kept, stays trusted, and is undone to the letter', async () => {
+      const before = text();
+      expect(await world.pinfold(['prune', '--yes', '--sessions', '2'])).toMatchObject({
+        code: 0,
+        stderr: expect.any(String),
+      });
+      const after = text();
+      expect(after).toContain('// what the tests need');
+      expect(after).toContain('// nobody has looked here');
+      expect(after).not.toMatch(/\/gone|\/old|never/);
+      // The control: what stayed is in force, so the file counts as trusted still.
+      expect((await world.shell(`cat ${world.root}/data/deep/file`)).stdout).toBe('data\n');
+      expect((await world.pinfold(['prune', '--undo'])).stdout).toContain('again');
+      expect(text()).toBe(before);
+      expect((await world.shell(`cat ${world.root}/data/deep/file`)).stdout).toBe('data\n');
+      expect(await world.pinfold(['prune', '--undo'])).toMatchObject({
+        code: 1,
+        stdout: 'There is no prune to undo here.\n',
+      });
+    });
+
+    test('does not undo over a change that was made since', async () => {
+      await world.pinfold(['prune', '--yes']);
+      world.put(settings(), `${text()}// mine\n`);
+      const ran = await world.pinfold(['prune', '--undo']);
+      expect(ran.code).toBe(125);
+      expect(ran.stderr).toContain('it has changed since');
+      expect(text()).toContain('// mine');
+    });
+  });
+
+  describe('replay', () => {
+    test('tells what the other policy would refuse, what it would open, and what cannot be known', async () => {
+      // Another test changed the file by hand.
+      await world.pinfold(['trust', '--yes']);
+      const connect = `require('net').connect(${port}, '127.0.0.1').on('data', () => {})`;
+      await world.shell(`cat ${world.outside}/canary; ${world.node} -e "${connect}"`);
+      const flags = [
+        '--mode',
+        'strict',
+        '--allow',
+        `${world.outside}:ro`,
+        '--settings',
+        join(world.root, 'other.json'),
+      ];
+      world.put(join(world.root, 'other.json'), `{"sandbox":{"deniedDomains":["127.0.0.1:${port}"]}}`);
+      const ran = await world.pinfold(['replay', ...flags]);
+      expect(ran.code).toBe(1);
+      expect(ran.stdout).toContain(`Passed, and would be refused:\n  connect 127.0.0.1:${port}`);
+      expect(ran.stdout).toContain('only refusals and connections are recorded');
+      if (world.hidden === 'EACCES') {
+        expect(ran.stdout).toMatch(/Was refused, and would pass:\n {2}(look-up|read) .*outside\/canary/);
+      }
+      // The control: under the settings as they are nothing that passed would be refused.
+      expect((await world.pinfold(['replay', '--mode', 'strict'])).code).toBe(0);
+    });
+  });
+
+  describe('learn', () => {
+    const local = () => join(world.project, '.pinfold/settings.local.json');
+    const script = () => `cat ${world.outside}/canary ${world.home}/.ssh/id_ed25519; mkdir .vscode; exit 3`;
+
+    test('runs under enforcement, passes the exit code on, and without a terminal writes nothing', async () => {
+      const ran = await world.pinfold(['learn', '--dry-run', '--', 'sh', '-c', script()]);
+      expect(ran.code).toBe(3);
+      expect(ran.stdout).toBe('');
+      expect(ran.stderr).toMatch(/- create .*\.vscode .*\n {4}not proposed: it is never proposed/);
+      expect(existsSync(local())).toBe(false);
+      expect(existsSync(join(world.project, '.vscode'))).toBe(false);
+    });
+
+    test('writes what is of low risk with --yes; then it passes, and a credential store does not', async () => {
+      if (world.hidden !== 'EACCES') {
+        // Looks at hidden names are not seen here: nothing to learn from, which is said.
+        expect((await world.pinfold(['learn', '--yes', '--', 'true'])).stderr).toBe('Nothing was refused.\n');
+        return;
+      }
+      const { project, outside, home } = world;
+      const read = () =>
+        world.run([...pinfold(), 'run', '-q', '--', 'cat', `${outside}/canary`, `${home}/.ssh/id_ed25519`]);
+      expect((await read()).stdout).toBe('');
+      const ran = await world.pinfold(['learn', '--yes', '--scope', 'local', '--', 'sh', '-c', script()]);
+      expect(ran.code).toBe(3);
+      expect(ran.stderr).toMatch(/- .*\.ssh.*\n {4}not proposed/);
+      expect(JSON.parse(readFileSync(join(project, '.pinfold/settings.local.json'), 'utf8'))).toEqual({
+        sandbox: { allowedPaths: [{ path: `${outside}/canary`, mode: 'read' }] },
+      });
+      const after = await read();
+      expect(after.stdout).toBe('canary-content\n');
+      expect(after.stderr).toContain('id_ed25519');
+    });
+
+    test('asks line by line on a terminal, and writes only what was agreed to', async () => {
+      if (world.hidden !== 'EACCES') {
+        expect((await world.pinfold(['learn', '--', 'true'])).stderr).toBe('Nothing was refused.\n');
+        return;
+      }
+      const [no, yes] = ['no', 'yes'].map((name) => world.put(join(world.root, `asked-${name}`), 'x\n'));
+      const argv = [...pinfold(), 'learn', '--scope', 'user', '--', 'cat', no!, yes!];
+      const screen = await onTerminal(world, argv, [
+        { expect: 'allow this. .y.N. ' },
+        { send: 'n\r' },
+        { expect: 'asked-yes' },
+        { expect: 'allow this. .y.N. ' },
+        { send: 'y\r' },
+        { expect: '1 entry written' },
+      ]);
+      expect(screen.failedAt).toBeUndefined();
+      expect(screen.code).toBe(1);
+      const user = readFileSync(join(world.home, '.config/pinfold/settings.json'), 'utf8');
+      expect(JSON.parse(user).sandbox.allowedPaths).toEqual([{ path: yes, mode: 'read' }]);
+    });
   });
 });

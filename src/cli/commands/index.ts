@@ -14,9 +14,12 @@ import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
 import { exportCommand } from './export.ts';
 import { initCommand } from './init.ts';
+import { learnCommand } from './learn.ts';
 import { logCommand } from './log.ts';
 import { policyCommand } from './policy.ts';
 import { command as profilesCommand } from './profiles.ts';
+import { pruneCommand } from './prune.ts';
+import { replayCommand } from './replay.ts';
 import { requestCommand } from './request.ts';
 import { runCommand } from './run.ts';
 import { shellCommand } from './shell.ts';
@@ -45,6 +48,9 @@ export const COMMANDS: readonly Command[] = [
   explainCommand,
   checkCommand,
   auditCommand,
+  pruneCommand,
+  replayCommand,
+  learnCommand,
   configCommand,
   trustCommand,
   profilesCommand,

@@ -1,5 +1,4 @@
 /** `pinfold trust`: shows what the project's files could widen, asks, and remembers the content that was shown. */
-import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import type { Grant } from '../../config/grants.ts';
 import { type LoadedFile, loadLayers } from '../../config/load.ts';
@@ -11,6 +10,7 @@ import { escapeText } from '../render/escape.ts';
 import { paint } from '../render/style.ts';
 import { plural, shownOrigin, shownPath } from '../render/words.ts';
 import { findPlaces, PROJECT_OPTION, requireProject, type SettingsPlaces } from '../settings-places.ts';
+import { askOnTerminal } from '../terminal-question.ts';
 
 /** A file whose word depends on trust. `sha256` is of the content that is shown, and that alone is ever remembered. */
 interface Candidate {
@@ -46,31 +46,10 @@ function renderCandidate(output: Output, { path, trusted, grants }: Candidate, h
   return [`  ${shownPath(path, homeDir)}  ${state}`, ...lines].map((line) => `${line}\n`).join('');
 }
 
-/**
- * SECURITY: the answer is read from the terminal itself and not from stdin, which may be a pipe that somebody else fills
- * (`yes | pinfold trust` in a script of the repository). Test: "does not take an answer from a pipe".
- */
-function askOnTerminal(context: Context, question: string): boolean {
-  const needYes = usageError(
-    'Cannot ask whether you trust these files',
-    'there is no terminal',
-    'Read them, then run pinfold trust --yes',
-  );
-  if (!context.err.isTerminal) throw needYes;
-  let terminal: number;
-  try {
-    terminal = openSync('/dev/tty', constants.O_RDWR | constants.O_NOCTTY);
-  } catch {
-    throw needYes;
-  }
-  try {
-    context.err.write(question);
-    const answer = Buffer.alloc(64);
-    return /^y(es)?$/i.test(answer.toString('utf8', 0, readSync(terminal, answer)).trim());
-  } finally {
-    closeSync(terminal);
-  }
-}
+const NO_TERMINAL = {
+  what: 'Cannot ask whether you trust these files',
+  fix: 'Read them, then run pinfold trust --yes',
+};
 
 async function listTrusted(context: Context, places: SettingsPlaces, json: boolean): Promise<number> {
   const { projects } = await readTrust(places.stateDir);
@@ -113,7 +92,7 @@ async function trust(
   );
   const total = wanting.reduce((sum, { grants }) => sum + grants.length, 0);
   const question = `Trust ${plural(total, 'entry', 'entries')} in ${plural(wanting.length, 'file')} as shown? [y/N] `;
-  const agreed = wanting.length > 0 && (options.yes || askOnTerminal(context, question));
+  const agreed = wanting.length > 0 && (options.yes || askOnTerminal(context, question, NO_TERMINAL));
   if (agreed) {
     await rememberTrust(
       places.stateDir,
