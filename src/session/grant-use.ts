@@ -60,7 +60,11 @@ export class GrantUse {
     if (this.#watched.size === this.#open.size) return;
     const due = LOOKS[this.#looks] ?? LATER;
     const before = LOOKS[this.#looks - 1] ?? 0;
-    this.#timer = setTimeout(() => void this.#look(), due > before ? due - before : due);
+    this.#timer = setTimeout(
+      // A look that fails has seen nothing: no guarantee rests on it, and the run must not end for it.
+      () => this.#look().catch(() => {}),
+      due > before ? due - before : due,
+    );
     this.#timer.unref();
   }
 
