@@ -56,6 +56,14 @@ describe('what is proposed', () => {
     ]);
   });
 
+  test('is of medium risk at least where a directory just beneath the root was asked for as a whole', () => {
+    const levels = ['/srv', '/srv/data'].map((path) => {
+      const { proposals } = learn([denialOf(path, { act: 'list' })]);
+      return proposals.map(({ text, risk }) => [text, risk.level]);
+    });
+    expect(levels).toEqual([[['/srv', 'medium']], [['/srv/data', 'low']]]);
+  });
+
   test('names a way that needs no grant', () => {
     expect(learn([denialOf(`${HOME}/.cache/pip/x`, { act: 'write' })]).proposals[0]?.instead).toBe(
       'PIP_CACHE_DIR=$TMPDIR/pip',

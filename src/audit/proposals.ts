@@ -95,15 +95,21 @@ function propose({ id, denial, risk }: Violation, input: ProposalInput): Proposa
   const hazard = hazardOf(text, mode, input);
   if (hazard !== undefined) return hazard;
   const wider = { ...denial, subject: { kind: 'path', path: text } } as const;
+  const own = text === input.host.resolve(text) ? riskOf(wider, input.policy) : risk;
+  const isShared = input.host.isDirectory(text) && !isMergeable(text, mode, input);
   return {
     ...common,
     text,
     mode,
-    risk: text === input.host.resolve(text) ? riskOf(wider, input.policy) : risk,
+    risk: isShared ? atLeastMedium(own, 'it opens all of a directory that many things share') : own,
   };
 }
 
 const LEVELS: readonly Risk['level'][] = ['low', 'medium', 'high'];
+
+function atLeastMedium({ level, reasons }: Risk, why: string): Risk {
+  return { level: level === 'low' ? 'medium' : level, reasons: [why, ...reasons] };
+}
 
 function graver(a: Risk, b: Risk): Risk {
   return LEVELS.indexOf(b.level) > LEVELS.indexOf(a.level) ? b : a;
@@ -167,13 +173,9 @@ function mergeSiblings(proposals: readonly Proposal[], input: ProposalInput): Pr
     const directory = parentOf(first.text);
     if (mode === undefined || group.length < SIBLINGS || !isMergeable(directory, mode, input)) return group;
     const risk = group.map((each) => each.risk).reduce(graver);
-    const level = risk.level === 'low' ? 'medium' : risk.level;
-    const reasons = [
-      `it opens all of the directory, not only the ${group.length} that were asked for`,
-      ...risk.reasons,
-    ];
+    const why = `it opens all of the directory, not only the ${group.length} that were asked for`;
     const answers = group.flatMap((each) => each.answers);
-    return [{ ...first, text: directory, merged: group.length, risk: { level, reasons }, answers }];
+    return [{ ...first, text: directory, merged: group.length, risk: atLeastMedium(risk, why), answers }];
   });
 }
 
