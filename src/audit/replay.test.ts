@@ -85,6 +85,15 @@ describe('connections', () => {
     ]);
   });
 
+  test('to the host’s loopback are refused by a denial, and beside the listed ports', () => {
+    const events = [traffic('host', '127.0.0.1', 5432)];
+    const verdict = (layer: Partial<SettingsLayer>) =>
+      replay(events, standard, policyOf('standard', layer)).acts[0]?.after;
+    expect(verdict({ deniedDomains: [sourced('localhost:5432')] })).toBe('refused');
+    expect(verdict({ localPorts: [sourced(3000)] })).toBe('refused');
+    expect(verdict({ localPorts: [sourced(5432)] })).toBe('passes');
+  });
+
   test('to a host need its rule', () => {
     const open = policyOf('standard', { allowedDomains: [sourced('*.test')] });
     const events = [traffic('egress', 'a.test', 443)];

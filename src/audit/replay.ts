@@ -1,5 +1,6 @@
 /** What the acts that a session recorded would have met under another policy. Decides as a run would, and runs nothing. */
 import { Decider } from '../policy/decide.ts';
+import { portRefusal } from '../policy/service-ports.ts';
 import type { Access, DomainRule, PathRule, Policy } from '../policy/types.ts';
 import { accessFor } from '../violations/acts.ts';
 import { historyOf } from '../violations/history.ts';
@@ -87,8 +88,9 @@ class Judge {
       return local
         ? { after: 'passes', why: 'networkAccess is local' }
         : { after: 'refused', why: 'servers inside are reached only with networkAccess local' };
-    if (way === 'host' && local) return { after: 'passes', why: 'networkAccess is local' };
-    return this.#ofHosts(way === 'host' ? [host, 'localhost'] : [host], port);
+    if (way !== 'host') return this.#ofHosts([host], port);
+    const outcome = this.#ofLoopback(host, port);
+    return outcome.after === 'unknown' ? { ...outcome, after: 'refused' } : outcome;
   }
 
   #ofHosts(hosts: readonly string[], port: number): Outcome {
@@ -109,8 +111,8 @@ class Judge {
         ? { after: 'passes', why: 'some port of it is allowed' }
         : { after: 'refused', why: 'no rule allows this host' };
     }
+    if (isLoopback(host)) return this.#ofLoopback(host, port);
     const named = this.#ofHosts([host], port);
-    if (isLoopback(host) && named.after !== 'passes') return this.#ofLoopback(denial, port);
     if (named.after !== 'passes') return named;
     if (denial.rule?.access === 'allow' && denial.remedy === undefined)
       return { after: 'unknown', why: `it was allowed by name before, and refused: ${causeOf(denial)}` };
@@ -118,12 +120,25 @@ class Judge {
     return denial.remedy?.kind === 'host' ? this.#ofHosts([denial.remedy.host], port) : named;
   }
 
-  #ofLoopback(denial: Denial, port: number): Outcome {
-    const listed = this.#ofHosts(['localhost'], port);
-    if (listed.after === 'passes') return listed;
-    return this.#policy.network.access.value === 'local'
-      ? { after: 'refused', why: causeOf(denial) }
-      : { after: 'unknown', why: "it would meet the sandbox's own loopback, and whoever listens there" };
+  /** As a run answers calls to the loopback (session/sandbox-network.ts). */
+  #ofLoopback(host: string, port: number): Outcome {
+    const { access, localPorts } = this.#policy.network;
+    const isUsual = host === '127.0.0.1' || host === '::1';
+    const names = isUsual ? [host, 'localhost'] : [host];
+    const rules = names.flatMap((name) => this.#hosts.decide({ host: name, port }) ?? []);
+    const deciding = rules.find((rule) => rule.access === 'deny') ?? rules[0];
+    if (deciding !== undefined) {
+      const passes = deciding.access === 'allow';
+      const why = passes ? 'it is allowed' : 'it is denied';
+      return { after: passes ? 'passes' : 'refused', why, rule: deciding };
+    }
+    if (access.value !== 'local' || !isUsual)
+      return { after: 'unknown', why: "it would meet the sandbox's own loopback, and whoever listens there" };
+    const listed = localPorts?.map(({ value }) => value);
+    const refusal = portRefusal(port, listed);
+    return refusal === undefined
+      ? { after: 'passes', why: 'networkAccess is local' }
+      : { after: 'refused', why: refusal };
   }
 }
 
