@@ -24,6 +24,7 @@ const LAZY = {
   'src/session/macos-run.ts': 'macos.cjs',
   'src/session/open-paths.ts': 'open-paths.cjs',
   'src/cli/agent-run.ts': 'agents.cjs',
+  'src/session/control-server.ts': 'control.cjs',
 };
 
 function lazyParts(root) {

@@ -23,6 +23,8 @@ export const ERROR_CODES = {
   ERR_UPSTREAM_PROXY: 'misuse',
   ERR_SESSION_UNKNOWN: 'misuse',
   ERR_VIOLATION_UNKNOWN: 'misuse',
+  ERR_GRANT_REFUSED: 'misuse',
+  ERR_GRANT_UNKNOWN: 'misuse',
   ERR_SANDBOX_CLOSED: 'misuse',
   ERR_COMMAND_NOT_STARTED: 'misuse',
   ERR_LAUNCHER_MISSING: 'environment',
@@ -36,6 +38,7 @@ export const ERROR_CODES = {
   ERR_STATE_UNWRITABLE: 'environment',
   ERR_LOG_BROKEN: 'environment',
   ERR_REQUEST_UNHEARD: 'environment',
+  ERR_SESSION_UNREACHABLE: 'environment',
   ERR_RECORD_MALFORMED: 'bug',
   ERR_INTERNAL: 'bug',
 } as const satisfies Record<string, ErrorKind>;

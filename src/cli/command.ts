@@ -24,6 +24,8 @@ export type OptionSpec =
       /** The only values there are; anything else is refused with the nearest of them. */
       readonly choices?: readonly string[];
       readonly completion?: Completion;
+      /** Of a `value`: it may stand alone, before another option or at the end; its value is then empty. */
+      readonly optional?: true;
       /** What holds when the option is not given: words for help, not a value that is filled in. */
       readonly default?: string;
     });

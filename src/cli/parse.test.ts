@@ -177,3 +177,25 @@ test('words are taken apart as parseArgs of node:util does', () => {
     }),
   );
 });
+
+test('a value that is optional may stand alone, and takes no option for its value', () => {
+  const spec = {
+    name: 'made-up',
+    summary: '',
+    arguments: [{ name: 'WHAT', summary: '', required: true }],
+    options: {
+      session: { type: 'value', placeholder: 'ID', optional: true, summary: '' },
+      json: { type: 'flag', summary: '' },
+    },
+  } as const satisfies CommandSpec;
+  const session = (...words: string[]) => {
+    const line = parseLine('made-up', spec, words);
+    return line.kind === 'invocation' && { session: line.options.session, rest: line.arguments };
+  };
+  expect(session('a')).toEqual({ session: undefined, rest: ['a'] });
+  expect(session('a', '--session')).toEqual({ session: '', rest: ['a'] });
+  expect(session('a', '--session', '--json')).toEqual({ session: '', rest: ['a'] });
+  expect(session('a', '--session', '0mwt')).toEqual({ session: '0mwt', rest: ['a'] });
+  expect(session('a', '--session=0mwt')).toEqual({ session: '0mwt', rest: ['a'] });
+  expect(() => session('--session', 'a')).toThrow('needs WHAT');
+});

@@ -52,7 +52,8 @@ function tokenise(spec: CommandSpec, words: readonly string[]): readonly Token[]
     const word = words[index]!;
     const start = index;
     const option = (rawName: string, name: string, inline: string | undefined) => {
-      const next = inline === undefined && takesValue(name) ? words[++index] : undefined;
+      const alone = isOptional(spec, name) && (words[index + 1] ?? '-').startsWith('-');
+      const next = inline === undefined && takesValue(name) && !alone ? words[++index] : undefined;
       const inlineValue = inline !== undefined;
       tokens.push({ kind: 'option', index: start, name, rawName, value: inline ?? next, inlineValue });
     };
@@ -75,6 +76,11 @@ function tokenise(spec: CommandSpec, words: readonly string[]): readonly Token[]
     } else tokens.push(positional(word, index));
   }
   return tokens;
+}
+
+function isOptional({ options }: CommandSpec, name: string): boolean {
+  const option = Object.hasOwn(options, name) ? options[name] : undefined;
+  return option !== undefined && option.type !== 'flag' && option.optional === true;
 }
 
 function positional(value: string, index: number): Token {
@@ -117,6 +123,7 @@ function readValue(line: Line, spec: OptionSpec, token: Token & { kind: 'option'
       seeHelp(line.path),
     );
   }
+  if (spec.optional && value === undefined) return '';
   // `--mode --json` is a forgotten value far more often than a value that begins with a dash; `--mode=--json` says so.
   if (value === undefined || (!inlineValue && value.startsWith('-') && value !== '-')) {
     const why = value === undefined ? 'none was given' : `${value} looks like the next option`;

@@ -46,6 +46,8 @@ export class EgressGate implements Gate {
   readonly #rules: EgressRules;
   readonly #lookup: HostLookup;
   readonly #live = new Set<Connected>();
+  /** Connections whose allowance was for them alone: they last, though no rule mentions them any more. */
+  readonly #lasting = new WeakSet<Connected>();
   readonly #own: OwnAddresses;
 
   constructor(options: GateOptions) {
@@ -96,8 +98,17 @@ export class EgressGate implements Gate {
    */
   revoke(pattern: string): DomainRule[] {
     const removed = this.#rules.removeAllowances(pattern);
-    this.#withdraw();
+    this.#withdraw(pattern);
     return removed;
+  }
+
+  /**
+   * Takes an allowance away from what is dialled next; what it opened already lasts until it ends, its pattern is revoked or it
+   * is denied. Throws ERR_USAGE for a pattern that is no host.
+   */
+  retire(pattern: string): void {
+    const removed = this.#rules.removeAllowances(pattern);
+    for (const connected of this.#live) if (removed.includes(connected.rule)) this.#lasting.add(connected);
   }
 
   /** Closes every connection; none of them is reported as withdrawn. */
@@ -105,10 +116,12 @@ export class EgressGate implements Gate {
     for (const { socket } of this.#live) socket.destroy();
   }
 
-  #withdraw(): void {
+  #withdraw(revoked?: string): void {
     for (const connected of [...this.#live]) {
       const refusal = this.#stillHolds(connected);
       if (refusal === undefined) continue;
+      const lasts = this.#lasting.has(connected) && connected.rule.pattern !== revoked;
+      if (lasts && refusal.reason !== 'denied') continue;
       this.#live.delete(connected);
       connected.socket.destroy();
       this.#options.onWithdrawn?.(connected, refusal);

@@ -11,6 +11,7 @@ import type {
   Monitor,
   NetworkAccess,
   Notice,
+  Origin,
   Policy,
   SettingsLayer,
   Sourced,
@@ -108,9 +109,14 @@ function settleNetwork(
 }
 
 /** A managed `networkAccess` below `filtered` closes every host that the administrator does not name as well. */
+function closedBy(layers: readonly SettingsLayer[]): Origin | undefined {
+  return layers.find(
+    ({ scope, networkAccess }) => scope === 'managed' && networkAccess && networkAccess.value !== 'filtered',
+  )?.networkAccess?.origin;
+}
+
 function domains(layers: readonly SettingsLayer[], notices: Notice[]): DomainRule[] {
-  const managed = layers.filter(({ scope }) => scope === 'managed');
-  const isClosed = managed.some(({ networkAccess }) => networkAccess && networkAccess.value !== 'filtered');
+  const isClosed = closedBy(layers) !== undefined;
   return layers.flatMap((layer) => {
     const isManaged = layer.scope === 'managed';
     const denied = (layer.deniedDomains ?? []).map(
@@ -210,6 +216,7 @@ export function mergePolicy(input: MergeInput): Policy {
   notices.push(...paths.notices);
   const proxy = upstreamProxy(layers, notices);
   const ports = localPorts(layers, notices);
+  const closed = closedBy(layers);
   return {
     mode,
     enabled: settleEnabled(layers, notices),
@@ -222,6 +229,7 @@ export function mergePolicy(input: MergeInput): Policy {
       access: settleNetwork(layers, mode, notices),
       domains: domains(layers, notices),
       ...(ports && { localPorts: ports }),
+      ...(closed && { closed }),
       ...(proxy && { upstreamProxy: proxy }),
     },
     environment: environment(layers, notices),

@@ -160,6 +160,8 @@ export interface Policy {
     readonly domains: readonly DomainRule[];
     /** The only ports of the host's loopback that `local` may use. Absent: all but those of `policy/service-ports`. */
     readonly localPorts?: readonly Sourced<number>[];
+    /** The administrator's `networkAccess`, where only hosts that they name themselves may be reached; nothing opens another. */
+    readonly closed?: Origin;
     /** Absent: destinations are dialled from this host. */
     readonly upstreamProxy?: Sourced<UpstreamProxy>;
   };

@@ -18,6 +18,8 @@ import { type DroppedVariable, scrubEnvironment } from '../policy/environment.ts
 import type { Notice, Policy } from '../policy/types.ts';
 import type { Denial } from '../violations/types.ts';
 import { programInside } from './actor.ts';
+import type { ControlledSession } from './control-server.ts';
+import { ControlSocket } from './control-socket.ts';
 import { Denials } from './denials.ts';
 import type { SessionEvent } from './event-log.ts';
 import { GrantUse } from './grant-use.ts';
@@ -280,6 +282,14 @@ export async function runInside(
   }
 }
 
+/** A run that nobody records has no directory of its own, and nobody to reach it. */
+function controlSocket(
+  { id, directory }: SessionPlace,
+  session: ControlledSession,
+): ControlSocket | undefined {
+  return id === '' ? undefined : new ControlSocket(directory, session);
+}
+
 async function carryOut(
   launcher: Launcher,
   planned: Planned,
@@ -332,6 +342,7 @@ async function carryOut(
     programOf: (pid) => programInside(pid, launcher.pid),
     events: {
       onDenial: take,
+      onConnected: (connected) => control?.connected(connected),
       onTraffic: (traffic) => {
         if (ledger.add(traffic)) events.onEvent?.(trafficEvent('reached', traffic));
       },
@@ -352,6 +363,12 @@ async function carryOut(
     launcher: () => launcher.pid,
     append: (event) => events.onEvent?.(event),
   });
+  const control = controlSocket(place, {
+    policy,
+    network: () => network.get(),
+    append: (event) => events.onEvent?.(event),
+    signal: (name) => launcher.signal(name),
+  });
   const run = launcher.run(plan, (record) => {
     progress.take(record as LauncherRecord);
     if (record.kind === 'asked' || record.kind === 'listening') network.take(record);
@@ -367,6 +384,7 @@ async function carryOut(
   } finally {
     stopWatchdog();
     grantUse.end();
+    await control?.close();
     await network.close();
   }
   for (const total of ledger.totals) events.onEvent?.(trafficEvent('traffic', total));

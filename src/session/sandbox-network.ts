@@ -14,7 +14,7 @@ import type { AskedCall, SandboxSockets, SocketAddress } from '../network/sandbo
 import { Territory } from '../network/territory.ts';
 import type { ConnectionRecord } from '../network/traffic.ts';
 import type { Traffic } from '../network/traffic-ledger.ts';
-import type { Destination, Refusal } from '../network/types.ts';
+import type { Connected, Destination, Refusal } from '../network/types.ts';
 import { upstreamFrom } from '../network/upstream-proxy.ts';
 import { RESOLVER_ADDRESS } from '../platform/linux/plan.ts';
 import { portRefusal } from '../policy/service-ports.ts';
@@ -25,6 +25,8 @@ import { callDenial, EACCES, refusalDenial } from './network-denials.ts';
 export interface NetworkEvents {
   /** Records a denial; its id, for those who can be told one. */
   onDenial(denial: Denial): string | undefined;
+  /** A connection was made through the gate. */
+  onConnected(connected: Connected): void;
   /** A connection has ended. */
   onTraffic(traffic: Traffic): void;
   /** A server inside is reached at this place of the host's loopback. */
@@ -68,6 +70,7 @@ export class SandboxNetwork {
   readonly #territory: Territory;
   readonly #calls = new CallQueue();
   readonly #askers = new Askers();
+  #withdrawn = 0;
 
   constructor(options: NetworkOptions) {
     this.#options = options;
@@ -77,6 +80,10 @@ export class SandboxNetwork {
     this.#rules = new EgressRules(domains);
     this.#gate = new EgressGate({
       rules: this.#rules,
+      onConnected: (connected) => events.onConnected(connected),
+      onWithdrawn: () => {
+        this.#withdrawn += 1;
+      },
       upstream: upstreamFrom({
         environment: options.environment,
         ...(upstreamProxy && { setting: upstreamProxy.value }),
@@ -138,9 +145,16 @@ export class SandboxNetwork {
     this.#gate.grant(rule);
   }
 
-  /** Takes every allowance of this pattern back and closes its connections. Throws ERR_USAGE. */
-  revoke(pattern: string): readonly DomainRule[] {
-    return this.#gate.revoke(pattern);
+  /** Takes every allowance of this pattern back; says which those were, and how many connections it closed. Throws ERR_USAGE. */
+  revoke(pattern: string): { readonly rules: readonly DomainRule[]; readonly closed: number } {
+    const before = this.#withdrawn;
+    const rules = this.#gate.revoke(pattern);
+    return { rules, closed: this.#withdrawn - before };
+  }
+
+  /** Takes an allowance back from what comes next; what it opened goes on. Throws ERR_USAGE. */
+  retire(pattern: string): void {
+    this.#gate.retire(pattern);
   }
 
   close(): void {

@@ -34,6 +34,6 @@ export function agentEvent({ id, denial }: Violation, policy: Policy): AgentEven
     rule: causeOf(denial),
     retry: 'will_fail',
     ...(instead !== undefined && { instead: instead.text }),
-    grant: { by: 'human', ...(grant.kind === 'grant' && { command: grantCommand(grant) }) },
+    grant: { by: 'human', ...(grant.kind === 'grant' && { command: grantCommand(grant, true) }) },
   };
 }

@@ -12,6 +12,10 @@ export type Grant =
       readonly kind: 'grant';
       /** Words after `pinfold run`: `['--allow', '/data:ro']`. */
       readonly flags: readonly string[];
+      /** Words after `pinfold allow`: `['/data']`, `['api.example.com:443']`. */
+      readonly words: readonly string[];
+      /** Whether it can be given to a session that runs. */
+      readonly live: boolean;
       /** The entry that makes it last: `allowedPaths` and `{ path, mode }`, or `allowedDomains` and the host. */
       readonly setting: { readonly key: 'allowedPaths' | 'allowedDomains'; readonly value: unknown };
     }
@@ -41,6 +45,8 @@ function hostGrant(host: string, port: number | undefined): Grant {
   return {
     kind: 'grant',
     flags: ['--allow-domain', quoteWord(value)],
+    words: [quoteWord(value)],
+    live: true,
     setting: { key: 'allowedDomains', value },
   };
 }
@@ -69,11 +75,23 @@ export function grantFor(denial: Denial, policy: Policy, exists: (path: string) 
   return {
     kind: 'grant',
     flags: ['--allow', `${quoteWord(target)}${mode === 'read' ? ':ro' : ''}`],
+    words: [quoteWord(target), ...(mode === 'write' ? ['--write'] : [])],
+    live: false,
     setting: { key: 'allowedPaths', value: mode === 'write' ? target : { path: target, mode } },
   };
 }
 
-/** As a person types it. */
-export function grantCommand(grant: Grant & { kind: 'grant' }): string {
-  return `pinfold run ${grant.flags.join(' ')} -- COMMAND`;
+/**
+ * As a person types it; `running`: the session that was refused is live, so that what can be given to it is. What cannot is
+ * a matter of the next run.
+ */
+export function grantCommand(grant: Grant & { kind: 'grant' }, running: boolean): string {
+  return running && grant.live
+    ? `pinfold allow ${grant.words.join(' ')}`
+    : `pinfold run ${grant.flags.join(' ')} -- COMMAND`;
+}
+
+/** What makes it last, for every session of the project to come. */
+export function keepCommand({ words }: Grant & { kind: 'grant' }): string {
+  return `pinfold allow ${words.join(' ')} --project`;
 }

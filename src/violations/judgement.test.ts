@@ -5,7 +5,7 @@ import type { DomainRule } from '../policy/types.ts';
 import { agentEvent } from './agent-event.ts';
 import { alternativesTo } from './alternatives.ts';
 import { denialOf, HOME, HOOKS, makePolicy, PROJECT } from './cases.fixture.ts';
-import { grantCommand, grantFor } from './grant.ts';
+import { grantCommand, grantFor, keepCommand } from './grant.ts';
 import { Recorder } from './recorder.ts';
 import { riskOf } from './risk.ts';
 import { causeOf } from './rules.ts';
@@ -95,7 +95,9 @@ describe('the smallest grant', () => {
     ['a socket', toSocket('/run/docker.sock'), '/run/docker.sock'],
   ])('for %s', (_what, denial, words) => {
     const grant = grantFor(denial, policy, everything);
-    expect(grant.kind === 'grant' && grantCommand(grant)).toBe(`pinfold run --allow ${words} -- COMMAND`);
+    expect(grant.kind === 'grant' && grantCommand(grant, true)).toBe(
+      `pinfold run --allow ${words} -- COMMAND`,
+    );
   });
 
   test.each<[Denial, string]>([
@@ -105,6 +107,9 @@ describe('the smallest grant', () => {
   ])('for a host: %o', (denial, words) => {
     const grant = grantFor(denial, policy, everything);
     expect(grant.kind === 'grant' && grant.flags).toEqual(['--allow-domain', words]);
+    const commands = [true, false].map((running) => grant.kind === 'grant' && grantCommand(grant, running));
+    expect(commands).toEqual([`pinfold allow ${words}`, `pinfold run --allow-domain ${words} -- COMMAND`]);
+    expect(grant.kind === 'grant' && keepCommand(grant)).toBe(`pinfold allow ${words} --project`);
   });
 
   test('is the address where a name leads to one that names may not, and nothing where no setting helps', () => {

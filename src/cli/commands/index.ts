@@ -5,6 +5,7 @@ import { parseLine, usageError } from '../parse.ts';
 import { renderCommandHelp, renderOverview } from '../render/help.ts';
 import { AGENT_COMMANDS, agentAfterOptions } from './agent-commands.ts';
 import { agentsCommand } from './agents.ts';
+import { allowCommand } from './allow.ts';
 import { auditCommand } from './audit.ts';
 import { checkCommand } from './check.ts';
 import { completionOf } from './completion.ts';
@@ -21,10 +22,13 @@ import { command as profilesCommand } from './profiles.ts';
 import { pruneCommand } from './prune.ts';
 import { replayCommand } from './replay.ts';
 import { requestCommand } from './request.ts';
+import { revokeCommand } from './revoke.ts';
 import { runCommand } from './run.ts';
+import { sessionsCommand } from './sessions.ts';
 import { shellCommand } from './shell.ts';
 import { shimCommand } from './shim.ts';
 import { statusCommand } from './status.ts';
+import { stopCommand } from './stop.ts';
 import { command as trustCommand } from './trust.ts';
 import { violationsCommand } from './violations.ts';
 import { whyCommand } from './why.ts';
@@ -38,7 +42,11 @@ export const COMMANDS: readonly Command[] = [
   shimCommand,
   initCommand,
   contextsCommand,
+  sessionsCommand,
   statusCommand,
+  allowCommand,
+  revokeCommand,
+  stopCommand,
   violationsCommand,
   whyCommand,
   requestCommand,

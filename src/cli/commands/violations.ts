@@ -31,10 +31,15 @@ function head(output: Output, session: ListedSession, { violations, dropped }: V
   return `${parts.join(paint(output, 'dim', ' · '))}\n`;
 }
 
-function show(output: Output, violation: Violation, policy: Policy, short: boolean): string {
-  return short
+function show(
+  output: Output,
+  violation: Violation,
+  policy: Policy,
+  how: { short: boolean; running: boolean },
+): string {
+  return how.short
     ? renderLine(output, violation, policy.homeDir)
-    : `\n${renderBlock(output, explain(violation, policy, existsSync), policy)}`;
+    : `\n${renderBlock(output, explain(violation, policy, existsSync, how.running), policy)}`;
 }
 
 /** A new refusal is told at once; a count when it is written, which is at 10, 100, 1000 … and at the end. */
@@ -46,7 +51,9 @@ function tellEvent(output: Output, event: SessionEvent, policy: Policy, json: bo
     );
   } else if (event.kind === 'request') {
     const { request } = event as unknown as { request: AccessRequest };
-    output.write(json ? `${printableJson(request)}\n` : renderRequest(output, request, policy, existsSync));
+    output.write(
+      json ? `${printableJson(request)}\n` : renderRequest(output, request, policy, existsSync, true),
+    );
   } else if (event.kind === 'violation-count') {
     const { id, count } = event as unknown as { id: string; count: number };
     output.write(
@@ -105,8 +112,11 @@ export const violationsCommand = defineCommand({
     }
     const policy = readSessionPolicy(session);
     out.write(head(out, session, history));
-    for (const violation of history.violations) out.write(show(out, violation, policy, options.short));
-    for (const request of history.requests) out.write(`\n${renderRequest(out, request, policy, existsSync)}`);
+    const running = session.state === 'live';
+    const { short } = options;
+    for (const violation of history.violations) out.write(show(out, violation, policy, { short, running }));
+    for (const request of history.requests)
+      out.write(`\n${renderRequest(out, request, policy, existsSync, running)}`);
     return 0;
   },
 });

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { SandboxError } from '../../errors.ts';
 import { nearest } from '../../policy/suggestion.ts';
 import { readEvents, readSessionPolicy } from '../../session/recorded.ts';
-import { grantCommand } from '../../violations/grant.ts';
+import { grantCommand, keepCommand } from '../../violations/grant.ts';
 import { historyOf } from '../../violations/history.ts';
 import type { Violation } from '../../violations/types.ts';
 import { defineCommand } from '../command.ts';
@@ -30,12 +30,15 @@ function pick(violations: readonly Violation[], id: string, session: string): Vi
   });
 }
 
-function asData({ violation, cause, instead, grant }: Explained): Record<string, unknown> {
+function asData({ violation, cause, instead, grant, running }: Explained): Record<string, unknown> {
   return {
     ...violationAsData(violation),
     cause,
     instead,
-    grant: grant.kind === 'none' ? grant : { ...grant, command: grantCommand(grant) },
+    grant:
+      grant.kind === 'none'
+        ? grant
+        : { ...grant, command: grantCommand(grant, running), keep: keepCommand(grant) },
   };
 }
 
@@ -55,7 +58,7 @@ export const whyCommand = defineCommand({
     const { violations } = historyOf(readEvents(session));
     const violation = pick(violations, id, session.id);
     const policy = readSessionPolicy(session);
-    const explained = explain(violation, policy, existsSync);
+    const explained = explain(violation, policy, existsSync, session.state === 'live');
     context.out.write(
       options.json
         ? `${JSON.stringify(asData(explained), undefined, 2)}\n`

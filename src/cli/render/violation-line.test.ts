@@ -100,7 +100,7 @@ describe('the whole of one', () => {
     expect(
       renderBlock(
         output,
-        explain(violation!, policy, () => true),
+        explain(violation!, policy, () => true, true),
         policy,
       ),
     ).toBe(
@@ -118,12 +118,12 @@ describe('the whole of one', () => {
   test('and asked why, the command line, every reason of the risk and how to keep a grant', () => {
     const shown = renderExplained(
       output,
-      explain(violation!, policy, () => true),
+      explain(violation!, policy, () => true, true),
       policy,
     );
     expect(shown).toContain("  as    pip install 'a b'\n");
     expect(shown).toContain('  risk  MEDIUM: other projects run what is in this cache\n');
-    expect(shown).toContain('  keep  add "/home/ann/.cache/pip/http" to allowedPaths in your settings\n');
+    expect(shown).toContain('  keep  pinfold allow /home/ann/.cache/pip/http --write --project\n');
   });
 
   test('offers no grant where a person denied it', () => {
@@ -135,7 +135,7 @@ describe('the whole of one', () => {
     const [denied] = record(denialOf('/srv/s', { rule }));
     const shown = renderBlock(
       output,
-      explain(denied!, policy, () => true),
+      explain(denied!, policy, () => true, true),
       policy,
     );
     expect(shown).toContain('  rule  /srv/s: denied (/f.json:3:5 "/srv/s")\n');
@@ -182,7 +182,7 @@ test('nothing from inside reaches the terminal unescaped, and each violation sta
       expect(line.slice(0, -1)).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
       const whole = renderExplained(
         output,
-        explain(violation!, policy, () => true),
+        explain(violation!, policy, () => true, true),
         policy,
       );
       expect(whole.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);

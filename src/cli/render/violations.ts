@@ -2,7 +2,7 @@
 import { decide } from '../../policy/decide.ts';
 import type { Policy } from '../../policy/types.ts';
 import { alternativesTo } from '../../violations/alternatives.ts';
-import { type Grant, grantCommand, grantFor } from '../../violations/grant.ts';
+import { type Grant, grantCommand, grantFor, keepCommand } from '../../violations/grant.ts';
 import type { AccessRequest } from '../../violations/requests.ts';
 import { riskOf } from '../../violations/risk.ts';
 import { causeOf, isPathRule } from '../../violations/rules.ts';
@@ -25,16 +25,24 @@ export interface Explained {
   /** None needs a grant. */
   readonly instead: readonly string[];
   readonly grant: Grant;
+  /** The session of the refusal is live. */
+  readonly running: boolean;
 }
 
 /** `exists` asks the host, for people: what is absent is granted through the directory that is there. */
-export function explain(violation: Violation, policy: Policy, exists: (path: string) => boolean): Explained {
+export function explain(
+  violation: Violation,
+  policy: Policy,
+  exists: (path: string) => boolean,
+  running: boolean,
+): Explained {
   const { denial } = violation;
   return {
     violation,
     cause: causeOf(denial),
     instead: alternativesTo(denial, policy).map(({ text }) => text),
     grant: grantFor(denial, policy, exists),
+    running,
   };
 }
 
@@ -62,11 +70,11 @@ function riskWord(output: Output, { risk }: Violation): string {
 }
 
 /** What to do, the way without a grant first. */
-function wayRows(output: Output, { violation, instead, grant }: Explained): Row[] {
+function wayRows(output: Output, { violation, instead, grant, running }: Explained): Row[] {
   const ways = instead.map((text): Row => ['do', `${escapeText(text)}   no grant needed`]);
   if (grant.kind === 'none') return [...ways, ['grant', `none: ${grant.why}`]];
   const label = instead.length === 0 ? 'do' : 'or';
-  return [...ways, [label, `${grantCommand(grant)}   ${riskWord(output, violation)}`]];
+  return [...ways, [label, `${grantCommand(grant, running)}   ${riskWord(output, violation)}`]];
 }
 
 function whoRows({ denial }: Violation): Row[] {
@@ -88,7 +96,6 @@ export function renderExplained(output: Output, explained: Explained, policy: Po
   const { violation, grant } = explained;
   const { denial, risk, count, first, last } = violation;
   const command = denial.actor && commandOf(denial.actor);
-  const entry = grant.kind === 'grant' ? escapeText(JSON.stringify(grant.setting.value)) : '';
   const rows: Row[] = [
     ['when', count === 1 ? clock(first) : `${clock(first)} to ${clock(last)}`],
     ...whoRows(violation),
@@ -101,9 +108,7 @@ export function renderExplained(output: Output, explained: Explained, policy: Po
       ],
     ),
     ...wayRows(output, explained),
-    ...(grant.kind === 'grant'
-      ? [['keep', `add ${entry} to ${grant.setting.key} in your settings`] as const]
-      : []),
+    ...(grant.kind === 'grant' ? [['keep', keepCommand(grant)] as const] : []),
   ];
   return layOut(output, renderHead(output, violation, policy.homeDir), rows);
 }
@@ -114,6 +119,7 @@ export function renderRequest(
   request: AccessRequest,
   policy: Policy,
   exists: (path: string) => boolean,
+  running: boolean,
 ): string {
   const { id, want, subject, reason } = request;
   const decision =
@@ -134,6 +140,8 @@ export function renderRequest(
   const head = `${paint(output, 'warning', '?')} ${paint(output, 'accent', 'pinfold')} was asked for ${want} ${paint(output, 'strong', shownSubject(subject, policy.homeDir))}${paint(output, 'dim', `  [${id}]`)}\n`;
   return layOut(output, head, [
     ...(reason === undefined ? [] : [['says', escapeText(reason)] as const]),
-    grant.kind === 'none' ? ['grant', `none: ${grant.why}`] : ['do', `${grantCommand(grant)}   ${level}`],
+    grant.kind === 'none'
+      ? ['grant', `none: ${grant.why}`]
+      : ['do', `${grantCommand(grant, running)}   ${level}`],
   ]);
 }

@@ -1,0 +1,262 @@
+/** `pinfold allow`: opens a host in a running session, or keeps a host or path open in the settings. */
+import { existsSync } from 'node:fs';
+import { relative } from 'node:path';
+import { SandboxError } from '../../errors.ts';
+import { findHome } from '../../host/host-facts.ts';
+import { followLinks } from '../../host/symlinks.ts';
+import { Decider } from '../../policy/decide.ts';
+import { judgeLiveHost } from '../../policy/live-host.ts';
+import { expandPath, isWithin } from '../../policy/paths.ts';
+import type { Policy } from '../../policy/types.ts';
+import { askSession } from '../../session/control-client.ts';
+import type { GrantedHost, Lasting } from '../../session/live-grants.ts';
+import { loadPolicy } from '../../session/prepare.ts';
+import { grantFor } from '../../violations/grant.ts';
+import { riskOf } from '../../violations/risk.ts';
+import type { Denial, Risk } from '../../violations/types.ts';
+import { type Context, defineCommand, type OptionValues } from '../command.ts';
+import { PLACE_OPTIONS, type Place, readLasting, readPlace, readWanted } from '../grant-words.ts';
+import { chooseLive } from '../live-session.ts';
+import { usageError } from '../parse.ts';
+import { escapeText, quoteWord } from '../render/escape.ts';
+import { type Applied, appliedLines, riskLine, writtenLines } from '../render/grants.ts';
+import { applyLive } from '../session-wide.ts';
+import { addEntry } from '../settings-lists.ts';
+import { findPlaces } from '../settings-places.ts';
+
+const OPTIONS = {
+  ...PLACE_OPTIONS,
+  for: {
+    type: 'value',
+    placeholder: 'TIME',
+    summary: 'a host, for this long: 90s, 10m, 2h; then its connections are closed',
+  },
+  once: { type: 'flag', summary: 'a host, for one connection' },
+  read: { type: 'flag', summary: 'a path, for reading', group: 'Paths' },
+  write: { type: 'flag', summary: 'a path, for reading and writing', group: 'Paths' },
+} as const;
+
+type Options = OptionValues<typeof OPTIONS>;
+
+function lastWords(granted: GrantedHost, lasting: Lasting): string {
+  if (granted.state === 'already') return 'it is open already';
+  if (lasting.kind === 'once') return 'for one connection';
+  return granted.until === undefined
+    ? 'until the session ends'
+    : `until ${new Date(granted.until).toLocaleTimeString('en-GB')}`;
+}
+
+async function allowLive(
+  context: Context,
+  host: string,
+  lasting: Lasting,
+  { id, json }: { readonly id: string | undefined; readonly json: boolean },
+): Promise<void> {
+  const session = await chooseLive(context, id);
+  const granted = await askSession(session, 'allow', { host, lasting });
+  const { out } = context;
+  if (json) {
+    out.write(`${JSON.stringify({ session: session.id, ...granted }, undefined, 2)}\n`);
+    return;
+  }
+  const done = granted.state === 'already' ? '' : 'Opened ';
+  out.write(`${done}${escapeText(granted.host)} in session ${session.id}: ${lastWords(granted, lasting)}\n`);
+  out.write(riskLine(out, granted.risk));
+}
+
+function refused(what: string, why: string, fix: string): SandboxError {
+  return new SandboxError('ERR_GRANT_REFUSED', { what, why, fix });
+}
+
+function hostEntry(host: string, policy: Policy): { entry: string; risk: Risk } {
+  const judged = judgeLiveHost(host, policy);
+  if (judged.kind === 'no-host')
+    throw usageError(`Cannot use ${JSON.stringify(host)}`, 'it is no host', 'See pinfold allow --help');
+  if (judged.kind === 'shut') {
+    const where = judged.rule?.origin.file ?? judged.rule?.origin.text;
+    const why = where === undefined ? judged.why : `${judged.why} (${where})`;
+    throw refused(
+      `Cannot open ${judged.pattern}`,
+      why,
+      'Only whoever wrote that rule can change it, in that place',
+    );
+  }
+  const [, name = '', port] = /^(.*?)(?::(\d+))?$/.exec(judged.pattern) ?? [];
+  const subject = { kind: 'host', host: name, ...(port !== undefined && { port: Number(port) }) } as const;
+  const risk = riskOf({ act: 'connect', subject, observer: 'gate', outcome: 'refused' }, policy);
+  return { entry: judged.pattern, risk };
+}
+
+/** As a person would write it: short, and in a project's file without a word about whose machine this is. */
+function writtenPath(path: string, policy: Policy, scope: 'project' | 'user'): string {
+  const { projectDir, homeDir } = policy;
+  if (scope === 'project' && path !== projectDir && isWithin(path, projectDir))
+    return `./${relative(projectDir, path)}`;
+  return path !== homeDir && isWithin(path, homeDir) ? `~/${relative(homeDir, path)}` : path;
+}
+
+function pathEntry(path: string, mode: 'read' | 'write', policy: Policy, scope: 'project' | 'user') {
+  const resolved = followLinks(path).path;
+  const decision = new Decider(policy).decide(resolved, mode);
+  if (decision.allowed) return { target: resolved, entry: undefined, risk: undefined };
+  const { rule } = decision;
+  const denial: Denial = {
+    act: mode,
+    subject: { kind: 'path', path: resolved },
+    observer: 'supervisor',
+    outcome: 'refused',
+    ...(rule && { rule }),
+  };
+  const grant = grantFor(denial, policy, existsSync);
+  if (grant.kind === 'none') {
+    const by = rule === undefined ? '' : ` (${rule.pattern}, ${rule.origin.file ?? rule.origin.text})`;
+    throw refused(
+      `Cannot open ${path}`,
+      `${grant.why}${by}`,
+      `pinfold explain ${quoteWord(path)} says which rule decides`,
+    );
+  }
+  const { value } = grant.setting;
+  const target = typeof value === 'string' ? value : (value as { path: string }).path;
+  const written = writtenPath(target, policy, scope);
+  return {
+    target,
+    entry: mode === 'write' ? written : { path: written, mode },
+    risk: riskOf(denial, policy),
+  };
+}
+
+/** Whether an entry of `allowedPaths` is about this very path. */
+function isAbout(entry: unknown, path: string, { projectDir, homeDir }: Policy): boolean {
+  const written = typeof entry === 'string' ? entry : (entry as { path?: unknown } | null)?.path;
+  return typeof written === 'string' && expandPath(written, { projectDir, homeDir }) === path;
+}
+
+async function allowHostForGood(
+  context: Context,
+  host: string,
+  scope: 'project' | 'user',
+  json: boolean,
+): Promise<void> {
+  const { policy } = await loadPolicy({ cwd: context.cwd, environment: context.environment });
+  const { entry, risk } = hostEntry(host, policy);
+  const places = await findPlaces(context, { project: undefined });
+  const outcome = await addEntry({ context, places, scope, key: 'allowedDomains' }, entry, () => false);
+  const applied: Applied[] = await applyLive(
+    context,
+    scope === 'user' ? undefined : policy.projectDir,
+    (session) => askSession(session, 'allow', { host: entry, lasting: { kind: 'session' } }),
+  );
+  show(context, { entry, outcome, risk, applied, scope, json });
+}
+
+async function allowPathForGood(
+  context: Context,
+  path: string,
+  {
+    scope,
+    mode,
+    json,
+  }: { readonly scope: 'project' | 'user'; readonly mode: 'read' | 'write'; readonly json: boolean },
+): Promise<void> {
+  const { policy } = await loadPolicy({ cwd: context.cwd, environment: context.environment });
+  const { target, entry, risk } = pathEntry(path, mode, policy, scope);
+  if (entry === undefined) {
+    const shown = `${escapeText(path)} can be ${mode === 'read' ? 'read' : 'written'} already\n`;
+    context.out.write(json ? `${JSON.stringify({ path, state: 'already' })}\n` : shown);
+    return;
+  }
+  const places = await findPlaces(context, { project: undefined });
+  const outcome = await addEntry({ context, places, scope, key: 'allowedPaths' }, entry, (each) =>
+    isAbout(each, target, policy),
+  );
+  show(context, { entry, outcome, risk, applied: [], scope, json });
+  if (!json)
+    context.err.write(
+      'It holds from the next run on: what a running session shows of files does not change.\n',
+    );
+}
+
+interface Shown {
+  readonly entry: unknown;
+  readonly outcome: Awaited<ReturnType<typeof addEntry>>;
+  readonly risk: Risk;
+  readonly applied: readonly Applied[];
+  readonly scope: 'project' | 'user';
+  readonly json: boolean;
+}
+
+function show({ out, err }: Context, { entry, outcome, risk, applied, scope, json }: Shown): void {
+  if (json) {
+    out.write(`${JSON.stringify({ entry, scope, ...outcome, risk, sessions: applied }, undefined, 2)}\n`);
+    return;
+  }
+  out.write(writtenLines(outcome, scope, entry, 'now has'));
+  out.write(riskLine(out, risk));
+  out.write(appliedLines(applied, 'open'));
+  if (outcome.trust === 'untrusted') {
+    err.write('That file is not trusted, so it does not hold yet: look through it with pinfold trust\n');
+  }
+}
+
+async function allowPath(context: Context, path: string, place: Place, options: Options): Promise<void> {
+  if (options.once || options.for !== undefined) {
+    throw usageError(
+      '--once and --for are for hosts',
+      `${path} is a path`,
+      'Open it in the settings: --project or --user',
+    );
+  }
+  if (options.read && options.write)
+    throw usageError('--read and --write exclude each other', 'each says how far', 'Give one');
+  const mode = options.write ? 'write' : 'read';
+  if (place.kind === 'session') {
+    throw refused(
+      `Cannot open ${path} in a running session`,
+      'what a session shows of files is settled when it starts',
+      `Open it in the next run: pinfold run --allow ${quoteWord(path)}${mode === 'read' ? ':ro' : ''} -- COMMAND`,
+    );
+  }
+  await allowPathForGood(context, path, { scope: place.scope, mode, json: options.json });
+}
+
+export const allowCommand = defineCommand({
+  name: 'allow',
+  summary: 'open a host in a running session, or keep a host or path open',
+  description:
+    'A host is open at once, for programs that run already. Without --project or --user it is open in the running session of this project and closed when that ends. What was denied on purpose, and what an administrator closed, is never opened. A path cannot be opened in a running session.',
+  arguments: [
+    { name: 'WHAT', summary: 'a host as in api.example.com:443, or a path with a slash', required: true },
+  ],
+  options: OPTIONS,
+  examples: [
+    { line: 'pinfold allow registry.example.com', does: 'in the running session of this project' },
+    { line: 'pinfold allow "*.example.com:443" --for 10m', does: 'for ten minutes' },
+    { line: 'pinfold allow api.example.com --project', does: 'for good, in this project' },
+    { line: 'pinfold allow ../lib --read --project', does: 'one more directory, from the next run on' },
+  ],
+  async run({ options, arguments: [word = ''], context }) {
+    const wanted = readWanted(word, { cwd: context.cwd, homeDir: findHome(context.environment) });
+    const place = readPlace(options);
+    if (wanted.kind === 'path') {
+      await allowPath(context, wanted.path, place, options);
+      return 0;
+    }
+    if (options.read || options.write)
+      throw usageError('--read and --write are for paths', `${word} is a host`, 'Leave them out');
+    const lasting = readLasting(options.once, options.for);
+    if (place.kind === 'session') {
+      await allowLive(context, wanted.host, lasting, { id: place.id, json: options.json });
+      return 0;
+    }
+    if (lasting.kind !== 'session') {
+      throw usageError(
+        '--once and --for are for a running session',
+        'the settings hold for good',
+        'Leave out --project and --user',
+      );
+    }
+    await allowHostForGood(context, wanted.host, place.scope, options.json);
+    return 0;
+  },
+});

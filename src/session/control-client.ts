@@ -1,0 +1,132 @@
+/** Speaks with a session that runs, through its control socket. */
+import { closeSync, constants, openSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { SandboxError } from '../errors.ts';
+import {
+  CONTROL_NAME,
+  CONTROL_VERSION,
+  type ControlAnswer,
+  type ControlOp,
+  type ControlOps,
+  errorFrom,
+  LineReader,
+} from './control-protocol.ts';
+import type { ListedSession } from './store.ts';
+
+/** Milliseconds. A session answers within a few; one that is stopped (Ctrl-Z) does not. */
+const PATIENCE = 10_000;
+const START = 2000;
+const STEP = 50;
+
+function unreachable(
+  session: Pick<ListedSession, 'id' | 'pinfold'>,
+  why: string,
+  cause?: unknown,
+): SandboxError {
+  return new SandboxError('ERR_SESSION_UNREACHABLE', {
+    what: `Cannot reach session ${session.id}`,
+    why,
+    fix: `pinfold sessions lists what is live; its process is ${session.pinfold.pid}`,
+    cause,
+  });
+}
+
+/** What connect(2) met, in the words of a person. */
+function whyNot(error: NodeJS.ErrnoException, session: ListedSession): string {
+  if (session.state === 'lost') return 'it was killed, and nobody is left to answer';
+  if (session.state === 'ended') return 'it has ended';
+  if (error.code === 'ECONNREFUSED') return 'the process that held it has ended';
+  if (error.code === 'ENOENT') return 'it has no control socket';
+  return error.message;
+}
+
+function connectOnce(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path, allowHalfOpen: true });
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.off('error', reject);
+      // Its end says all there is to say.
+      socket.on('error', () => {});
+      resolve(socket);
+    });
+  });
+}
+
+/** A session has its socket a moment after its start. */
+async function connectSoon(path: string, live: boolean): Promise<Socket> {
+  for (let waited = 0; ; waited += STEP) {
+    try {
+      return await connectOnce(path);
+    } catch (error) {
+      if (!live || waited >= START || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      await delay(STEP);
+    }
+  }
+}
+
+/** Throws ERR_SESSION_UNREACHABLE. Nothing of the connection is read yet. */
+export async function connectSession(session: ListedSession): Promise<Socket> {
+  let place: number | undefined;
+  try {
+    // The way to it may be longer than sun_path (unix(7)): it is named through a descriptor.
+    place = openSync(session.directory, constants.O_RDONLY | constants.O_DIRECTORY);
+    return await connectSoon(`/proc/self/fd/${place}/${CONTROL_NAME}`, session.state === 'live');
+  } catch (error) {
+    throw unreachable(session, whyNot(error as NodeJS.ErrnoException, session), error);
+  } finally {
+    if (place !== undefined) closeSync(place);
+  }
+}
+
+/** Sends one request and resolves with what came back. Throws what the session answered, or ERR_SESSION_UNREACHABLE. */
+export function request<K extends ControlOp>(
+  session: ListedSession,
+  socket: Socket,
+  op: K,
+  asks: ControlOps[K]['asks'],
+): Promise<ControlOps[K]['gives']> {
+  return new Promise((resolve, reject) => {
+    const reader = new LineReader();
+    const timer = setTimeout(() => fail('it does not answer; it may be stopped (Ctrl-Z)'), PATIENCE);
+    const settle = () => {
+      clearTimeout(timer);
+      socket.off('data', onData);
+      socket.off('close', onClose);
+    };
+    const fail = (why: string) => {
+      settle();
+      socket.destroy();
+      reject(unreachable(session, why));
+    };
+    const onClose = () => fail('it ended before it answered');
+    const onData = (chunk: Buffer) => {
+      const lines = reader.push(chunk);
+      const [line] = lines ?? [];
+      if (lines === undefined) fail('its answer is too long');
+      if (line === undefined) return;
+      settle();
+      const said: ControlAnswer = JSON.parse(line);
+      if (said.ok) resolve(said.result as ControlOps[K]['gives']);
+      else reject(errorFrom(said.error));
+    };
+    socket.on('data', onData);
+    socket.on('close', onClose);
+    socket.write(`${JSON.stringify({ version: CONTROL_VERSION, op, ...asks })}\n`);
+  });
+}
+
+/** One request on a connection of its own. */
+export async function askSession<K extends ControlOp>(
+  session: ListedSession,
+  op: K,
+  asks: ControlOps[K]['asks'],
+): Promise<ControlOps[K]['gives']> {
+  const socket = await connectSession(session);
+  try {
+    return await request(session, socket, op, asks);
+  } finally {
+    socket.destroy();
+  }
+}

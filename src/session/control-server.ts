@@ -1,0 +1,147 @@
+/**
+ * Answers the person's other commands about a session that runs. Whoever can connect is that person (the directory lets nobody
+ * else in), so a message is not judged by who sent it; but it is bounded, and a wrong one is an answer and never a crash.
+ */
+import type { Socket } from 'node:net';
+import { SandboxError } from '../errors.ts';
+import type { Connected } from '../network/types.ts';
+import type { Policy } from '../policy/types.ts';
+import {
+  CONTROL_VERSION,
+  type ControlAnswer,
+  type ControlOp,
+  type ControlOps,
+  errorData,
+  LineReader,
+} from './control-protocol.ts';
+import type { SessionEvent } from './event-log.ts';
+import { LiveGrants } from './live-grants.ts';
+import type { SandboxNetwork } from './sandbox-network.ts';
+
+/** What a session lets its control socket do. */
+export interface ControlledSession {
+  /** As enforced. */
+  readonly policy: Policy;
+  readonly network: () => Promise<SandboxNetwork>;
+  readonly append: (event: SessionEvent) => void;
+  readonly signal: (name: NodeJS.Signals) => void;
+}
+
+/** Milliseconds until the first request must have come, and between two. */
+const PATIENCE = 60_000;
+
+type Handlers = {
+  readonly [K in ControlOp]: (asks: ControlOps[K]['asks']) => Promise<ControlOps[K]['gives']>;
+};
+
+function misuse(why: string): SandboxError {
+  return new SandboxError('ERR_USAGE', {
+    what: 'Cannot understand the request to the session',
+    why,
+    fix: 'Use the pinfold of the same release as the session',
+  });
+}
+
+export class ControlServer {
+  readonly grants: LiveGrants;
+  readonly #session: ControlledSession;
+  readonly #handlers: Handlers;
+  #killing: NodeJS.Timeout | undefined;
+
+  constructor(session: ControlledSession) {
+    this.#session = session;
+    this.grants = new LiveGrants(session);
+    this.#handlers = {
+      allow: ({ host, lasting }) => this.grants.allow(text(host, 'host'), lastingOf(lasting), 'allow'),
+      revoke: ({ host }) => this.grants.revoke(text(host, 'host')),
+      grants: async () => ({ hosts: this.grants.hosts }),
+      stop: async ({ graceMs }) => this.#stop(graceMs),
+    };
+  }
+
+  /** A connection through the gate, which may be the first use of a grant. */
+  connected(connected: Connected): void {
+    this.grants.connected(connected);
+  }
+
+  close(): void {
+    this.grants.close();
+    clearTimeout(this.#killing);
+  }
+
+  /** Takes over a connection that was not read from. */
+  serve(socket: Socket): void {
+    const reader = new LineReader();
+    let before = Promise.resolve();
+    // The session keeps its process alive, and not whoever looks at it.
+    socket.unref();
+    socket.setTimeout(PATIENCE, () => socket.destroy());
+    socket.on('end', () => void before.then(() => socket.end()));
+    socket.on('data', (chunk: Buffer) => {
+      const lines = reader.push(chunk);
+      if (lines === undefined) {
+        answer(socket, { version: 1, ok: false, error: errorData(misuse('a line is too long')) });
+        socket.destroySoon();
+        return;
+      }
+      for (const line of lines) {
+        before = before.then(() => this.#answer(line)).then((said) => answer(socket, said));
+      }
+    });
+    socket.resume();
+  }
+
+  async #answer(line: string): Promise<ControlAnswer> {
+    try {
+      return { version: 1, ok: true, result: await this.#carryOut(line) };
+    } catch (thrown) {
+      return { version: 1, ok: false, error: errorData(thrown) };
+    }
+  }
+
+  #carryOut(line: string): Promise<unknown> {
+    const request = parse(line);
+    if (request.version !== CONTROL_VERSION) {
+      throw misuse(`it speaks version ${String(request.version)}, this session version ${CONTROL_VERSION}`);
+    }
+    const op = String(request.op);
+    if (!Object.hasOwn(this.#handlers, op)) throw misuse(`it knows no ${JSON.stringify(op)}`);
+    const handler = this.#handlers[op as ControlOp] as (asks: unknown) => Promise<unknown>;
+    return handler(request);
+  }
+
+  #stop(graceMs: number): object {
+    this.#session.append({ kind: 'stop' });
+    this.#session.signal('SIGTERM');
+    const grace = Number.isFinite(graceMs) ? Math.min(Math.max(graceMs, 0), 600_000) : 0;
+    this.#killing ??= setTimeout(() => this.#session.signal('SIGKILL'), grace);
+    return {};
+  }
+}
+
+function answer(socket: Socket, said: ControlAnswer): void {
+  if (!socket.destroyed) socket.write(`${JSON.stringify(said)}\n`);
+}
+
+function parse(line: string): Readonly<Record<string, unknown>> {
+  let said: unknown;
+  try {
+    said = JSON.parse(line);
+  } catch {
+    throw misuse('it is not JSON');
+  }
+  if (typeof said !== 'object' || said === null || Array.isArray(said)) throw misuse('it is not an object');
+  return said as Record<string, unknown>;
+}
+
+function text(value: unknown, name: string): string {
+  if (typeof value === 'string' && value.length <= 1024) return value;
+  throw misuse(`${name} is no text of at most 1,024 characters`);
+}
+
+function lastingOf(value: unknown): ControlOps['allow']['asks']['lasting'] {
+  const { kind, ms } = (value ?? {}) as { kind?: unknown; ms?: unknown };
+  if (kind === 'session' || kind === 'once') return { kind };
+  if (kind === 'for' && typeof ms === 'number') return { kind, ms };
+  throw misuse('it does not say how long the grant lasts');
+}
