@@ -15,10 +15,13 @@ export type {
   PathRule,
   Policy,
 } from './policy/types.ts';
+export type { HostGrant } from './sandbox/host-grant.ts';
 export type { SandboxOptions } from './sandbox/options.ts';
 export type { RunOptions, RunResult } from './sandbox/run-result.ts';
-export type { Sandbox, SandboxStatus, Violation } from './sandbox/sandbox.ts';
+export type { Egress, Sandbox, SandboxStatus, Violation } from './sandbox/sandbox.ts';
 export type { SpawnOptions, Stdio } from './sandbox/spawn-options.ts';
+export type { GrantedHost, RevokedHost } from './session/live-grants.ts';
+export type { Risk } from './violations/types.ts';
 
 /** Beside the bundle, or in `dist/` for whoever imports the source. */
 function launcherPath(): string {

@@ -2,14 +2,17 @@
 import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { resolve } from 'node:path';
+import type { Traffic } from '../network/traffic-ledger.ts';
 import type { Enforcement } from '../platform/backend.ts';
 import { scrubEnvironment } from '../policy/environment.ts';
 import type { Policy } from '../policy/types.ts';
 import { type LiveSession, openLive, sandboxClosed } from '../session/live.ts';
+import type { GrantedHost, LiveGrants, RevokedHost } from '../session/live-grants.ts';
 import { loadPolicy, refuseDisabled } from '../session/prepare.ts';
 import type { LoadedPolicy } from '../session/types.ts';
 import type { Denial } from '../violations/types.ts';
 import { CommandProcess } from './command-process.ts';
+import { type HostGrant, readGrant } from './host-grant.ts';
 import { layerOf, type SandboxOptions } from './options.ts';
 import { collect, type RunOptions, type RunResult } from './run-result.ts';
 import { commandPlan, type SpawnOptions } from './spawn-options.ts';
@@ -35,7 +38,19 @@ export interface SandboxStatus {
   readonly enforcement: readonly Enforcement[];
 }
 
-export class Sandbox extends EventEmitter<{ violation: [Violation] }> {
+/** One connection from the inside to an allowed host, once it has ended. */
+export interface Egress {
+  /** The name that was asked for, or an address that was dialled as one. */
+  readonly host: string;
+  readonly port: number;
+  /** Path of the executable as it is named inside; absent where it is not known. */
+  readonly program?: string;
+  /** Bytes from the sandbox and to it. */
+  readonly up: number;
+  readonly down: number;
+}
+
+export class Sandbox extends EventEmitter<{ violation: [Violation]; egress: [Egress] }> {
   readonly #session: LiveSession;
   readonly #loaded: LoadedPolicy;
   readonly #surroundings: Surroundings;
@@ -98,6 +113,24 @@ export class Sandbox extends EventEmitter<{ violation: [Violation] }> {
     }
   }
 
+  /**
+   * Opens a host for commands that run already; with `once` for one connection, with `forMs` for so many milliseconds, else
+   * until the sandbox is closed. Rejects with ERR_GRANT_REFUSED for a host that a rule denies on purpose, and for a path:
+   * what a sandbox shows of files is settled when it is made.
+   */
+  async allow(grant: HostGrant): Promise<GrantedHost> {
+    const { host, lasting } = readGrant(grant);
+    return await (await this.#grants()).allow(host, lasting, 'library');
+  }
+
+  /**
+   * Closes a host and the connections that nothing else allows; also one that the options opened. Rejects with
+   * ERR_GRANT_UNKNOWN where nothing opens it by exactly this name.
+   */
+  async revoke(grant: Pick<HostGrant, 'host'>): Promise<RevokedHost> {
+    return await (await this.#grants()).revoke(readGrant(grant).host);
+  }
+
   /** Ends every command and the boundary itself; resolves when nothing is left. Calling it again changes nothing. */
   close(): Promise<void> {
     if (this.#state === 'live') this.#state = 'closing';
@@ -107,6 +140,11 @@ export class Sandbox extends EventEmitter<{ violation: [Violation] }> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #grants(): Promise<LiveGrants> {
+    if (this.#state !== 'live') throw sandboxClosed();
+    return this.#session.grants();
   }
 
   #spawn(command: string, args: readonly string[], options: SpawnOptions): CommandProcess {
@@ -150,7 +188,8 @@ export async function openSandbox(options: SandboxOptions, surroundings: Surroun
   const inner = resolve(loaded.policy.projectDir, options.cwd ?? '.');
   let sandbox: Sandbox | undefined;
   const onDenial = (denial: Denial) => sandbox?.emit('violation', denial);
-  const session = await openLive(loaded, { environment, launcherPath, pid, cwd: inner, onDenial });
+  const onTraffic = ({ kind, ...egress }: Traffic) => kind === 'egress' && sandbox?.emit('egress', egress);
+  const session = await openLive(loaded, { environment, launcherPath, pid, cwd: inner, onDenial, onTraffic });
   sandbox = new Sandbox(session, loaded, surroundings, inner);
   return sandbox;
 }

@@ -1,8 +1,10 @@
 /** A live session: one boundary that stays, and commands that are started in it one after another or side by side. */
 import { SandboxError } from '../errors.ts';
+import type { Traffic } from '../network/traffic-ledger.ts';
 import type { Enforcement } from '../platform/backend.ts';
 import type { CommandPlan } from '../platform/linux/plan.ts';
 import type { Denial } from '../violations/types.ts';
+import type { LiveGrants } from './live-grants.ts';
 import { hostPidOf, identify } from './process-identity.ts';
 import {
   type CommandRecord,
@@ -34,6 +36,7 @@ export interface LiveOptions extends RunOptions {
   /** Working directory of commands that name none; absolute. */
   readonly cwd: string;
   readonly onDenial?: (denial: Denial) => void;
+  readonly onTraffic?: (traffic: Traffic) => void;
 }
 
 interface Tracked {
@@ -48,6 +51,7 @@ interface Parts {
   readonly record: OpenSession;
   readonly control: LiveControl;
   readonly enforcement: readonly Enforcement[];
+  readonly grants: () => Promise<LiveGrants>;
 }
 
 const SIGKILL = 9;
@@ -58,6 +62,8 @@ export class LiveSession {
   readonly enforcement: readonly Enforcement[];
   /** Resolves when nothing inside is left; rejects with a SandboxError when it ended otherwise than by `close`. */
   readonly ended: Promise<RunOutcome>;
+  /** Opens and closes hosts. */
+  readonly grants: () => Promise<LiveGrants>;
   readonly #control: LiveControl;
   readonly #record: OpenSession;
   readonly #commands = new Map<number, Tracked>();
@@ -71,6 +77,7 @@ export class LiveSession {
     this.id = parts.record.id;
     this.enforcement = parts.enforcement;
     this.ended = ended;
+    this.grants = parts.grants;
     this.#control = parts.control;
     this.#record = parts.record;
     this.#control.onHandle((message, handle) => this.#deliver(message, handle as object));
@@ -136,7 +143,9 @@ export class LiveSession {
   }
 
   #deliver(message: unknown, handle: object): void {
-    const { command, stream } = message as { command: number; stream: number };
+    const { command, stream } = message as { command?: number; stream: number };
+    // Sockets of the sandbox's network come the same way; they are somebody else's.
+    if (command === undefined) return;
     const tracked = this.#commands.get(command);
     if (!tracked?.awaited.delete(stream)) {
       (handle as { close(): void }).close();
@@ -211,6 +220,7 @@ export function openLive(loaded: LoadedPolicy, options: LiveOptions): Promise<Li
     let planned: Planned | undefined;
     let record: OpenSession | undefined;
     let control: LiveControl | undefined;
+    let grants: (() => Promise<LiveGrants>) | undefined;
     let session: LiveSession | undefined;
     const events: RunEvents = {
       onPlanned(plan) {
@@ -221,17 +231,21 @@ export function openLive(loaded: LoadedPolicy, options: LiveOptions): Promise<Li
       onLive(given) {
         control = given;
       },
+      onGrants(given) {
+        grants = given;
+      },
       onStarted(_control, launcherPid) {
         record?.started(launcherPid === undefined ? undefined : identify(launcherPid));
       },
       onEnforced(enforcement) {
-        if (!planned || !record || !control) return;
+        if (!planned || !record || !control || !grants) return;
         record.enforced(enforcement);
-        session = new LiveSession({ planned, record, control, enforcement }, ended);
+        session = new LiveSession({ planned, record, control, enforcement, grants }, ended);
         resolve(session);
       },
       onEvent: (event) => record?.append(event),
       onDenial: (denial) => options.onDenial?.(denial),
+      onTraffic: (traffic) => options.onTraffic?.(traffic),
       onCommand: (one) => session?.hear(one),
     };
     const run = runInside(loaded, { argv: [], cwd: options.cwd }, { ...options, live: true }, events);

@@ -26,6 +26,7 @@ import { GrantUse } from './grant-use.ts';
 import { prepareWatch, WatchFailed, watchFailure, watchHidden } from './hidden-watch.ts';
 import { showInside } from './inside-directory.ts';
 import { LazyNetwork } from './lazy-network.ts';
+import type { LiveGrants } from './live-grants.ts';
 import { type GuardedEntry, NameGuard } from './name-guard.ts';
 import { NameSupervisor } from './name-supervisor.ts';
 import { caughtDenial } from './observed.ts';
@@ -91,6 +92,10 @@ export interface RunEvents {
   onDenial?(denial: Denial): void;
   /** Comes with `onStarted`, where the session is live. */
   onLive?(control: LiveControl): void;
+  /** Before anything of it runs: how hosts are opened and closed in it. */
+  onGrants?(grants: () => Promise<LiveGrants>): void;
+  /** A connection between the inside and another place has ended. */
+  onTraffic?(traffic: Traffic): void;
   /** Something happened to a command of a live session. */
   onCommand?(record: CommandRecord): void;
 }
@@ -344,6 +349,7 @@ async function carryOut(
       onDenial: take,
       onConnected: (connected) => control?.connected(connected),
       onTraffic: (traffic) => {
+        events.onTraffic?.(traffic);
         if (ledger.add(traffic)) events.onEvent?.(trafficEvent('reached', traffic));
       },
       onPublished: (at) => {
@@ -369,6 +375,7 @@ async function carryOut(
     append: (event) => events.onEvent?.(event),
     signal: (name) => launcher.signal(name),
   });
+  if (control) events.onGrants?.(async () => (await control.answering()).grants);
   const run = launcher.run(plan, (record) => {
     progress.take(record as LauncherRecord);
     if (record.kind === 'asked' || record.kind === 'listening') network.take(record);

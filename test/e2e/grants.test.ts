@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../fixtures/host-tree.ts';
+import { library } from '../fixtures/library.ts';
 import { makeNetworkWorld, type NetworkWorld } from '../fixtures/network-world.ts';
 import { finished, makeWorld, people, type Ran, type World } from '../fixtures/world.ts';
 
@@ -316,5 +317,42 @@ describe.each(people)('as $label', (person) => {
     });
     expect((await stubborn.ended).code).toBe(137);
     expect((await world.pinfold(['stop', session.id])).stderr).toContain('is not live\n  why  it has ended');
+  });
+
+  test('a program opens a host in its sandbox, is told of what went there, and closes it', async () => {
+    const program = `
+      await using sandbox = await createSandbox({ mode: 'strict', deniedDomains: ['denied.test'] });
+      const egress = [];
+      sandbox.on('egress', ({ host, port, down }) => egress.push([host, port, down > 0]));
+      const fetch = async () => (await sandbox.run('curl', ['-sS', '-m', '8', '-o', '/dev/null', '${URL}'])).exitCode;
+      const code = (promise) => promise.then(() => 'done', (error) => error.code);
+      const codes = [await fetch()];
+      const granted = await sandbox.allow({ host: 'allowed.test' });
+      codes.push(await fetch());
+      const told = once(sandbox, 'egress');
+      if (egress.length === 0) await told;
+      const refusals = [
+        await code(sandbox.allow({ host: 'denied.test' })),
+        await code(sandbox.allow({ path: '/srv' })),
+        await code(sandbox.allow({ host: 'a b' })),
+        await code(sandbox.allow({ host: 'a.test', forMs: 0 })),
+        await code(sandbox.revoke({ host: 'a.test' })),
+      ];
+      const revoked = await sandbox.revoke({ host: 'allowed.test' });
+      codes.push(await fetch());
+      await sandbox.close();
+      refusals.push(await code(sandbox.allow({ host: 'a.test' })));
+      report({ codes, egress, state: granted.state, revoked, refusals });
+    `;
+    expect(await library(world, program)).toEqual({
+      codes: [6, 0, 6],
+      egress: [['allowed.test', 8080, true]],
+      state: 'opened',
+      revoked: { host: 'allowed.test', closed: expect.any(Number) },
+      refusals: [
+        ...['ERR_GRANT_REFUSED', 'ERR_GRANT_REFUSED', 'ERR_USAGE', 'ERR_USAGE', 'ERR_GRANT_UNKNOWN'],
+        'ERR_SANDBOX_CLOSED',
+      ],
+    });
   });
 });
