@@ -5,7 +5,8 @@ import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { SandboxError } from '../errors.ts';
 import type { CommandPlan } from '../platform/linux/plan.ts';
-import type { CommandEvents, CommandNews, LiveSession } from '../session/live.ts';
+import type { CommandEvents, CommandNews } from '../session/commands.ts';
+import type { LiveSession } from '../session/live.ts';
 import { CommandInput, CommandOutput } from './streams.ts';
 
 export interface CommandControls {

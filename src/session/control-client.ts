@@ -32,6 +32,11 @@ function unreachable(
   });
 }
 
+/** The connection ended before what was to come over it. */
+export function sessionGone(session: Pick<ListedSession, 'id' | 'pinfold'>): SandboxError {
+  return unreachable(session, 'it ended meanwhile');
+}
+
 /** What connect(2) met, in the words of a person. */
 function whyNot(error: NodeJS.ErrnoException, session: ListedSession): string {
   if (session.state === 'lost') return 'it was killed, and nobody is left to answer';
@@ -107,6 +112,9 @@ export function request<K extends ControlOp>(
       if (lines === undefined) fail('its answer is too long');
       if (line === undefined) return;
       settle();
+      // What comes behind the answer belongs to whoever reads on.
+      socket.pause();
+      if (reader.rest.length > 0) socket.unshift(reader.rest);
       const said: ControlAnswer = JSON.parse(line);
       if (said.ok) resolve(said.result as ControlOps[K]['gives']);
       else reject(errorFrom(said.error));

@@ -20,6 +20,14 @@ export interface ControlOps {
     readonly asks: object;
     readonly gives: { readonly hosts: readonly Omit<GrantedHost, 'risk' | 'state'>[] };
   };
+  /**
+   * Runs a command; it must be the only request of its connection. After the answer the connection carries frames
+   * (exec-frames.ts). `cwd`: absolute; default that of the session.
+   */
+  readonly exec: {
+    readonly asks: { readonly argv: readonly string[]; readonly cwd?: string };
+    readonly gives: object;
+  };
   /** SIGTERM, and SIGKILL to whatever is left after `graceMs`. The connection ends with the session. */
   readonly stop: { readonly asks: { readonly graceMs: number }; readonly gives: object };
 }

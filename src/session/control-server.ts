@@ -5,7 +5,9 @@
 import type { Socket } from 'node:net';
 import { SandboxError } from '../errors.ts';
 import type { Connected } from '../network/types.ts';
+import type { CommandPlan } from '../platform/linux/plan.ts';
 import type { Policy } from '../policy/types.ts';
+import type { Commands } from './commands.ts';
 import {
   CONTROL_VERSION,
   type ControlAnswer,
@@ -15,6 +17,7 @@ import {
   LineReader,
 } from './control-protocol.ts';
 import type { SessionEvent } from './event-log.ts';
+import { ExecRelay } from './exec-relay.ts';
 import { LiveGrants } from './live-grants.ts';
 import type { SandboxNetwork } from './sandbox-network.ts';
 
@@ -25,13 +28,18 @@ export interface ControlledSession {
   readonly network: () => Promise<SandboxNetwork>;
   readonly append: (event: SessionEvent) => void;
   readonly signal: (name: NodeJS.Signals) => void;
+  readonly commands: Commands;
+  /** Working directory of commands that name none. */
+  readonly cwd: string;
 }
 
 /** Milliseconds until the first request must have come, and between two. */
 const PATIENCE = 60_000;
 
 type Handlers = {
-  readonly [K in ControlOp]: (asks: ControlOps[K]['asks']) => Promise<ControlOps[K]['gives']>;
+  readonly [K in Exclude<ControlOp, 'exec'>]: (
+    asks: ControlOps[K]['asks'],
+  ) => Promise<ControlOps[K]['gives']>;
 };
 
 function misuse(why: string): SandboxError {
@@ -77,7 +85,7 @@ export class ControlServer {
     socket.unref();
     socket.setTimeout(PATIENCE, () => socket.destroy());
     socket.on('end', () => void before.then(() => socket.end()));
-    socket.on('data', (chunk: Buffer) => {
+    const onData = (chunk: Buffer): void => {
       const lines = reader.push(chunk);
       if (lines === undefined) {
         answer(socket, { version: 1, ok: false, error: errorData(misuse('a line is too long')) });
@@ -85,28 +93,41 @@ export class ControlServer {
         return;
       }
       for (const line of lines) {
-        before = before.then(() => this.#answer(line)).then((said) => answer(socket, said));
+        before = before
+          .then(() => this.#answer(line, (plan) => this.#execute(socket, plan, reader, onData)))
+          .then((said) => said && answer(socket, said));
       }
-    });
+    };
+    socket.on('data', onData);
     socket.resume();
   }
 
-  async #answer(line: string): Promise<ControlAnswer> {
+  /** Undefined: the connection was handed to `execute`, which has answered. */
+  async #answer(line: string, execute: (plan: CommandPlan) => void): Promise<ControlAnswer | undefined> {
     try {
-      return { version: 1, ok: true, result: await this.#carryOut(line) };
+      const request = understand(line);
+      if (request.op === 'exec') {
+        execute(planOf(request, this.#session.cwd));
+        return undefined;
+      }
+      return { version: 1, ok: true, result: await this.#carryOut(request) };
     } catch (thrown) {
       return { version: 1, ok: false, error: errorData(thrown) };
     }
   }
 
-  #carryOut(line: string): Promise<unknown> {
-    const request = parse(line);
-    if (request.version !== CONTROL_VERSION) {
-      throw misuse(`it speaks version ${String(request.version)}, this session version ${CONTROL_VERSION}`);
-    }
+  #execute(socket: Socket, plan: CommandPlan, reader: LineReader, onData: (chunk: Buffer) => void): void {
+    this.#session.append({ kind: 'exec', argv: plan.argv, cwd: plan.cwd });
+    socket.off('data', onData);
+    socket.removeAllListeners('end');
+    answer(socket, { version: 1, ok: true, result: {} });
+    new ExecRelay(socket, this.#session.commands, plan).take(reader.rest);
+  }
+
+  #carryOut(request: Readonly<Record<string, unknown>>): Promise<unknown> {
     const op = String(request.op);
     if (!Object.hasOwn(this.#handlers, op)) throw misuse(`it knows no ${JSON.stringify(op)}`);
-    const handler = this.#handlers[op as ControlOp] as (asks: unknown) => Promise<unknown>;
+    const handler = this.#handlers[op as keyof Handlers] as (asks: unknown) => Promise<unknown>;
     return handler(request);
   }
 
@@ -132,6 +153,24 @@ function parse(line: string): Readonly<Record<string, unknown>> {
   }
   if (typeof said !== 'object' || said === null || Array.isArray(said)) throw misuse('it is not an object');
   return said as Record<string, unknown>;
+}
+
+function understand(line: string): Readonly<Record<string, unknown>> {
+  const request = parse(line);
+  if (request.version === CONTROL_VERSION) return request;
+  throw misuse(`it speaks version ${String(request.version)}, this session version ${CONTROL_VERSION}`);
+}
+
+function planOf({ argv, cwd }: Readonly<Record<string, unknown>>, home: string): CommandPlan {
+  const isWord = (word: unknown) => typeof word === 'string' && !word.includes('\0');
+  if (!Array.isArray(argv) || argv.length === 0 || argv[0] === '' || !argv.every(isWord)) {
+    throw misuse('a command is a name, and its arguments are texts without NUL');
+  }
+  if (cwd !== undefined && !(isWord(cwd) && (cwd as string).startsWith('/'))) {
+    throw misuse('a directory is an absolute path');
+  }
+  const streams = ['pipe', 'pipe', 'pipe'] as const;
+  return { argv, cwd: (cwd as string | undefined) ?? home, streams, leftovers: 'keep' };
 }
 
 function text(value: unknown, name: string): string {

@@ -4,31 +4,12 @@ import type { Traffic } from '../network/traffic-ledger.ts';
 import type { Enforcement } from '../platform/backend.ts';
 import type { CommandPlan } from '../platform/linux/plan.ts';
 import type { Denial } from '../violations/types.ts';
+import type { CommandEvents, Commands } from './commands.ts';
 import type { LiveGrants } from './live-grants.ts';
 import { hostPidOf, identify } from './process-identity.ts';
-import {
-  type CommandRecord,
-  type LiveControl,
-  type Planned,
-  type RunEvents,
-  type RunOptions,
-  runInside,
-} from './run.ts';
+import { type LiveControl, type Planned, type RunEvents, type RunOptions, runInside } from './run.ts';
 import { type OpenSession, SessionStore } from './store.ts';
 import type { LoadedPolicy, RunOutcome } from './types.ts';
-
-export interface CommandNews {
-  readonly event: CommandRecord['event'] | 'lost';
-  /** The process as it is numbered inside, an errno, an exit code or a signal. */
-  readonly value: number;
-}
-
-export interface CommandEvents {
-  /** `lost`: the whole session has ended, and the command with it. */
-  onRecord(record: CommandNews): void;
-  /** Our end of a pipe, as `net.Socket` takes it; `stream` is 0, 1 or 2. Undefined: it will never come. */
-  onHandle(stream: number, handle: object | undefined): void;
-}
 
 export interface LiveOptions extends RunOptions {
   /** Of the process that holds the session. */
@@ -39,22 +20,14 @@ export interface LiveOptions extends RunOptions {
   readonly onTraffic?: (traffic: Traffic) => void;
 }
 
-interface Tracked {
-  readonly events: CommandEvents;
-  /** Streams whose handle has not come yet. A handle and the end of its command may come in either order. */
-  readonly awaited: Set<number>;
-  over: boolean;
-}
-
 interface Parts {
   readonly planned: Planned;
   readonly record: OpenSession;
   readonly control: LiveControl;
   readonly enforcement: readonly Enforcement[];
   readonly grants: () => Promise<LiveGrants>;
+  readonly commands: Commands;
 }
-
-const SIGKILL = 9;
 
 export class LiveSession {
   readonly planned: Planned;
@@ -66,8 +39,7 @@ export class LiveSession {
   readonly grants: () => Promise<LiveGrants>;
   readonly #control: LiveControl;
   readonly #record: OpenSession;
-  readonly #commands = new Map<number, Tracked>();
-  #next = 1;
+  readonly #commands: Commands;
   #closing = false;
   #gone = false;
 
@@ -80,13 +52,16 @@ export class LiveSession {
     this.grants = parts.grants;
     this.#control = parts.control;
     this.#record = parts.record;
-    this.#control.onHandle((message, handle) => this.#deliver(message, handle as object));
+    this.#commands = parts.commands;
     // An idle session keeps nobody's event loop alive: with the process it ends by itself.
     this.#control.hold(false);
-    ended.then(
-      () => this.#killAll(),
-      () => this.#killAll(),
-    );
+    this.#commands.onBusy((busy) => {
+      if (busy || !this.#closing) this.#control.hold(busy);
+    });
+    const gone = () => {
+      this.#gone = true;
+    };
+    ended.then(gone, gone);
   }
 
   /**
@@ -95,15 +70,7 @@ export class LiveSession {
    */
   start(command: CommandPlan, events: CommandEvents): (signal: number) => void {
     if (this.#gone) throw sandboxClosed();
-    const id = this.#next++;
-    const awaited = new Set([0, 1, 2].filter((stream) => command.streams[stream] === 'pipe'));
-    this.#control.command(id, command);
-    this.#commands.set(id, { events, awaited, over: false });
-    if (this.#commands.size === 1) this.#control.hold(true);
-    return (signal) => {
-      const tracked = this.#commands.get(id);
-      if (tracked?.over === false) this.#control.signalCommand(id, signal);
-    };
+    return this.#commands.start(command, events);
   }
 
   /** The host's number of the process that has `inner` inside; undefined once it has been reaped. */
@@ -123,54 +90,6 @@ export class LiveSession {
     this.#control.hold(true);
     this.#control.signal('SIGTERM');
     return this.ended;
-  }
-
-  hear({ id, event, value }: CommandRecord): void {
-    const tracked = this.#commands.get(id);
-    if (!tracked) return;
-    if (event !== 'started') tracked.over = true;
-    tracked.events.onRecord({ event, value });
-    // What never was has no use for its pipes: those on their way are closed when they come.
-    if (event === 'failed') this.#giveUp(id, tracked);
-    else this.#forget(id, tracked);
-  }
-
-  /** Until then this process is kept from ending: somebody waits for what is to come. */
-  #forget(id: number, { over, awaited }: Tracked): void {
-    if (!over || awaited.size > 0) return;
-    this.#commands.delete(id);
-    if (this.#commands.size === 0 && !this.#closing) this.#control.hold(false);
-  }
-
-  #deliver(message: unknown, handle: object): void {
-    const { command, stream } = message as { command?: number; stream: number };
-    // Sockets of the sandbox's network come the same way; they are somebody else's.
-    if (command === undefined) return;
-    const tracked = this.#commands.get(command);
-    if (!tracked?.awaited.delete(stream)) {
-      (handle as { close(): void }).close();
-      return;
-    }
-    tracked.events.onHandle(stream, handle);
-    this.#forget(command, tracked);
-  }
-
-  #giveUp(id: number, tracked: Tracked): void {
-    const awaited = [...tracked.awaited];
-    tracked.awaited.clear();
-    for (const stream of awaited) tracked.events.onHandle(stream, undefined);
-    this.#forget(id, tracked);
-  }
-
-  #killAll(): void {
-    this.#gone = true;
-    for (const [id, tracked] of [...this.#commands]) {
-      if (!tracked.over) {
-        tracked.over = true;
-        tracked.events.onRecord({ event: 'lost', value: SIGKILL });
-      }
-      this.#giveUp(id, tracked);
-    }
   }
 }
 
@@ -220,6 +139,7 @@ export function openLive(loaded: LoadedPolicy, options: LiveOptions): Promise<Li
     let planned: Planned | undefined;
     let record: OpenSession | undefined;
     let control: LiveControl | undefined;
+    let commands: Commands | undefined;
     let grants: (() => Promise<LiveGrants>) | undefined;
     let session: LiveSession | undefined;
     const events: RunEvents = {
@@ -228,8 +148,9 @@ export function openLive(loaded: LoadedPolicy, options: LiveOptions): Promise<Li
         record = openRecord(loaded, options);
         return record;
       },
-      onLive(given) {
+      onLive(given, table) {
         control = given;
+        commands = table;
       },
       onGrants(given) {
         grants = given;
@@ -238,15 +159,14 @@ export function openLive(loaded: LoadedPolicy, options: LiveOptions): Promise<Li
         record?.started(launcherPid === undefined ? undefined : identify(launcherPid));
       },
       onEnforced(enforcement) {
-        if (!planned || !record || !control || !grants) return;
+        if (!planned || !record || !control || !grants || !commands) return;
         record.enforced(enforcement);
-        session = new LiveSession({ planned, record, control, enforcement, grants }, ended);
+        session = new LiveSession({ planned, record, control, enforcement, grants, commands }, ended);
         resolve(session);
       },
       onEvent: (event) => record?.append(event),
       onDenial: (denial) => options.onDenial?.(denial),
       onTraffic: (traffic) => options.onTraffic?.(traffic),
-      onCommand: (one) => session?.hear(one),
     };
     const run = runInside(loaded, { argv: [], cwd: options.cwd }, { ...options, live: true }, events);
     const ended = recorded(run, () => record);

@@ -18,6 +18,7 @@ import { type DroppedVariable, scrubEnvironment } from '../policy/environment.ts
 import type { Notice, Policy } from '../policy/types.ts';
 import type { Denial } from '../violations/types.ts';
 import { programInside } from './actor.ts';
+import { Commands } from './commands.ts';
 import type { ControlledSession } from './control-server.ts';
 import { ControlSocket } from './control-socket.ts';
 import { Denials } from './denials.ts';
@@ -91,13 +92,11 @@ export interface RunEvents {
   /** Each refusal as it is seen; `onEvent` has them counted. */
   onDenial?(denial: Denial): void;
   /** Comes with `onStarted`, where the session is live. */
-  onLive?(control: LiveControl): void;
+  onLive?(control: LiveControl, commands: Commands): void;
   /** Before anything of it runs: how hosts are opened and closed in it. */
   onGrants?(grants: () => Promise<LiveGrants>): void;
   /** A connection between the inside and another place has ended. */
   onTraffic?(traffic: Traffic): void;
-  /** Something happened to a command of a live session. */
-  onCommand?(record: CommandRecord): void;
 }
 
 const EACCES = 13;
@@ -369,11 +368,14 @@ async function carryOut(
     launcher: () => launcher.pid,
     append: (event) => events.onEvent?.(event),
   });
+  const commands = new Commands(launcher);
   const control = controlSocket(place, {
     policy,
     network: () => network.get(),
     append: (event) => events.onEvent?.(event),
     signal: (name) => launcher.signal(name),
+    commands,
+    cwd: plan.cwd,
   });
   if (control) events.onGrants?.(async () => (await control.answering()).grants);
   const run = launcher.run(plan, (record) => {
@@ -381,16 +383,17 @@ async function carryOut(
     if (record.kind === 'asked' || record.kind === 'listening') network.take(record);
     if (record.kind === 'started') events.onEnforced?.(enforced());
     if (record.kind === 'making') names.answer(record);
-    if (record.kind === 'command') events.onCommand?.(record);
+    if (record.kind === 'command') commands.hear(record);
   });
   events.onStarted?.(launcher, launcher.pid);
-  events.onLive?.(launcher);
+  events.onLive?.(launcher, commands);
   grantUse.start();
   try {
     await run;
   } finally {
     stopWatchdog();
     grantUse.end();
+    commands.end();
     await control?.close();
     await network.close();
   }

@@ -1,11 +1,13 @@
 /** Hosts opened and closed while a session runs, through a socket that only the person outside can reach. */
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { until } from '../fixtures/host-tree.ts';
+import { pinfold } from '../fixtures/as-user.ts';
+import { processesWith, until } from '../fixtures/host-tree.ts';
 import { library } from '../fixtures/library.ts';
 import { makeNetworkWorld, type NetworkWorld } from '../fixtures/network-world.ts';
 import { finished, makeWorld, people, type Ran, type World } from '../fixtures/world.ts';
@@ -353,6 +355,85 @@ describe.each(people)('as $label', (person) => {
         ...['ERR_GRANT_REFUSED', 'ERR_GRANT_REFUSED', 'ERR_USAGE', 'ERR_USAGE', 'ERR_GRANT_UNKNOWN'],
         'ERR_SANDBOX_CLOSED',
       ],
+    });
+  });
+
+  describe('exec', () => {
+    const exec = (argv: readonly string[], options?: Parameters<World['pinfold']>[1]) =>
+      world.pinfold(['exec', '--session', session.id, '--', ...argv], options);
+
+    test('runs one more command inside, with its streams, its exit code and the boundary of the session', async () => {
+      const input = Buffer.from(Array.from({ length: 3_000_000 }, (_, at) => at % 251));
+      const script = 'sha256sum; echo wrong >&2; exit 7';
+      const hashed = await world.run(['sha256sum'], { input });
+      expect(await exec(['sh', '-c', script], { input })).toEqual({
+        code: 7,
+        stdout: hashed.stdout,
+        stderr: 'wrong\n',
+      });
+      const many = await exec(['sh', '-c', 'head -c 3000000 /dev/zero | tr "\\0" x']);
+      expect(many).toMatchObject({ code: 0, stdout: 'x'.repeat(3_000_000) });
+      const canary = `${world.outside}/canary`;
+      expect((await exec(['cat', canary])).code).toBe(1);
+      expect((await world.run(['cat', canary])).code).toBe(0);
+      expect((await exec(['sh', '-c', 'mkdir .vscode'])).stderr).toContain('Permission denied');
+      expect(await session.fetch()).toBe('curl 6');
+      expect(session.log().filter(({ kind }) => kind === 'exec')).toHaveLength(4);
+    });
+
+    test('says what cannot be run, passes signals on, and ends with the session', async () => {
+      expect(await exec(['nonesuch'])).toMatchObject({ code: 127, stdout: '' });
+      expect((await exec(['/etc/passwd'])).code).toBe(126);
+      expect((await exec(['sh', '-c', 'kill -9 $$'])).code).toBe(137);
+      expect(await exec(['sh', '-c', '(sleep 60 &); echo done'])).toMatchObject({
+        code: 0,
+        stdout: 'done\n',
+      });
+      const words = [
+        'exec',
+        '--session',
+        session.id,
+        '--',
+        'sh',
+        '-c',
+        'trap "echo got; exit 3" TERM; echo on; while :; do sleep 0.05; done',
+      ];
+      const trapped = world.start([...pinfold(), ...words], { input: null });
+      const signalled = finished(trapped);
+      await once(trapped.stdout!, 'data');
+      trapped.kill('SIGTERM');
+      expect(await signalled).toMatchObject({ code: 3 });
+      const left = world.start(
+        [...pinfold(), 'exec', '--session', session.id, '--', 'sh', '-c', 'echo on; exec sleep 60'],
+        { input: null },
+      );
+      const lost = finished(left);
+      await once(left.stdout!, 'data');
+      session.child.stdin!.end();
+      expect((await session.ended).code).toBe(0);
+      expect((await lost).code).not.toBe(0);
+    });
+
+    test('a command of which nobody hears any more is hung up', async () => {
+      const marker = `${world.root}/hung-up-${session.id}`;
+      const words = [
+        'exec',
+        '--session',
+        session.id,
+        '--',
+        'sh',
+        '-c',
+        'echo on; while :; do sleep 0.1; done',
+        marker,
+      ];
+      const child = world.start([...pinfold(), ...words], { input: null });
+      const ended = finished(child);
+      await once(child.stdout!, 'data');
+      expect(processesWith(marker).length).toBeGreaterThan(1);
+      child.kill('SIGKILL');
+      await ended;
+      await until(() => processesWith(marker).length === 0);
+      expect(await session.fetch()).toBe('curl 6');
     });
   });
 });

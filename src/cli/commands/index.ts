@@ -12,6 +12,7 @@ import { completionOf } from './completion.ts';
 import { command as configCommand } from './config.ts';
 import { contextsCommand } from './contexts.ts';
 import { doctorCommand } from './doctor.ts';
+import { execCommand } from './exec.ts';
 import { explainCommand } from './explain.ts';
 import { exportCommand } from './export.ts';
 import { initCommand } from './init.ts';
@@ -46,6 +47,7 @@ export const COMMANDS: readonly Command[] = [
   statusCommand,
   allowCommand,
   revokeCommand,
+  execCommand,
   stopCommand,
   violationsCommand,
   whyCommand,

@@ -1,0 +1,142 @@
+/** One command of a session, joined to the connection of whoever asked for it: streams, signals, and how it ended. */
+import { Socket, type SocketConstructorOpts } from 'node:net';
+import type { CommandPlan } from '../platform/linux/plan.ts';
+import type { CommandNews, Commands } from './commands.ts';
+import { type Frame, type FrameKind, FrameReader, frame, frames } from './exec-frames.ts';
+
+const SIGHUP = 1;
+const SIGKILL = 9;
+/** Milliseconds that a command has to end once whoever asked for it has gone. */
+const GRACE = 5000;
+/** Milliseconds of silence after which output that a left process holds open is not waited for any more. */
+const QUIET = 250;
+
+/** `handle` is no part of the public types; it is what Node itself makes the streams of its children from. */
+function socketOf(handle: object): Socket {
+  return new Socket({ handle, allowHalfOpen: true } as SocketConstructorOpts);
+}
+
+export class ExecRelay {
+  readonly #peer: Socket;
+  readonly #reader = new FrameReader();
+  readonly #outputs = new Set<Socket>();
+  #awaited = 2;
+  #input: Socket | undefined;
+  /** What came for the command before its pipe did. */
+  #early: Frame[] = [];
+  #news: CommandNews | undefined;
+  #quiet: NodeJS.Timeout | undefined;
+  #done = false;
+  readonly #signal: (signal: number) => void;
+
+  /** `peer` has been read up to where the frames begin. */
+  constructor(peer: Socket, commands: Commands, plan: CommandPlan) {
+    this.#peer = peer;
+    this.#signal = commands.start(plan, {
+      onRecord: (news) => this.#hear(news),
+      onHandle: (stream, handle) => this.#connect(stream, handle),
+    });
+    peer.setTimeout(0);
+    peer.on('data', (chunk: Buffer) => this.#take(chunk));
+    peer.on('drain', () => {
+      for (const output of this.#outputs) output.resume();
+    });
+    // The end of the command's input is a frame; the end of the connection is the end of whoever asked.
+    peer.on('end', () => peer.destroy());
+    peer.on('close', () => this.#abandon());
+  }
+
+  /** Frames that came with the request. */
+  take(chunk: Buffer): void {
+    if (chunk.length > 0) this.#take(chunk);
+  }
+
+  #take(chunk: Buffer): void {
+    const heard = this.#reader.push(chunk);
+    if (heard === undefined) {
+      this.#peer.destroy();
+      return;
+    }
+    for (const each of heard) this.#obey(each);
+  }
+
+  #obey(each: Frame): void {
+    const [number] = each.bytes;
+    if (each.kind === 'signal' && number !== undefined) this.#signal(number);
+    if (each.kind !== 'input' && each.kind !== 'input-end') return;
+    const { length } = each.bytes;
+    if (this.#input === undefined) this.#early.push(each);
+    else if (each.kind === 'input-end') this.#input.end();
+    else {
+      const taken = Buffer.alloc(4);
+      taken.writeUInt32BE(length);
+      this.#input.write(each.bytes, () => this.#send('taken', taken));
+    }
+  }
+
+  #connect(stream: number, handle: object | undefined): void {
+    if (stream === 0) {
+      if (handle === undefined) return;
+      this.#input = socketOf(handle);
+      // The command reads no more; what is left for it goes nowhere.
+      this.#input.on('error', () => {});
+      this.#input.resume();
+      for (const each of this.#early.splice(0)) this.#obey(each);
+      return;
+    }
+    if (handle === undefined) {
+      this.#closed();
+      return;
+    }
+    const output = socketOf(handle);
+    this.#outputs.add(output);
+    output.on('data', (chunk: Buffer) => {
+      this.#quiet?.refresh();
+      for (const part of frames(stream === 1 ? 'output' : 'errors', chunk)) {
+        if (!this.#peer.write(part)) output.pause();
+      }
+    });
+    output.on('error', () => {});
+    output.on('end', () => output.destroy());
+    output.on('close', () => {
+      this.#outputs.delete(output);
+      this.#closed();
+    });
+  }
+
+  #closed(): void {
+    this.#awaited -= 1;
+    this.#finish();
+  }
+
+  #hear(news: CommandNews): void {
+    if (news.event === 'started') return;
+    this.#news = news;
+    this.#input?.destroy();
+    this.#quiet = setTimeout(() => {
+      for (const output of this.#outputs) output.destroy();
+    }, QUIET);
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#done || this.#news === undefined || this.#awaited > 0) return;
+    this.#done = true;
+    clearTimeout(this.#quiet);
+    this.#send('ended', Buffer.from(JSON.stringify(this.#news)));
+    this.#peer.end();
+  }
+
+  #send(kind: FrameKind, bytes: Buffer): void {
+    if (!this.#peer.destroyed && this.#peer.writable) this.#peer.write(frame(kind, bytes));
+  }
+
+  /** Nobody hears the command any more: it ends as with a terminal that is closed. */
+  #abandon(): void {
+    if (this.#news !== undefined) return;
+    this.#signal(SIGHUP);
+    setTimeout(() => this.#signal(SIGKILL), GRACE).unref();
+    for (const output of this.#outputs) output.resume();
+    this.#input?.destroy();
+  }
+}
