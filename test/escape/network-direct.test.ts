@@ -151,7 +151,12 @@ describe.each(people)('as $label', (person) => {
       names.delete('dns');
       expect([...names]).toEqual(['allowed']);
     }
-    expect((await outside([`race:allowed.test:8080:${DENIED}`]))[0]).toContain('connected');
-    expect((await net.visits()).map(({ name }) => name)).toContain('denied');
+    // The control: without a boundary the race is won, if not in the first run of three hundred connects.
+    const reached = new Set<string>();
+    for (let run = 0; run < 20 && !reached.has('denied'); run += 1) {
+      expect((await outside([`race:allowed.test:8080:${DENIED}`]))[0]).toContain('connected');
+      for (const { name } of await net.visits()) reached.add(name);
+    }
+    expect([...reached]).toContain('denied');
   });
 });
