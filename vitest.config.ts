@@ -3,6 +3,16 @@ import { TotalsReporter } from './test/fixtures/totals-reporter.ts';
 
 const timeouts = { testTimeout: 30_000, hookTimeout: 60_000 };
 
+/**
+ * They join network namespaces by a cable, which only root may. CI counts as root: there they run, and fail where they cannot.
+ */
+const NEEDS_ROOT = [
+  'test/escape/network-{direct,inside,names}.test.ts',
+  'test/e2e/{grants,network-clients}.test.ts',
+];
+const leftOut = process.getuid?.() === 0 || process.env.CI ? [] : NEEDS_ROOT;
+if (leftOut.length > 0) console.error(`left out, since they need root: ${leftOut.join(' ')}`);
+
 export default defineConfig({
   test: {
     reporters: ['default', new TotalsReporter()],
@@ -14,8 +24,8 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/**/*.test.ts'],
-          // They need what npm fetches: `npm run test:agents`.
-          exclude: ['test/agents/**'],
+          // The agents need what npm fetches: `npm run test:agents`.
+          exclude: [...leftOut, 'test/agents/**'],
           globalSetup: ['test/global-setup.ts'],
           ...timeouts,
         },
