@@ -33,6 +33,9 @@ int tripwire_mount(int sync, struct trouble *trouble)
 			note(trouble, "a signal came during the start", NULL);
 		return error;
 	}
+	/* With a descriptor of the device here the relay's end would not end the connection, and the listing below wait for ever. */
+	close(device);
+	device = -1;
 	mount = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 	if (mount < 0)
 		return -errno;

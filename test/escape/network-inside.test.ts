@@ -66,12 +66,12 @@ describe.each(people)('as $label', (person) => {
     expect(answers.at(-1)).toBe('ok');
   });
 
-  test('a server inside does not take a name’s connections: it has the place and the connect is refused, or it has not', async () => {
+  test('a server inside does not take a name’s connections: where it has the one address, the other one leads to the host', async () => {
     const { answers } = await acts.inside(
       ['intercept:allowed.test:9000', 'intercept-later:a.wild.test:9000', 'named:allowed.test:9000'],
       FILTERED,
     );
-    expect(answers).toEqual(['EACCES', 'EADDRINUSE', 'CANARY allowed /']);
+    expect(answers).toEqual(['CANARY allowed /', 'EADDRINUSE', 'CANARY allowed /']);
   });
 
   test('eleven hundred names on as many ports, more than are kept open, do not fill up what others need', async () => {
