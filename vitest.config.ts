@@ -4,11 +4,12 @@ import { TotalsReporter } from './test/fixtures/totals-reporter.ts';
 const timeouts = { testTimeout: 30_000, hookTimeout: 60_000 };
 
 /**
- * They join network namespaces by a cable, which only root may. CI counts as root: there they run, and fail where they cannot.
+ * They join network namespaces by a cable, make a device node, or do outside what only root may. In CI they always run, and fail
+ * where they cannot.
  */
 const NEEDS_ROOT = [
   'test/escape/network-{direct,inside,names}.test.ts',
-  'test/e2e/{grants,network-clients}.test.ts',
+  'test/e2e/{doctor-weakened,grants,network-clients,tripwire}.test.ts',
 ];
 const leftOut = process.getuid?.() === 0 || process.env.CI ? [] : NEEDS_ROOT;
 if (leftOut.length > 0) console.error(`left out, since they need root: ${leftOut.join(' ')}`);
