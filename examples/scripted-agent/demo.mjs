@@ -33,8 +33,8 @@ const say = (text = '') => process.stdout.write(`${text}\n`);
 /** Why each errno is the refusal it is, where `pinfold explain` has no path to speak of. */
 const REASONS = {
   service: 'the sandbox has a network of its own: this loopback is not the host’s, nobody listens there',
-  address: 'no route leads out of the sandbox’s own network',
-  name: 'no resolver can be reached',
+  address: 'no rule allows this address, and no route leads out of the sandbox’s own network',
+  name: 'the resolver inside answers only for hosts that are allowed',
   signal: 'the sandbox sees only its own processes: for it, that process does not exist',
 };
 /** What each crossing must have met; anything else is not the refusal that was promised. */

@@ -2,8 +2,9 @@
 import { SandboxError } from '../errors.ts';
 import { bindProject } from '../host/contexts.ts';
 import type { SessionEvent } from '../session/event-log.ts';
+import type { Planned } from '../session/plan-run.ts';
 import { identify } from '../session/process-identity.ts';
-import { type Planned, type RunControl, runInside } from '../session/run.ts';
+import { type RunControl, runInside } from '../session/run.ts';
 import { type OpenSession, SessionStore } from '../session/store.ts';
 import type { Ending, LoadedPolicy, RunOutcome, Target } from '../session/types.ts';
 import type { Context } from './command.ts';

@@ -5,8 +5,9 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StandardStreams } from '../platform/linux/launcher.ts';
 import type { Mode } from '../policy/types.ts';
+import type { RunOptions } from '../session/plan-run.ts';
 import { loadPolicy } from '../session/prepare.ts';
-import { type RunEvents, type RunOptions, runInside } from '../session/run.ts';
+import { type RunEvents, runInside } from '../session/run.ts';
 import type { LoadedPolicy, RunOutcome, Target } from '../session/types.ts';
 import type { Scratch } from './scratch.ts';
 

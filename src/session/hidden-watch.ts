@@ -27,7 +27,11 @@ export interface Watched {
 }
 
 /** Serves the file system over hidden places; whoever looks at one waits until it is known who did. */
-export async function watchHidden(launcher: Launcher, watched: Watched, denials: Denials): Promise<void> {
+export async function watchHidden(
+  launcher: Launcher,
+  watched: Watched,
+  { take, ready }: Pick<Denials, 'take' | 'ready'>,
+): Promise<void> {
   const { plan, policy, capabilities } = watched;
   const { tripwire: pipe } = launcher;
   if (plan.tripwire === undefined || pipe === undefined) return;
@@ -35,8 +39,7 @@ export async function watchHidden(launcher: Launcher, watched: Watched, denials:
   serveTripwire(pipe, {
     layout: plan.tripwire,
     owner: { uid: capabilities.uid, gid: capabilities.gid },
-    onSighting: (sighting) =>
-      denials.take(sightedDenial(policy, sighting)) === undefined ? denials.ready() : undefined,
+    onSighting: (sighting) => (take(sightedDenial(policy, sighting)) === undefined ? ready() : undefined),
     isOwn: (pid) => pid === launcher.pid,
   });
 }

@@ -6,8 +6,9 @@ import type { CommandPlan } from '../platform/linux/plan.ts';
 import type { Denial } from '../violations/types.ts';
 import type { CommandEvents, Commands } from './commands.ts';
 import type { LiveGrants } from './live-grants.ts';
+import type { Planned, RunOptions } from './plan-run.ts';
 import { hostPidOf, identify } from './process-identity.ts';
-import { type LiveControl, type Planned, type RunEvents, type RunOptions, runInside } from './run.ts';
+import { type LiveControl, type RunEvents, runInside } from './run.ts';
 import { type OpenSession, SessionStore } from './store.ts';
 import type { LoadedPolicy, RunOutcome } from './types.ts';
 

@@ -23,7 +23,8 @@ import type { Act, Denial } from '../violations/types.ts';
 import { Denials } from './denials.ts';
 import { macFacts, sessionProfile } from './macos-profile.ts';
 import { NameGuard } from './name-guard.ts';
-import type { Planned, RunEvents, RunOptions, SessionPlace } from './run.ts';
+import type { Planned, RunOptions } from './plan-run.ts';
+import type { RunEvents, SessionPlace } from './run.ts';
 import type { Ending, LoadedPolicy, RunOutcome, Target } from './types.ts';
 import { closeUnseen, isAmong } from './unseen.ts';
 

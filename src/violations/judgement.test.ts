@@ -36,7 +36,7 @@ describe('the risk of a grant', () => {
     [refused('read', `${HOME}/.npmrc`), 'high', 'may hold a registry token'],
     [refused('list', HOME), 'high', '.ssh in it: holds ssh keys'],
     [refused('list', '/'), 'high', 'in it: holds ssh keys'],
-    [refused('read', `${HOME}/work/other/.env`), 'high', 'its name says that it holds a secret'],
+    [refused('read', `${HOME}/code/other/.env`), 'high', 'its name says that it holds a secret'],
     [refused('write', `${HOME}/.bashrc`), 'high', 'outside the boundary'],
     [refused('create', `${PROJECT}/.git/hooks/pre-commit`), 'high', 'git runs hooks, outside the boundary'],
     [refused('create', `${PROJECT}/sub/.vscode`), 'high', 'outside the boundary'],

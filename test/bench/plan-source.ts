@@ -4,8 +4,8 @@ import { groundHere } from '../../src/platform/linux/ground.ts';
 import type { Plan } from '../../src/platform/linux/plan.ts';
 import { planFrame } from '../../src/platform/linux/plan-codec.ts';
 import { compileSeccomp } from '../../src/platform/linux/seccomp/compile.ts';
+import { planFor } from '../../src/session/plan-run.ts';
 import { loadPolicy } from '../../src/session/prepare.ts';
-import { planFor } from '../../src/session/run.ts';
 
 export interface PlannedRun {
   readonly plan: Plan;

@@ -1,7 +1,7 @@
 /** Ends of every kind: whatever part is killed and whenever, nothing is left and the host is as it was. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pinfold } from '../fixtures/as-user.ts';
 import { alive, childrenOf, mountsOf, processesWith, treeOf, until } from '../fixtures/host-tree.ts';
@@ -82,6 +82,21 @@ describe.each(people)('as $label', (person) => {
       await expectNothingLeft(members);
     },
   );
+
+  test('the launcher killed, a name that slipped past is taken away all the same; what was there before stays', async () => {
+    const kept = world.put(`${world.project}/deep/kept/.vscode/tasks.json`, '{}');
+    const child = startMarked();
+    const ended = finished(child);
+    await once(child.stdout!, 'data');
+    // Made by the host, in a directory that nobody watches: it stands for whatever won the race against the refusal.
+    const slipped = world.put(`${world.project}/deep/new/.vscode/tasks.json`, '{}');
+    const launcher = family(child.pid!).find((pid) => programOf(pid).includes('pinfold-launcher'))!;
+    process.kill(launcher, 'SIGKILL');
+    expect((await ended).code).toBe(125);
+    expect([existsSync(kept), existsSync(slipped)]).toEqual([true, false]);
+    rmSync(`${world.project}/deep`, { recursive: true });
+    await expectNothingLeft();
+  });
 
   test.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)(
     '%s to the first process ends everything',

@@ -218,6 +218,20 @@ describe.each(people)('as $label', (person) => {
     expect(said).toEqual([1, attempt, attempt, 0, []]);
   });
 
+  test('a look at a hidden name is told where it is seen, and one at a shown name never', async () => {
+    const said = await library<unknown>(
+      world,
+      `await using sandbox = await createSandbox({ mode: 'strict' });
+       const heard = [];
+       sandbox.on('violation', ({ act, subject }) => heard.push([act, subject.path]));
+       const hidden = await sandbox.run('cat', [${JSON.stringify(join(world.outside, 'canary'))}]);
+       const shown = await sandbox.run('cat', ['/etc/passwd']);
+       report([hidden.exitCode, shown.exitCode, heard]);`,
+    );
+    const seen = [['look-up', join(world.outside, 'canary')]];
+    expect(said).toEqual([1, 0, world.either(seen, [])]);
+  });
+
   test('misuse is a SandboxError with its code', async () => {
     const codes = await library<string[]>(
       world,

@@ -1,7 +1,7 @@
 /** `pinfold run`: a command inside. */
 
+import { planFor } from '../../session/plan-run.ts';
 import { loadPolicy, refuseDisabled } from '../../session/prepare.ts';
-import { planFor } from '../../session/run.ts';
 import type { LoadedPolicy, Target } from '../../session/types.ts';
 import { type Context, defineCommand, type OptionTable } from '../command.ts';
 import { runEnclosed } from '../enclosed-run.ts';

@@ -3,7 +3,7 @@ import { ACCESS_FS } from '../../platform/linux/landlock-plan.ts';
 import { type MountStep, NAMESPACE, type Plan } from '../../platform/linux/plan.ts';
 import { Decider } from '../../policy/decide.ts';
 import type { Access, Policy, RuleCategory } from '../../policy/types.ts';
-import type { Planned } from '../../session/run.ts';
+import type { Planned } from '../../session/plan-run.ts';
 import type { LoadedPolicy } from '../../session/types.ts';
 import type { Output } from '../command.ts';
 import { escapeText, quoteCommand } from './escape.ts';

@@ -1,0 +1,134 @@
+/** Makes the plan of one run: looks at the host, scans the writable trees, and asks the launcher what the kernel has. */
+import { SandboxError } from '../errors.ts';
+import { findExisting, followMatches, kindOf, type PathKind } from '../host/existing.ts';
+import { scanTrees } from '../host/tree-scan.ts';
+import { type Capabilities, probeCapabilities } from '../platform/linux/capabilities.ts';
+import { Launcher, type StandardStreams } from '../platform/linux/launcher.ts';
+import type { Plan } from '../platform/linux/plan.ts';
+import { buildPlan, type ScanRequest, scanMatches, scanRequest } from '../platform/linux/plan-builder.ts';
+import { compileSeccomp } from '../platform/linux/seccomp/compile.ts';
+import type { TripwireReadiness } from '../platform/linux/tripwire/device.ts';
+import { Decider } from '../policy/decide.ts';
+import { type DroppedVariable, scrubEnvironment } from '../policy/environment.ts';
+import type { Notice, Policy } from '../policy/types.ts';
+import { prepareWatch } from './hidden-watch.ts';
+import type { GuardedEntry } from './name-guard.ts';
+import { refuseUnseen, unmatched } from './scan.ts';
+import type { LoadedPolicy, Target } from './types.ts';
+import { closeUnseen } from './unseen.ts';
+
+export interface RunOptions {
+  /** Absolute path of `pinfold-launcher`. */
+  readonly launcherPath: string;
+  /** The person's environment, before scrubbing. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Where the command's standard streams lead; default: to those of this process. */
+  readonly streams?: StandardStreams;
+  /** A session that lasts until it is closed and runs commands; the target's argv may be empty then. */
+  readonly live?: boolean;
+}
+
+export interface Planned {
+  readonly plan: Plan;
+  readonly capabilities: Capabilities;
+  readonly dropped: readonly DroppedVariable[];
+  /** Guarded and rule-named entries that exist in writable trees. */
+  readonly matches: readonly GuardedEntry[];
+  /** Where and for what the trees are scanned, before and after. */
+  readonly scan: ScanRequest;
+  /** Directories that could not be looked into, shown read-only. */
+  readonly unseen: readonly string[];
+  /** Why looks at hidden names are not seen. */
+  readonly blind: string | undefined;
+  /** The policy as enforced: with what the scan added. Records of guarded names index its rules. */
+  readonly policy: Policy;
+  readonly decider: Decider;
+  /** A person's globs that match nothing now. */
+  readonly notices: readonly Notice[];
+}
+
+/** Throws SandboxError for what keeps the boundary from being made; nothing has been started then. */
+export async function makePlan(
+  launcher: Launcher,
+  loaded: LoadedPolicy,
+  target: Target,
+  options: RunOptions,
+  tripwire: TripwireReadiness,
+): Promise<Planned> {
+  const { facts } = loaded;
+  const atFirst = new Decider(loaded.policy);
+  // Looked up before the scan: a tree that is there now and gone for the scan makes it incomplete, and the run is refused.
+  const existing = findExisting(loaded.policy);
+  const { roots, patterns } = scanRequest(loaded.policy, atFirst);
+  const request = { roots: roots.filter((root) => isTree(root, existing)), patterns };
+  const scan = scanTrees(request);
+  const hello = await launcher.hello();
+  const capabilities = probeCapabilities(hello.landlockAbi);
+  if (hello.landlockAbi === 0) throw noLandlock();
+  if (capabilities.uid === 0 && loaded.policy.limits.processes) throw noProcessLimit();
+  refuseUnseen(loaded.policy, scan);
+  const policy = closeUnseen(loaded.policy, scan.unseen);
+  const decider = policy === loaded.policy ? atFirst : new Decider(policy);
+  for (const path of scan.unseen) existing.set(path, 'directory');
+  const matches = followMatches(scanMatches(policy, scan.hits, decider));
+  const { environment, dropped } = scrubEnvironment(options.environment, policy, facts.toolchains, decider);
+  const plan = buildPlan({
+    policy,
+    facts,
+    matches,
+    existing,
+    decider,
+    scanned: scan.walked,
+    ...(tripwire.kind === 'ready' ? { watched: tripwire.watched } : {}),
+    capabilities,
+    target: {
+      argv: target.argv,
+      cwd: target.cwd,
+      environment: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+    },
+    seccomp: compileSeccomp({ arch: capabilities.arch, notify: true }),
+  });
+  const notices = unmatched(policy, matches);
+  const { unseen } = scan;
+  const blind = tripwire.kind === 'blind' ? tripwire.reason : undefined;
+  return { plan, policy, decider, capabilities, dropped, matches, notices, scan: request, unseen, blind };
+}
+
+/** What is allowed though absent, or is a file, has nothing beneath it. A glob's own directory is in no rule: it is asked. */
+function isTree(path: string, existing: ReadonlyMap<string, PathKind>): boolean {
+  return (existing.get(path) ?? kindOf(path)) === 'directory';
+}
+
+/** RLIMIT_NPROC does not hold for the user with id 0 (setrlimit(2)). */
+function noProcessLimit(): SandboxError {
+  return new SandboxError('ERR_SETUP_FAILED', {
+    what: 'Cannot limit the processes of root',
+    why: 'the kernel exempts root from this limit',
+    fix: 'Run as an ordinary user, or without the limit',
+  });
+}
+
+function noLandlock(): SandboxError {
+  return new SandboxError('ERR_LANDLOCK_UNAVAILABLE', {
+    what: 'Cannot set the second lock',
+    why: 'this kernel has no Landlock, or it is not among the active security modules',
+    fix: 'Boot a kernel from 5.13 on with "landlock" in its lsm= list',
+  });
+}
+
+/** The plan of a run, without running anything. */
+export async function planFor(loaded: LoadedPolicy, target: Target, options: RunOptions): Promise<Planned> {
+  if (process.platform === 'darwin') {
+    throw new SandboxError('ERR_PLATFORM_UNSUPPORTED', {
+      what: 'Cannot show the plan of a run',
+      why: 'on macOS there is none: the boundary is one sandbox profile',
+      fix: 'See the profile with pinfold export sbpl, and the rules with pinfold policy',
+    });
+  }
+  const launcher = new Launcher(options.launcherPath, '/');
+  try {
+    return await makePlan(launcher, loaded, target, options, prepareWatch(loaded.policy));
+  } finally {
+    await launcher.close();
+  }
+}

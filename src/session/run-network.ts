@@ -1,0 +1,90 @@
+/** The network of one run with what is told of it: denials, first connections, sums by place, published ports. */
+import { type Traffic, TrafficLedger, type TrafficTotal } from '../network/traffic-ledger.ts';
+import type { Launcher } from '../platform/linux/launcher.ts';
+import type { LauncherRecord } from '../platform/linux/plan.ts';
+import type { Policy } from '../policy/types.ts';
+import { programInside } from './actor.ts';
+import type { Denials } from './denials.ts';
+import type { SessionEvent } from './event-log.ts';
+import { LazyNetwork } from './lazy-network.ts';
+import type { NetworkEvents, SandboxNetwork } from './sandbox-network.ts';
+import type { PublishedPort } from './types.ts';
+
+export interface RunNetworkOptions {
+  /** As enforced. */
+  readonly policy: Policy;
+  readonly launcher: Launcher;
+  /** The person's. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly denials: Pick<Denials, 'ready'>;
+  readonly take: NetworkEvents['onDenial'];
+  readonly onConnected: NetworkEvents['onConnected'];
+  readonly events: {
+    onEvent?(event: SessionEvent): void;
+    onTraffic?(traffic: Traffic): void;
+  };
+}
+
+/** `reached`: a first connection has ended; `traffic`: the sum at the end of the session. */
+function trafficEvent(kind: 'reached' | 'traffic', { kind: way, ...rest }: Traffic): SessionEvent {
+  return { kind, way, ...rest };
+}
+
+export class RunNetwork {
+  readonly #events: RunNetworkOptions['events'];
+  readonly #ledger = new TrafficLedger();
+  /** By place; the last word on each. */
+  readonly #published = new Map<string, PublishedPort>();
+  readonly #network: LazyNetwork;
+
+  constructor({ policy, launcher, environment, denials, take, onConnected, events }: RunNetworkOptions) {
+    this.#events = events;
+    this.#network = new LazyNetwork({
+      policy,
+      sockets: launcher,
+      environment,
+      whenRecorded: () => denials.ready(),
+      programOf: (pid) => programInside(pid, launcher.pid),
+      events: {
+        onDenial: take,
+        onConnected,
+        onTraffic: (traffic) => {
+          events.onTraffic?.(traffic);
+          if (this.#ledger.add(traffic)) events.onEvent?.(trafficEvent('reached', traffic));
+        },
+        onPublished: (at) => this.#publish('published', at),
+        onUnpublished: (at, why) => this.#publish('unpublished', { ...at, why }),
+      },
+    });
+  }
+
+  get traffic(): readonly TrafficTotal[] {
+    return this.#ledger.totals;
+  }
+
+  get published(): readonly PublishedPort[] {
+    return [...this.#published.values()];
+  }
+
+  take(record: LauncherRecord & { readonly kind: 'asked' | 'listening' }): void {
+    this.#network.take(record);
+  }
+
+  get(): Promise<SandboxNetwork> {
+    return this.#network.get();
+  }
+
+  /** Writes the sums to the log. Call once, after `close`. */
+  tell(): void {
+    for (const total of this.traffic) this.#events.onEvent?.(trafficEvent('traffic', total));
+  }
+
+  async close(): Promise<void> {
+    await this.#network.close();
+  }
+
+  #publish(kind: 'published' | 'unpublished', port: PublishedPort): void {
+    this.#published.set(`${port.address} ${port.port}`, port);
+    this.#events.onEvent?.({ kind, ...port });
+  }
+}
