@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
+import { writeManual } from './manual.mjs';
 import { seccompPrograms } from './seccomp-programs.mjs';
 
 /**
@@ -116,6 +117,7 @@ export async function buildBundles(root) {
     }),
   );
   replaceFile(`${root}/dist/pinfold.cjs`, readFileSync(`${root}/scripts/entry.cjs`), 0o755);
+  await writeManual(root, bundler);
   writeCodeCache(root);
 }
 

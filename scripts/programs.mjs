@@ -49,8 +49,11 @@ function supportsStaticPie(command, output) {
   return result.status === 0;
 }
 
-/** `native/NAME/*.c` become `dist/pinfold-NAME`. Honours CC, CFLAGS (`CFLAGS=-Werror` in `.ci/run`) and LDFLAGS. */
-export function buildProgram(root, name, { force }) {
+/**
+ * `native/NAME/*.c` become `DIRECTORY/pinfold-NAME` (default: `dist/`), by `compiler` (default: CC, else `cc`). Honours CFLAGS
+ * (`CFLAGS=-Werror` in `.ci/run`) and LDFLAGS.
+ */
+export function buildProgram(root, name, { force, directory = `${root}/dist`, compiler = process.env.CC }) {
   const source = `${root}/native/${name}`;
   const files = existsSync(source)
     ? readdirSync(source)
@@ -60,10 +63,10 @@ export function buildProgram(root, name, { force }) {
   const units = files.filter((name) => name.endsWith('.c')).map((name) => `${source}/${name}`);
   if (units.length === 0) return;
 
-  const [command = 'cc', ...commandFlags] = words(process.env.CC);
+  const [command = 'cc', ...commandFlags] = words(compiler);
   const flags = [...commandFlags, ...BASE, ...words(process.env.CFLAGS)];
-  const output = `${root}/dist/pinfold-${name}`;
-  const stamp = `${root}/dist/.${name}-stamp`;
+  const output = `${directory}/pinfold-${name}`;
+  const stamp = `${directory}/.${name}-stamp`;
   const wanted = fingerprint(source, files, [command, flags, LINK, words(process.env.LDFLAGS)]);
   if (!force && existsSync(output) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
 

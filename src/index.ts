@@ -1,6 +1,6 @@
 /** The whole public API of the library. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { programPath } from './platform/linux/programs.ts';
 import type { SandboxOptions } from './sandbox/options.ts';
 import { openSandbox, type Sandbox } from './sandbox/sandbox.ts';
 
@@ -23,10 +23,10 @@ export type { SpawnOptions, Stdio } from './sandbox/spawn-options.ts';
 export type { GrantedHost, RevokedHost } from './session/live-grants.ts';
 export type { Risk } from './violations/types.ts';
 
-/** Beside the bundle, or in `dist/` for whoever imports the source. */
+/** This file's directory in a package; whoever imports the source has a built `dist/` beside it. */
 function launcherPath(): string {
-  const beside = join(import.meta.dirname, 'pinfold-launcher');
-  return existsSync(beside) ? beside : join(import.meta.dirname, '../dist/pinfold-launcher');
+  const here = import.meta.dirname;
+  return programPath('launcher', here.endsWith('dist') ? here : join(here, '../dist'));
 }
 
 /**

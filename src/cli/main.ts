@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isatty } from 'node:tty';
+import { programPath } from '../platform/linux/programs.ts';
 import type { Context, Output } from './command.ts';
 import { runCommand } from './commands/run.ts';
 import { parseLine } from './parse.ts';
@@ -63,7 +64,7 @@ function makeContext(): Context {
     environment,
     out: makeOutput(1),
     err: makeOutput(2),
-    launcherPath: environment.PINFOLD_LAUNCHER || join(here, 'pinfold-launcher'),
+    launcherPath: environment.PINFOLD_LAUNCHER || programPath('launcher', here),
     get version() {
       return JSON.parse(readFileSync(join(here, '../package.json'), 'utf8')).version as string;
     },

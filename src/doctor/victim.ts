@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SandboxError } from '../errors.ts';
+import { REINSTALL } from '../platform/linux/programs.ts';
 import type { Scratch } from './scratch.ts';
 import { actWords, type Call, call } from './system-call.ts';
 
@@ -55,7 +56,7 @@ async function isReady(child: ChildProcess): Promise<void> {
   throw new SandboxError('ERR_LAUNCHER_MISSING', {
     what: 'Cannot start the probe of doctor',
     why: output,
-    fix: 'Reinstall pinfold; building from source needs a C compiler (`cc`) at install time',
+    fix: REINSTALL,
   });
 }
 

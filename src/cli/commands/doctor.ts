@@ -1,9 +1,9 @@
 /** `pinfold doctor`: proves each guarantee on this host by attempting the forbidden act. */
-import { join } from 'node:path';
 import { stateDirOf } from '../../config/discover.ts';
 import type { Tools } from '../../doctor/enclosure.ts';
 import { type ModeReport, measureOverhead, proveMode } from '../../doctor/prove.ts';
 import { findHome } from '../../host/host-facts.ts';
+import { programPath } from '../../platform/linux/programs.ts';
 import type { Mode } from '../../policy/types.ts';
 import { type Context, defineCommand } from '../command.ts';
 import { renderMode, renderVerdict } from '../render/doctor.ts';
@@ -90,7 +90,7 @@ export const doctorCommand = defineCommand({
         stateDirOf(await findHome(environment), environment),
         {
           launcherPath,
-          probePath: join(import.meta.dirname, 'pinfold-doctor-probe'),
+          probePath: programPath('doctor-probe', import.meta.dirname),
           environment,
           signal: stop.signal,
         },

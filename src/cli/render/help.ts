@@ -16,7 +16,7 @@ export function wrap(text: string, width: number): string[] {
   return [...lines, line];
 }
 
-type Entry = readonly [left: string, right: string];
+export type Entry = readonly [left: string, right: string];
 
 /** Two columns; a left side that is too long gets a line of its own. */
 function columns(output: Output, entries: readonly Entry[]): string {
@@ -45,14 +45,14 @@ function argumentWord({ name, required, many }: ArgumentSpec): string {
   return required ? word : `[${word}]`;
 }
 
-function usage(path: string, spec: CommandSpec): string {
+export function usage(path: string, spec: CommandSpec): string {
   if (spec.subcommands) return `${path} ${spec.subcommands.map(({ name }) => name).join('|')}`;
   const words = (spec.arguments ?? []).map(argumentWord);
   if (spec.verbatim) return [path, ...words].join(' ');
   return [path, '[OPTIONS]', ...(spec.passThrough && words.length > 0 ? ['[--]'] : []), ...words].join(' ');
 }
 
-function optionEntry([name, option]: readonly [string, OptionSpec]): Entry {
+export function optionEntry([name, option]: readonly [string, OptionSpec]): Entry {
   const short = option.short === undefined ? '    ' : `-${option.short}, `;
   const value = option.type === 'flag' ? '' : ` ${option.placeholder}`;
   const notes = [

@@ -17,6 +17,7 @@ import {
   verdictFrame,
   type WireRecord,
 } from './plan-codec.ts';
+import { REINSTALL } from './programs.ts';
 
 type Listener = (record: WireRecord) => void;
 
@@ -265,7 +266,7 @@ function startFailure(path: string, cause: Error): SandboxError {
   return new SandboxError('ERR_LAUNCHER_MISSING', {
     what: 'Cannot start the launcher',
     why: `${path}: ${cause.message}`,
-    fix: 'Reinstall pinfold; building from source needs a C compiler (`cc`) at install time',
+    fix: REINSTALL,
     cause,
   });
 }
