@@ -14,7 +14,7 @@
 
 #include "spec.h"
 
-#define PROTOCOL_VERSION 4
+#define PROTOCOL_VERSION 5
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MAX_FRAME (64u << 20)
 
@@ -53,7 +53,7 @@ enum child_event {
 };
 
 /* Of a name in a `making` record. */
-enum making_flag { MAKING_DIRECTORY = 1, MAKING_BRINGS_MORE = 2, MAKING_READ_ONLY = 4, MAKING_WRITTEN = 8 };
+enum making_flag { MAKING_DIRECTORY = 1, MAKING_BRINGS_MORE = 2, MAKING_READ_ONLY = 4, MAKING_PRESENT = 8, MAKING_MOUNTED = 16 };
 
 static inline void close_cleanup(int *fd)
 {

@@ -7,10 +7,13 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 
 #define MAX_LINKS 40
@@ -55,6 +58,13 @@ static bool on_proc(int fd)
 	struct statfs fs;
 
 	return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_MAGIC;
+}
+
+static bool is_read_only(int fd)
+{
+	struct statvfs fs;
+
+	return fstatvfs(fd, &fs) == 0 && fs.f_flag & ST_RDONLY;
 }
 
 static bool is_root(int root, int fd)
@@ -161,8 +171,10 @@ static int walk_all(struct walk *walk, bool follow, struct place *place)
 			continue;
 		}
 		strcpy(place->name, name);
-		place->exists = fstatat(walk->at, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-		if (!place->exists || !S_ISLNK(st.st_mode) || !follow)
+		st.st_mode = 0;
+		/* The tripwire says EACCES of what is hidden. */
+		place->exists = fstatat(walk->at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || (errno == EACCES && is_read_only(walk->at));
+		if (!S_ISLNK(st.st_mode) || !follow)
 			return 0;
 		place->name[0] = 0;
 		error = follow_link(walk, name);
@@ -170,6 +182,26 @@ static int walk_all(struct walk *walk, bool follow, struct place *place)
 	/* All was consumed: "/", "..", or a magic link; whatever it is, it exists. */
 	place->exists = true;
 	return error;
+}
+
+/*
+ * Most paths lead through no link: then one call goes as far as the last directory. Where it fails, the walk finds out why.
+ * A `..` might lead out of the root, which is not ours.
+ */
+static void leap(struct walk *walk)
+{
+	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
+	char *start = walk->rest + strspn(walk->rest, "/");
+	char *last = strrchr(start, '/');
+	int next;
+
+	if (!last || !last[1] || strstr(start, ".."))
+		return;
+	*last = 0;
+	next = (int)syscall(SYS_openat2, walk->at, start, &how, sizeof(how));
+	*last = '/';
+	if (next >= 0 && step_into(walk, next) == 0)
+		memmove(walk->rest, last, strlen(last) + 1);
 }
 
 /*
@@ -197,8 +229,11 @@ int resolve_place(int root, pid_t pid, int base, const char *path, bool follow, 
 	}
 	if (walk.at < 0)
 		return -errno;
+	leap(&walk);
 	error = walk_all(&walk, follow, place);
 	if (error < 0) {
+		/* Nothing is made there; whose look it was the tripwire sees when the kernel goes that way. */
+		error = error == -EACCES && is_read_only(walk.at) ? -ENOENT : error;
 		close(walk.at);
 		return error;
 	}

@@ -134,6 +134,19 @@ struct call spec_call(const struct spec *spec, size_t index)
 	return call;
 }
 
+static void take_watched(struct reader *reader, struct spec *spec)
+{
+	spec->watched = take_array(reader, &spec->watched_count, sizeof(*spec->watched));
+	for (size_t i = 0; i < spec->watched_count; i++) {
+		struct watched *row = &spec->watched[i];
+
+		take(reader, row, sizeof(*row));
+		for (size_t j = 0; j < ARGUMENTS_NAMED; j++)
+			if (row->argument[j] > CALL_ARGUMENTS)
+				fail(reader, -EPROTO);
+	}
+}
+
 static void take_calls(struct reader *reader, struct spec *spec)
 {
 	size_t bytes;
@@ -245,6 +258,7 @@ int spec_parse(const uint8_t *bytes, size_t length, struct spec *spec)
 	take_filter(&reader, spec);
 	spec->notify = take_bool(&reader);
 	spec->asks = take_u32(&reader);
+	take_watched(&reader, spec);
 	spec->guarded = take_patterns(&reader);
 	spec->arriving = take_patterns(&reader);
 	take_limits(&reader, spec);
@@ -257,6 +271,7 @@ int spec_parse(const uint8_t *bytes, size_t length, struct spec *spec)
 void spec_free(struct spec *spec)
 {
 	free(spec->limits);
+	free(spec->watched);
 	free(spec->guarded.items);
 	free(spec->arriving.items);
 	free(spec->environment.items);

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SPEC_VERSION 6
+#define SPEC_VERSION 7
 
 enum { CALL_ARGUMENTS = 6 };
 
@@ -22,6 +22,28 @@ struct call {
 	uint8_t pointers;     /* bit N: argument N is an offset in `data`, and the call gets the address */
 	uint8_t tolerated[7]; /* errnos that count as success */
 	uint64_t arguments[CALL_ARGUMENTS];
+};
+
+/* Of a thing that a watched call names. */
+enum watch_kind {
+	WATCH_ITSELF = 1,    /* of what is there the mount of its own decides, else that of its directory */
+	WATCH_REGULAR = 2,   /* only of a regular file */
+	WATCH_DIRECTORY = 4, /* what is made is one */
+	WATCH_ARRIVES = 8,   /* what is made may already hold anything */
+};
+#define WATCH_ALWAYS 0x80000000u /* counts as set in every call's flags */
+
+/* Which argument is what, counted from 1; 0: there is none. */
+enum argument_named { BASE, PATH, FLAGS, FROM_BASE, FROM, ARGUMENTS_NAMED };
+
+/* One thing that a call names; see watched-calls.ts. */
+struct watched {
+	uint32_t number, kind;
+	uint32_t absent;	  /* the flags of which one is set when it is made where it is not there */
+	uint32_t present, unless; /* and when it is acted on where it is */
+	uint32_t nofollow;	  /* and when a link is not followed */
+	uint32_t refusing;	  /* flags of statvfs(3) of a mount that refuses it */
+	uint8_t argument[8];	  /* by enum argument_named */
 };
 
 /* What connect(), bind() and addressed sends Node is asked about. */
@@ -54,6 +76,8 @@ struct spec {
 	size_t filter_length;  /* instructions; 0: none */
 	bool notify;
 	uint32_t asks; /* of enum asks */
+	struct watched *watched;
+	size_t watched_count;
 	struct string_list guarded;  /* patterns of paths; Node is asked before one is made */
 	struct string_list arriving; /* and before something complete arrives under one of these */
 	struct limit *limits;

@@ -24,7 +24,7 @@
 #ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
 #endif
-#define RENAME_EXCHANGE_FLAG 2u
+#define MOUNT_ROOT_ATTRIBUTE 0x2000u /* STATX_ATTR_MOUNT_ROOT, Linux 5.8 */
 
 struct supervisor {
 	const struct spec *spec;
@@ -34,78 +34,25 @@ struct supervisor {
 	struct destinations *destinations;
 };
 
-/* One name that a call would make. */
-struct making {
-	int base;
-	uint64_t path;
-	int from_base; /* where what arrives comes from; `from` 0: it is a new symbolic link */
-	uint64_t from;
-	bool follow; /* open() follows a dangling link and makes what it leads to */
-	bool directory;
-	bool arrives; /* what arrives may already hold anything */
-	bool writes; /* open() for writing: one that exists is changed */
+/* One thing that a call names: a row of the plan, with what the call's arguments and flags say of it. */
+struct subject {
+	const struct watched *row;
+	uint64_t argument[ARGUMENTS_NAMED]; /* 0 where there is none */
+	bool absent, present, followed;
 };
 
-enum making_kind { OPENS, MAKES_NODE, MAKES_DIRECTORY, ARRIVES };
-
-/* Which argument is what, counted from 1; 0: there is none. A path without a base starts at the working directory. */
-static const struct making_call {
-	int number;
-	enum making_kind kind;
-	int base, path;
-	int flags; /* those of open(2) or renameat2(2) */
-	int from_base, from;
-} making_calls[] = {
-#ifdef SYS_open
-	{ SYS_open, OPENS, .path = 1, .flags = 2 },
-	{ SYS_creat, OPENS, .path = 1 },
-	{ SYS_mkdir, MAKES_DIRECTORY, .path = 1 },
-	{ SYS_mknod, MAKES_NODE, .path = 1 },
-	{ SYS_symlink, ARRIVES, .path = 2 },
-	{ SYS_link, ARRIVES, .path = 2, .from = 1 },
-	{ SYS_rename, ARRIVES, .path = 2, .from = 1 },
-#endif
-#ifdef SYS_renameat
-	{ SYS_renameat, ARRIVES, .base = 3, .path = 4, .from_base = 1, .from = 2 },
-#endif
-	{ SYS_openat, OPENS, .base = 1, .path = 2, .flags = 3 },
-	{ SYS_mkdirat, MAKES_DIRECTORY, .base = 1, .path = 2 },
-	{ SYS_mknodat, MAKES_NODE, .base = 1, .path = 2 },
-	{ SYS_symlinkat, ARRIVES, .base = 2, .path = 3 },
-	{ SYS_linkat, ARRIVES, .base = 3, .path = 4, .from_base = 1, .from = 2 },
-	{ SYS_renameat2, ARRIVES, .base = 3, .path = 4, .flags = 5, .from_base = 1, .from = 2 },
-};
-
-static int makings(const struct seccomp_data *data, struct making *out)
+static struct subject subject_of(const struct watched *row, const struct seccomp_data *data)
 {
-	const struct making_call *call = making_calls;
-	uint64_t argument[7] = { 0 };
-	uint64_t flags;
+	struct subject subject = { .row = row };
+	uint32_t flags;
 
-	while (call < making_calls + ARRAY_SIZE(making_calls) && call->number != data->nr)
-		call++;
-	if (call == making_calls + ARRAY_SIZE(making_calls))
-		return 0;
-	memcpy(argument + 1, data->args, sizeof(data->args));
-	flags = argument[call->flags];
-	out[0] = (struct making){
-		.base = call->base ? (int)argument[call->base] : AT_FDCWD,
-		.path = argument[call->path],
-		.from_base = call->from_base ? (int)argument[call->from_base] : AT_FDCWD,
-		.from = argument[call->from],
-		.follow = call->kind == OPENS && !(flags & (O_EXCL | O_NOFOLLOW)),
-		.directory = call->kind == MAKES_DIRECTORY,
-		.arrives = call->kind == ARRIVES,
-		.writes = call->kind == OPENS && (!call->flags || (flags & O_ACCMODE) != O_RDONLY),
-	};
-	if (call->kind != ARRIVES || !(flags & RENAME_EXCHANGE_FLAG))
-		return 1;
-	out[1] = out[0];
-	out[1].base = out[0].from_base;
-	out[1].path = out[0].from;
-	out[1].from_base = out[0].base;
-	out[1].from = out[0].path;
-	return 2;
+	for (size_t i = 0; i < ARGUMENTS_NAMED; i++)
+		subject.argument[i] = row->argument[i] ? data->args[row->argument[i] - 1] : 0;
+	flags = (uint32_t)subject.argument[FLAGS] | WATCH_ALWAYS;
+	subject.absent = flags & row->absent;
+	subject.present = flags & row->present && !(flags & row->unless);
+	subject.followed = !(flags & row->nofollow);
+	return subject;
 }
 
 /* Copies the path out of the caller's memory, page by page: the string may end just before an unmapped one. */
@@ -132,21 +79,30 @@ static int copy_path(pid_t pid, uint64_t address, char *path)
 	return -ENAMETOOLONG;
 }
 
+/* `base`: BASE or FROM_BASE, the path is the argument after it. Without a path it is the descriptor itself. */
+static int find(struct supervisor *supervisor, pid_t pid, const struct subject *subject, int base, char *path, struct place *place)
+{
+	int at = subject->row->argument[base] ? (int)subject->argument[base] : AT_FDCWD;
+	uint64_t address = subject->argument[base + 1];
+	int error = address ? copy_path(pid, address, path) : 0;
+
+	return error ? error : resolve_place(supervisor->root, pid, at, path, base == BASE && subject->followed, place);
+}
+
 /*
  * Whether what arrives is a directory or a link: only they can bring a guarded entry along, under the name of the entry's
  * parent. What cannot be looked at counts as one.
  */
-static bool brings_more(struct supervisor *supervisor, pid_t pid, const struct making *making)
+static bool brings_more(struct supervisor *supervisor, pid_t pid, const struct subject *subject)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX] = "";
 	struct place place;
 	struct stat st;
 	bool plain;
 
-	if (!making->arrives)
+	if (!(subject->row->kind & WATCH_ARRIVES))
 		return false;
-	if (!making->from || copy_path(pid, making->from, path) < 0 ||
-	    resolve_place(supervisor->root, pid, making->from_base, path, false, &place) < 0)
+	if (!subject->argument[FROM] || find(supervisor, pid, subject, FROM_BASE, path, &place) < 0)
 		return true;
 	plain = place.name[0] && fstatat(place.parent, place.name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode) &&
 		!S_ISLNK(st.st_mode);
@@ -168,42 +124,59 @@ static bool any_matches(const struct string_list *patterns, const char *path, co
 	return false;
 }
 
-static bool concerns(const struct spec *spec, const struct making *making, const char *path, const char *name)
+static bool concerns(const struct spec *spec, const struct subject *subject, const char *path, const char *name)
 {
-	return any_matches(&spec->guarded, path, name) || (making->arrives && any_matches(&spec->arriving, path, name));
+	return any_matches(&spec->guarded, path, name) ||
+	       (subject->row->kind & WATCH_ARRIVES && any_matches(&spec->arriving, path, name));
 }
 
-/* The kernel refuses what is made or written there; Node only records it. */
-static bool is_read_only(const struct place *place, const struct making *making)
+/* Such a name can be neither removed nor replaced (EBUSY). */
+static bool is_mount_point(const struct place *place)
 {
-	bool written = place->exists && making->writes && place->name[0];
-	CLEANUP_FD int fd = written ? openat(place->parent, place->name, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
-	struct statvfs fs;
+	uint64_t found[32]; /* struct statx, which old C libraries lack; its second field is stx_attributes */
 
-	if (place->exists && !written && !making->arrives)
-		return false;
-	return fstatvfs(written ? fd : place->parent, &fs) == 0 && fs.f_flag & ST_RDONLY;
+	return place->name[0] && syscall(SYS_statx, place->parent, place->name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0, found) == 0 &&
+	       found[1] & MOUNT_ROOT_ATTRIBUTE;
+}
+
+/* How a mount is going to make the kernel refuse, as flags of a `making` record; Node only records it. */
+static uint32_t refusal(const struct place *place, const struct subject *subject)
+{
+	bool itself = place->exists && subject->row->kind & WATCH_ITSELF;
+	CLEANUP_FD int fd = -1;
+	struct statvfs fs;
+	struct stat st;
+
+	if (!subject->row->refusing || !(place->exists ? subject->present : subject->absent))
+		return 0;
+	if (itself && place->name[0])
+		fd = openat(place->parent, place->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fstatvfs(fd < 0 ? place->parent : fd, &fs) < 0 || !(fs.f_flag & subject->row->refusing))
+		return place->exists && !itself && is_mount_point(place) ? MAKING_MOUNTED : 0;
+	/* Devices, pipes and sockets are opened for writing everywhere, directories nowhere. */
+	if (itself && subject->row->kind & WATCH_REGULAR && fstat(fd < 0 ? place->parent : fd, &st) == 0 && !S_ISREG(st.st_mode))
+		return 0;
+	return MAKING_READ_ONLY;
 }
 
 /* 0 to let the kernel go on, 1 when Node has to judge and the record says what, -errno to refuse. */
-static int sieve(struct supervisor *supervisor, pid_t pid, const struct making *making, struct record *record)
+static int sieve(struct supervisor *supervisor, pid_t pid, const struct subject *subject, struct record *record)
 {
-	char path[PATH_MAX + NAME_MAX + 2], link[64];
+	char path[PATH_MAX + NAME_MAX + 2] = "", link[64];
+	bool arrives = subject->row->kind & WATCH_ARRIVES, makes;
 	struct place place;
-	int error = copy_path(pid, making->path, path);
+	int error = find(supervisor, pid, subject, BASE, path, &place);
 	ssize_t length;
-	bool read_only;
+	uint32_t met;
 
-	if (error < 0)
-		return error;
-	error = resolve_place(supervisor->root, pid, making->base, path, making->follow, &place);
-	if (error == -ENOENT || error == -ENOTDIR)
-		return 0; /* No such directory: nothing can be made, and the kernel gives the true errno. */
+	if (error == -ENOENT || error == -ENOTDIR || (error < 0 && !arrives && !subject->absent))
+		return 0; /* No such directory, or nothing is made: the kernel gives the true errno. */
 	if (error < 0)
 		return error;
 	/* An existing name is not made by open() or mkdir(); rename() and link() may still replace it. */
-	read_only = is_read_only(&place, making);
-	if (!read_only && ((place.exists && !making->arrives) || !concerns(supervisor->spec, making, NULL, place.name))) {
+	makes = arrives || (subject->absent && !place.exists);
+	met = refusal(&place, subject);
+	if (!met && !(makes && concerns(supervisor->spec, subject, NULL, place.name))) {
 		close(place.parent);
 		return 0;
 	}
@@ -211,15 +184,15 @@ static int sieve(struct supervisor *supervisor, pid_t pid, const struct making *
 	length = readlink(link, path, PATH_MAX);
 	close(place.parent);
 	if (length <= 0 || length == PATH_MAX)
-		return -EACCES;
-	if (path[length - 1] != '/')
+		return makes ? -EACCES : 0;
+	if (place.name[0] && path[length - 1] != '/')
 		path[length++] = '/';
 	strcpy(path + length, place.name);
-	if (!read_only && !concerns(supervisor->spec, making, path, place.name))
+	if (!met && !concerns(supervisor->spec, subject, path, place.name))
 		return 0;
-	record_u32(record, (making->directory ? MAKING_DIRECTORY : 0u) | (read_only ? MAKING_READ_ONLY : 0u) |
-				   (place.exists && !making->arrives ? MAKING_WRITTEN : 0u) |
-				   (brings_more(supervisor, pid, making) ? MAKING_BRINGS_MORE : 0u));
+	record_u32(record, (uint32_t)(subject->row - supervisor->spec->watched));
+	record_u32(record, met | (subject->row->kind & WATCH_DIRECTORY ? MAKING_DIRECTORY : 0u) | (makes ? 0u : MAKING_PRESENT) |
+				   (brings_more(supervisor, pid, subject) ? MAKING_BRINGS_MORE : 0u));
 	record_bytes(record, path, strlen(path) + 1);
 	return 1;
 }
@@ -227,17 +200,19 @@ static int sieve(struct supervisor *supervisor, pid_t pid, const struct making *
 /* 0 to let the kernel go on, 1 when Node was asked and will answer, -errno to refuse. */
 static int judge(struct supervisor *supervisor, const struct seccomp_notif *request)
 {
-	struct making makes[2];
 	struct record record;
-	int count = makings(&request->data, makes), asked = 0;
+	int asked = 0;
 
 	record_begin(&record, RECORD_MAKING);
 	record_bytes(&record, &request->id, sizeof(request->id));
 	record_u32(&record, request->pid);
-	record_u32(&record, (uint32_t)request->data.nr);
-	for (int i = 0; i < count; i++) {
-		int answer = sieve(supervisor, (pid_t)request->pid, &makes[i], &record);
+	for (size_t i = 0; i < supervisor->spec->watched_count; i++) {
+		const struct watched *row = &supervisor->spec->watched[i];
+		struct subject subject = subject_of(row, &request->data);
+		int answer = 0;
 
+		if ((int)row->number == request->data.nr && (subject.absent || subject.present))
+			answer = sieve(supervisor, (pid_t)request->pid, &subject, &record);
 		if (answer < 0)
 			return answer;
 		asked |= answer;

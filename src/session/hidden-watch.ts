@@ -3,6 +3,7 @@ import { tripwireFailure } from '../platform/linux/enforcement.ts';
 import type { Launcher } from '../platform/linux/launcher.ts';
 import type { FailureRecord, Plan } from '../platform/linux/plan.ts';
 import { prepareTripwire, type TripwireReadiness } from '../platform/linux/tripwire/device.ts';
+import { decodeName } from '../policy/printable.ts';
 import type { Policy } from '../policy/types.ts';
 import type { Denials } from './denials.ts';
 import { sightedDenial } from './observed.ts';
@@ -30,7 +31,14 @@ export interface Watched {
 export async function watchHidden(
   launcher: Launcher,
   watched: Watched,
-  { take, ready }: Pick<Denials, 'take' | 'ready'>,
+  {
+    take,
+    ready,
+    isTold,
+  }: Pick<Denials, 'take' | 'ready'> & {
+    /** Whether this thread's look at the path is a part of an act that is recorded already. */
+    readonly isTold: (pid: number, path: string) => boolean;
+  },
 ): Promise<void> {
   const { plan, policy, capabilities } = watched;
   const { tripwire: pipe } = launcher;
@@ -39,7 +47,10 @@ export async function watchHidden(
   serveTripwire(pipe, {
     layout: plan.tripwire,
     owner: { uid: capabilities.uid, gid: capabilities.gid },
-    onSighting: (sighting) => (take(sightedDenial(policy, sighting)) === undefined ? ready() : undefined),
+    onSighting: (sighting) => {
+      if (isTold(sighting.pid, decodeName(sighting.path))) return undefined;
+      return take(sightedDenial(policy, sighting)) === undefined ? ready() : undefined;
+    },
     isOwn: (pid) => pid === launcher.pid,
   });
 }

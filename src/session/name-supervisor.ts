@@ -1,13 +1,13 @@
-/** Answers the calls that would make a name which the launcher's sieve did not let pass, and records what the kernel refuses. */
-import { makingActOf } from '../platform/linux/guarded-acts.ts';
+/** Answers the calls on names which the launcher's sieve did not let pass, and records what the kernel refuses of them. */
 import { MakingJudge } from '../platform/linux/guarded-makings.ts';
 import type { Launcher } from '../platform/linux/launcher.ts';
-import type { MakingRecord, Plan } from '../platform/linux/plan.ts';
+import type { Making, MakingRecord, Plan } from '../platform/linux/plan.ts';
 import type { Arch } from '../platform/linux/seccomp/tables.ts';
+import { type WatchedRow, watchedRows } from '../platform/linux/watched-calls.ts';
 import type { Policy } from '../policy/types.ts';
 import type { Denial } from '../violations/types.ts';
 import { programInside } from './actor.ts';
-import { EACCES, guardedDenial, readOnlyDenial } from './observed.ts';
+import { EACCES, guardedDenial, mountDenial } from './observed.ts';
 
 export interface NameSupervisorOptions {
   /** As enforced: guarded names have numbers of its rules. */
@@ -19,27 +19,66 @@ export interface NameSupervisorOptions {
   readonly take: (denial: Denial) => void;
 }
 
+/** Threads whose act was told, and whose look at the same name may still follow. */
+const MAX_TOLD = 256;
+
 export class NameSupervisor {
   readonly #options: NameSupervisorOptions;
+  readonly #told = new Map<number, string>();
   #judge: MakingJudge | undefined;
+  #rows: readonly WatchedRow[] | undefined;
 
   constructor(options: NameSupervisorOptions) {
     this.#options = options;
   }
 
   /** What it throws ends the launcher, and with it the call that waits. */
-  answer({ id, pid, syscall, names }: MakingRecord): void {
-    const { plan, policy, arch, launcher, take } = this.#options;
+  answer({ id, pid, names }: MakingRecord): void {
+    const { plan, policy, launcher } = this.#options;
     this.#judge ??= new MakingJudge(plan);
+    this.#told.delete(pid);
     const refused = this.#judge.refused(names);
-    const denial = refused
-      ? guardedDenial(policy, makingActOf(syscall, arch), refused)
-      : readOnlyDenial(policy, makingActOf(syscall, arch), names);
-    if (denial) {
-      // While the call waits its process can still be looked at.
-      const program = programInside(pid, launcher.pid);
-      take({ ...denial, actor: { pid, ...(program !== undefined && { program }) } });
-    }
+    if (refused) this.#tell(pid, guardedDenial(policy, this.#row(refused.making).act, refused));
+    else this.#tellMount(pid, names);
     launcher.settle({ id, errno: refused ? EACCES : 0 });
+  }
+
+  /**
+   * Whether the look of this thread at `path` is a part of an act that was told: the kernel looks a name up before it says
+   * that it may not be written. Once for each act.
+   */
+  isTold(pid: number, path: string): boolean {
+    return this.#told.get(pid) === path && this.#told.delete(pid);
+  }
+
+  #tellMount(pid: number, names: readonly Making[]): void {
+    const making = names.find(({ refused }) => refused !== 'no');
+    if (!making) return;
+    const row = this.#row(making);
+    const denial = mountDenial(this.#options.policy, row, names, (path) => this.#pinnedBy(path));
+    if (!denial) return;
+    this.#tell(pid, denial);
+    if (row.unasked) return;
+    if (this.#told.size >= MAX_TOLD) this.#told.clear();
+    this.#told.set(pid, denial.subject.kind === 'path' ? denial.subject.path : '');
+  }
+
+  #tell(pid: number, denial: Denial): void {
+    // While the call waits its process can still be looked at.
+    const program = programInside(pid, this.#options.launcher.pid);
+    this.#options.take({ ...denial, actor: { pid, ...(program !== undefined && { program }) } });
+  }
+
+  #row({ row }: Making): WatchedRow {
+    this.#rows ??= watchedRows(this.#options.arch);
+    const found = this.#rows[row];
+    if (!found) throw new RangeError(`the launcher named row ${row} of ${this.#rows.length}`);
+    return found;
+  }
+
+  /** A directory that may be written and is a mount point stays where it is for the sake of what must not change in it. */
+  #pinnedBy(path: string): number | undefined {
+    const whole = { row: 0, path: Buffer.from(path), directory: true, bringsMore: true } as const;
+    return this.#judge?.refused([{ ...whole, refused: 'mounted', present: false }])?.name.rule;
   }
 }

@@ -1,9 +1,9 @@
 /** Puts what the supervisor, the watch and the tripwire saw into the words of a denial. */
-import { accessSync, constants } from 'node:fs';
-import type { MakingAct } from '../platform/linux/guarded-acts.ts';
+import { accessSync, constants, lstatSync } from 'node:fs';
 import type { RefusedMaking } from '../platform/linux/guarded-makings.ts';
 import type { Making } from '../platform/linux/plan.ts';
 import type { TripwireSighting } from '../platform/linux/tripwire/server.ts';
+import type { WatchedAct, WatchedRow } from '../platform/linux/watched-calls.ts';
 import { decide } from '../policy/decide.ts';
 import { parentOf } from '../policy/paths.ts';
 import { decodeName } from '../policy/printable.ts';
@@ -13,10 +13,12 @@ import type { Quarantined } from './name-guard.ts';
 
 /** errno(3). */
 export const EACCES = 13;
+const EBUSY = 16;
+const EXDEV = 18;
 const EROFS = 30;
 
 /** `policy` is the one as enforced: a guarded name has its rule's number in it. */
-export function guardedDenial(policy: Policy, act: MakingAct, refused: RefusedMaking): Denial {
+export function guardedDenial(policy: Policy, act: WatchedAct, refused: RefusedMaking): Denial {
   const rule = policy.rules[refused.name.rule];
   return {
     act,
@@ -32,28 +34,53 @@ export function guardedDenial(policy: Policy, act: MakingAct, refused: RefusedMa
 const BYTE_CODE = /\/__pycache__(\/|$)|\.py[co](\.\d+)?$/;
 
 /** The host would refuse the person as well: then it is no boundary of ours that was met. */
-function isClosedOutside(path: string): boolean {
+function isClosedOutside(act: WatchedAct, path: string): boolean {
   try {
-    accessSync(parentOf(path), constants.W_OK);
+    if (act === 'metadata') {
+      const person = process.getuid?.();
+      return person !== 0 && lstatSync(path).uid !== person;
+    }
+    if (act === 'write') accessSync(path, constants.W_OK);
+    else if (act === 'execute') accessSync(path, constants.X_OK);
+    else accessSync(parentOf(path), constants.W_OK);
     return false;
   } catch {
     return true;
   }
 }
 
-/** The kernel refuses what is made or written on a read-only mount; undefined where that teaches nobody anything. */
-export function readOnlyDenial(policy: Policy, act: MakingAct, names: readonly Making[]): Denial | undefined {
-  const making = names.find(({ readOnly }) => readOnly);
+/** What the call is answered. Between two mounts nothing is moved, whatever they allow: the kernel asks that first. */
+function errnoOf(act: WatchedAct, { refused }: Making, names: readonly Making[]): number {
+  if (refused === 'mounted') return EBUSY;
+  if (act === 'execute') return EACCES;
+  return act === 'rename' && names.length === 1 ? EXDEV : EROFS;
+}
+
+/**
+ * The kernel refuses an act by the mount it would be done on; undefined where that teaches nobody anything. `pinnedBy`: the
+ * number of the rule for whose sake a mount point that may be written stays in its place.
+ */
+export function mountDenial(
+  policy: Policy,
+  row: WatchedRow,
+  names: readonly Making[],
+  pinnedBy: (path: string) => number | undefined,
+): Denial | undefined {
+  const making = names.find(({ refused }) => refused !== 'no');
   if (!making) return undefined;
   const path = decodeName(making.path);
-  const { rule, allowed } = decide(policy, path, 'write');
-  if (allowed || BYTE_CODE.test(path) || isClosedOutside(path)) return undefined;
+  const act = making.present ? (row.actPresent ?? row.act) : row.act;
+  const decision = decide(policy, path, act === 'execute' ? 'read' : 'write');
+  const pin = decision.allowed && making.refused === 'mounted' ? pinnedBy(path) : undefined;
+  if (decision.allowed && pin === undefined) return undefined;
+  if (BYTE_CODE.test(path) || isClosedOutside(act, path)) return undefined;
+  const rule = pin === undefined ? decision.rule : policy.rules[pin];
   return {
-    act: making.written ? 'write' : act,
+    act,
     subject: { kind: 'path', path },
     observer: 'supervisor',
     outcome: 'refused',
-    errno: EROFS,
+    errno: errnoOf(act, making, names),
     ...(rule && { rule }),
   };
 }

@@ -72,6 +72,7 @@ export async function makePlan(
   for (const path of scan.unseen) existing.set(path, 'directory');
   const matches = followMatches(scanMatches(policy, scan.hits, decider));
   const { environment, dropped } = scrubEnvironment(options.environment, policy, facts.toolchains, decider);
+  const monitor = policy.monitor.value;
   const plan = buildPlan({
     policy,
     facts,
@@ -86,7 +87,7 @@ export async function makePlan(
       cwd: target.cwd,
       environment: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
     },
-    seccomp: compileSeccomp({ arch: capabilities.arch, notify: true }),
+    seccomp: compileSeccomp({ arch: capabilities.arch, notify: monitor === 'off' ? 'guarded' : 'all' }),
   });
   const notices = unmatched(policy, matches);
   const { unseen } = scan;

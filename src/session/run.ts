@@ -167,7 +167,12 @@ async function carryOut(
   const { applied } = progress;
   const enforced = () =>
     enforcementOf({ plan, applied, abi: planned.capabilities.landlockAbi, blind: planned.blind });
-  await watchHidden(launcher, planned, { take, ready: () => denials.ready() });
+  const names = new NameSupervisor({ policy, plan, arch: planned.capabilities.arch, launcher, take });
+  await watchHidden(launcher, planned, {
+    take,
+    ready: () => denials.ready(),
+    isTold: (pid, path) => names.isTold(pid, path),
+  });
   const network = new RunNetwork({
     policy,
     launcher,
@@ -177,7 +182,6 @@ async function carryOut(
     onConnected: (connected) => control?.connected(connected),
     events,
   });
-  const names = new NameSupervisor({ policy, plan, arch: planned.capabilities.arch, launcher, take });
   const grantUse = new GrantUse({
     policy,
     decider: planned.decider,

@@ -30,6 +30,6 @@ export async function planTrue(
   return {
     plan,
     frame: planFrame(plan, groundHere()),
-    filter: compileSeccomp({ arch: capabilities.arch, notify: false }).program,
+    filter: compileSeccomp({ arch: capabilities.arch, notify: 'nothing' }).program,
   };
 }

@@ -17,6 +17,7 @@ const small: Plan = {
   hostname: 'pinfold',
   mounts: [{ op: 'tmpfs', target: '/', mode: 0o755 }],
   asks: { remote: true, loopback: true },
+  seen: true,
   guarded: [],
   opened: [],
   rlimits: [],

@@ -21,6 +21,7 @@ const plan: Plan = {
     ],
   },
   asks: { remote: false, loopback: false },
+  seen: true,
   guarded: [],
   opened: [],
   rlimits: [],

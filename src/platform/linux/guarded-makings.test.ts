@@ -26,8 +26,9 @@ function making(path: string | Uint8Array, more: Partial<Making> = {}): Making {
     path: Buffer.from(path as string),
     directory: false,
     bringsMore: false,
-    readOnly: false,
-    written: false,
+    row: 0,
+    refused: 'no',
+    present: false,
     ...more,
   };
 }

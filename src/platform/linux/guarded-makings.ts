@@ -34,6 +34,7 @@ interface Guard {
 export interface RefusedMaking {
   readonly path: string;
   readonly name: GuardedName;
+  readonly making: Making;
 }
 
 /** The judgement. Compiled once for a run, when the launcher first asks. */
@@ -59,11 +60,11 @@ export class MakingJudge {
   /** The first of these names that may not come into being, if any. */
   refused(makings: readonly Making[]): RefusedMaking | undefined {
     for (const making of makings) {
-      if (making.written) continue;
+      if (making.present) continue;
       const path = decodeName(making.path);
       if (this.#opened.some((open) => isWithin(path, open))) continue;
       const guard = this.#guards.find((each) => isGuarded(each, path, making));
-      if (guard) return { path, name: guard.name };
+      if (guard) return { path, name: guard.name, making };
     }
     return undefined;
   }

@@ -70,6 +70,7 @@ export function buildPlan(input: PlanInput): Plan {
     ...(landlock ? { landlock } : {}),
     ...(seccomp ? { seccomp } : {}),
     asks: { remote: true, loopback: reachesLoopback(policy) },
+    seen: policy.monitor.value !== 'off',
     guarded: guardNames({ policy, places, existing, decider }),
     opened: openedPaths(policy, decider),
     rlimits: input.rlimits ?? limitsOf(policy),

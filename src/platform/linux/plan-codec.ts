@@ -13,10 +13,11 @@ import {
   verdictPayload,
 } from './network-codec.ts';
 import type { CommandPlan, LauncherRecord, Making, Plan, SocketAddress } from './plan.ts';
+import { encodeWatched } from './watched-calls.ts';
 
 /** Bumped whenever either side of the format changes; the launcher refuses a plan of another version. */
-export const SPEC_VERSION = 6;
-export const PROTOCOL_VERSION = 4;
+export const SPEC_VERSION = 7;
+export const PROTOCOL_VERSION = 5;
 
 const CONTROL = { plan: 2, signal: 3, command: 4, verdict: 20, socket: 21 } as const;
 
@@ -74,6 +75,14 @@ class Writer {
     this.#length = start + size;
   }
 
+  /** Rows of one size each: their number, then all of them. */
+  rows({ count, bytes }: { readonly count: number; readonly bytes: Uint8Array }): void {
+    this.u32(count);
+    this.#reserve(bytes.length);
+    this.#buffer.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
   list(items: readonly string[]): void {
     this.u32(items.length);
     for (const item of items) this.string(item);
@@ -111,6 +120,7 @@ export function encodePlan(plan: Plan, ground: Ground): Buffer {
   out.blob(plan.seccomp?.program ?? new Uint8Array());
   out.u32(plan.seccomp?.notify ? 1 : 0);
   out.u32((plan.asks.remote ? ASK.remote : 0) | (plan.asks.loopback ? ASK.loopback : 0));
+  out.rows(encodeWatched(ground.arch, plan.seen));
   const { guarded, arriving } = sieveOf(plan.guarded);
   out.list(guarded);
   out.list(arriving);
@@ -190,20 +200,21 @@ function decodeFailure(payload: Buffer): WireRecord {
 }
 
 /** `enum making_flag`. */
-const MAKING = { directory: 1, bringsMore: 2, readOnly: 4, written: 8 } as const;
+const MAKING = { directory: 1, bringsMore: 2, readOnly: 4, present: 8, mounted: 16 } as const;
 
 function decodeMaking(payload: Buffer): WireRecord {
   const names: Making[] = [];
-  for (let at = 16; at < payload.length; ) {
-    const end = payload.indexOf(0, at + 4);
+  for (let at = 12; at < payload.length; ) {
+    const end = payload.indexOf(0, at + 8);
     if (end < 0) throw malformed('a making whose path is cut short');
-    const flags = payload.readUInt32LE(at);
+    const flags = payload.readUInt32LE(at + 4);
     names.push({
-      path: payload.subarray(at + 4, end),
+      row: payload.readUInt32LE(at),
+      path: payload.subarray(at + 8, end),
       directory: (flags & MAKING.directory) !== 0,
       bringsMore: (flags & MAKING.bringsMore) !== 0,
-      readOnly: (flags & MAKING.readOnly) !== 0,
-      written: (flags & MAKING.written) !== 0,
+      refused: (flags & MAKING.readOnly) !== 0 ? 'ground' : (flags & MAKING.mounted) !== 0 ? 'mounted' : 'no',
+      present: (flags & MAKING.present) !== 0,
     });
     at = end + 1;
   }
@@ -211,7 +222,6 @@ function decodeMaking(payload: Buffer): WireRecord {
     kind: 'making',
     id: payload.readBigUInt64LE(0),
     pid: payload.readUInt32LE(8),
-    syscall: payload.readUInt32LE(12),
     names,
   };
 }
@@ -254,7 +264,7 @@ const DECODERS: Readonly<Record<number, Decoder>> = {
   },
   4: { least: 1, decode: (p) => ({ kind: 'applied', step: p.toString('utf8') }) },
   5: { least: 12, decode: decodeChild },
-  6: { least: 22, decode: decodeMaking },
+  6: { least: 21, decode: decodeMaking },
   10: { least: 5, decode: decodeFailure },
   11: { least: 0, decode: () => ({ kind: 'ended' }) },
   20: { least: ASKED_BYTES, decode: decodeAsked },

@@ -114,6 +114,8 @@ export interface Plan {
   readonly asks: { readonly remote: boolean; readonly loopback: boolean };
   /** What Node serves as the tripwire file system; there if, and only if, a mount step shows a part of it. */
   readonly tripwire?: TripwireLayout;
+  /** Acts that a mount refuses are told as well; else only the making of names is asked about. */
+  readonly seen: boolean;
   readonly guarded: readonly GuardedName[];
   /** Paths that a person opened for writing: nothing at or beneath one is a guarded name. */
   readonly opened: readonly string[];
@@ -166,28 +168,29 @@ export interface CommandPlan {
   readonly leftovers: 'keep' | 'kill';
 }
 
-/** A name that a call would make, as the supervisor found it. */
+/** A name that a call would make, remove or change, as the supervisor found it. */
 export interface Making {
+  /** Of `watchedRows`. */
+  readonly row: number;
   /** Inside, absolute, with no symbolic link in its directories. */
   readonly path: Uint8Array;
   /** A new directory. */
   readonly directory: boolean;
   /** It arrives by rename, link or symlink, and is a directory or a link, or could not be looked at: it may hold anything. */
   readonly bringsMore: boolean;
-  /** It lies on a read-only mount: whatever is answered, the kernel refuses with EROFS. */
-  readonly readOnly: boolean;
-  /** Nothing is made: what exists is opened for writing. Comes with `readOnly` only. */
-  readonly written: boolean;
+  /** Whatever is answered, the kernel refuses: by the mount that it lies on, or since it is a mount point itself (EBUSY). */
+  readonly refused: 'no' | 'ground' | 'mounted';
+  /** Nothing is made: what exists is changed, removed or executed. Never comes with `refused: 'no'`. */
+  readonly present: boolean;
 }
 
-/** A call that would make a name which the sieve did not let pass. It waits until `Launcher.settle` answers it. */
+/** A call on a name which the sieve did not let pass. It waits until `Launcher.settle` answers it. */
 export interface MakingRecord {
   readonly kind: 'making';
   readonly id: bigint;
   /** On the host. */
   readonly pid: number;
-  readonly syscall: number;
-  /** Two of them for an exchange. */
+  /** Two of them for a rename. */
   readonly names: readonly Making[];
 }
 

@@ -1,7 +1,8 @@
 /** The baseline of system calls as data: its shape, and the copy that Pinfold ships (`native/seccomp/baseline.json`). */
 import shipped from '../../../../native/seccomp/baseline.json' with { type: 'json' };
 
-export type Action = 'allow' | 'notify' | ErrnoName;
+/** `watch`: the supervisor only tells of it, so that where nobody wants to know it is allowed. */
+export type Action = 'allow' | 'notify' | 'watch' | ErrnoName;
 
 /** Numbers that x86-64 and arm64 share (asm-generic/errno.h). */
 export const ERRNO = {

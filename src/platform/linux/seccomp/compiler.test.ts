@@ -6,11 +6,13 @@ import { compileBaseline } from './compiler.ts';
 import { ARCH_TABLES, type Arch, SECCOMP_RET } from './tables.ts';
 
 const ARCHES: readonly Arch[] = ['x64', 'arm64'];
-const EVERY = ARCHES.flatMap((arch) => [true, false].map((notify) => ({ arch, notify })));
+const NOTIFY = ['nothing', 'guarded', 'all'] as const;
+const EVERY = ARCHES.flatMap((arch) => NOTIFY.map((notify) => ({ arch, notify })));
 
-function answer(action: Action, notify: boolean): number {
-  if (action === 'notify' && notify) return SECCOMP_RET.userNotif;
-  if (action === 'notify' || action === 'allow') return SECCOMP_RET.allow;
+function answer(action: Action, notify: (typeof NOTIFY)[number]): number {
+  if (action === 'notify' && notify !== 'nothing') return SECCOMP_RET.userNotif;
+  if (action === 'watch' && notify === 'all') return SECCOMP_RET.userNotif;
+  if (action === 'notify' || action === 'watch' || action === 'allow') return SECCOMP_RET.allow;
   return SECCOMP_RET.errno | ERRNO[action];
 }
 
@@ -119,18 +121,18 @@ describe.each(EVERY)('the filter for $arch, notify $notify,', ({ arch, notify })
   });
 
   test('says whether it needs a listener', () => {
-    expect(filter.notify).toBe(notify);
+    expect(filter.notify).toBe(notify !== 'nothing');
   });
 
   test('is the listing that was reviewed', async () => {
-    await expect(listing(filter.program)).toMatchFileSnapshot(`golden/${arch}${notify ? '-notify' : ''}.txt`);
+    await expect(listing(filter.program)).toMatchFileSnapshot(`golden/${arch}-${notify}.txt`);
   });
 });
 
 const X64 = ARCH_TABLES.x64;
 
 function x64(name: string, ...args: bigint[]): number {
-  const { program } = compileBaseline(BASELINE, { arch: 'x64', notify: true });
+  const { program } = compileBaseline(BASELINE, { arch: 'x64', notify: 'all' });
   const padded = [...args, 0n, 0n, 0n, 0n, 0n, 0n].slice(0, 6);
   return interpret(program, { number: X64.numbers[name]!, arch: X64.auditArch, args: padded }).value;
 }
@@ -140,14 +142,14 @@ const errno = (name: keyof typeof ERRNO) => SECCOMP_RET.errno | ERRNO[name];
 
 describe('the baseline', () => {
   test('kills a call through the table of i386 whose number is harmless on x86-64', () => {
-    const { program } = compileBaseline(BASELINE, { arch: 'x64', notify: true });
+    const { program } = compileBaseline(BASELINE, { arch: 'x64', notify: 'all' });
     const getpid = { number: X64.numbers.getpid!, args: [0n, 0n, 0n, 0n, 0n, 0n] };
     expect(interpret(program, { ...getpid, arch: X64.auditArch }).value).toBe(allow);
     expect(interpret(program, { ...getpid, arch: 0x40000003 }).value).toBe(SECCOMP_RET.killProcess);
   });
 
   test('kills x32 calls, but answers syscall(-1) as a kernel does', () => {
-    const { program } = compileBaseline(BASELINE, { arch: 'x64', notify: true });
+    const { program } = compileBaseline(BASELINE, { arch: 'x64', notify: 'all' });
     const at = (number: number) => interpret(program, { number, arch: X64.auditArch, args: [] }).value;
     expect(at(0x40000000 | X64.numbers.getpid!)).toBe(SECCOMP_RET.killProcess);
     expect(at(0xffffffff)).toBe(errno('ENOSYS'));
@@ -199,9 +201,11 @@ describe('the baseline', () => {
     expect(x64('socket', ...args)).toBe(value);
   });
 
-  test('notifies about opens that can make a name, and about no others', () => {
+  test('notifies about opens that can make or change something, and about no others', () => {
     expect(x64('openat', 0n, 0n, 0x0n)).toBe(allow);
-    expect(x64('openat', 0n, 0n, 0x1n)).toBe(allow);
+    expect(x64('openat', 0n, 0n, 0x88000n)).toBe(allow);
+    expect(x64('openat', 0n, 0n, 0x1n)).toBe(SECCOMP_RET.userNotif);
+    expect(x64('open', 0n, 0x200n)).toBe(SECCOMP_RET.userNotif);
     expect(x64('openat', 0n, 0n, 0x41n)).toBe(SECCOMP_RET.userNotif);
     expect(x64('open', 0n, 0xc1n)).toBe(SECCOMP_RET.userNotif);
     expect(x64('openat', 0n, 0n, 0x410000n)).toBe(allow);
@@ -215,7 +219,7 @@ describe('the baseline', () => {
   });
 
   test('gives every call a reason and only actions, bits and values that mean something', () => {
-    const actions = new Set(['allow', 'notify', ...Object.keys(ERRNO)]);
+    const actions = new Set(['allow', 'notify', 'watch', ...Object.keys(ERRNO)]);
     for (const group of BASELINE.groups) {
       expect(actions).toContain(group.action);
       expect(group.why.length).toBeGreaterThan(20);
@@ -240,7 +244,7 @@ describe('the baseline', () => {
 
   test('refuses a misspelt call and one that stands twice', () => {
     const group = { name: 'g', action: 'EPERM', why: 'w', calls: { mont: 'typo' } } as const;
-    const options = { arch: 'x64', notify: false } as const;
+    const options = { arch: 'x64', notify: 'nothing' } as const;
     expect(() => compileBaseline({ ...BASELINE, groups: [group] }, options)).toThrow(
       'no table has a number for mont',
     );

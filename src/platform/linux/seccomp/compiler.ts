@@ -5,8 +5,8 @@ import { ARCH_TABLES, type Arch, SECCOMP_RET } from './tables.ts';
 
 export interface SeccompOptions {
   readonly arch: Arch;
-  /** False: no supervisor listens, and what the baseline would notify about is allowed. */
-  readonly notify: boolean;
+  /** `nothing`: no supervisor listens, and what the baseline would notify about is allowed; `guarded`: all but what is only told. */
+  readonly notify: 'nothing' | 'guarded' | 'all';
 }
 
 export interface SeccompFilter {
@@ -34,14 +34,17 @@ interface Segment {
 const checkedLeaf = (name: string): Leaf => `call ${name}`;
 
 function effective(action: Action, options: SeccompOptions): Action {
-  return action === 'notify' && !options.notify ? 'allow' : action;
+  if (action === 'notify') return options.notify === 'nothing' ? 'allow' : 'notify';
+  if (action === 'watch') return options.notify === 'all' ? 'notify' : 'allow';
+  return action;
 }
 
-/** A checked call none of whose rules can matter is no checked call. */
+/** Without the last rules that change nothing; a checked call that has none left is no checked call. */
 function settle(call: CheckedCall, options: SeccompOptions): CheckedCall | Action {
   const rules = call.rules.map((rule) => ({ ...rule, action: effective(rule.action, options) }));
   const otherwise = effective(call.otherwise, options);
-  return rules.every((rule) => rule.action === otherwise) ? otherwise : { ...call, rules, otherwise };
+  while (rules.at(-1)?.action === otherwise) rules.pop();
+  return rules.length === 0 ? otherwise : { ...call, rules, otherwise };
 }
 
 interface Verdicts {
