@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   ERR_VIOLATION_UNKNOWN: 'misuse',
   ERR_GRANT_REFUSED: 'misuse',
   ERR_GRANT_UNKNOWN: 'misuse',
+  ERR_NARROWING: 'misuse',
   ERR_SANDBOX_CLOSED: 'misuse',
   ERR_COMMAND_NOT_STARTED: 'misuse',
   ERR_LAUNCHER_MISSING: 'environment',

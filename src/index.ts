@@ -6,6 +6,7 @@ import { openSandbox, type Sandbox } from './sandbox/sandbox.ts';
 
 export { type ErrorCode, isSandboxError, type Problem, SandboxError } from './errors.ts';
 export type { Enforcement } from './platform/backend.ts';
+export type { Narrowing } from './policy/narrowing.ts';
 export type {
   Access,
   AllowedPath,
@@ -18,7 +19,7 @@ export type {
 export type { HostGrant } from './sandbox/host-grant.ts';
 export type { SandboxOptions } from './sandbox/options.ts';
 export type { RunOptions, RunResult } from './sandbox/run-result.ts';
-export type { Egress, Sandbox, SandboxStatus, Violation } from './sandbox/sandbox.ts';
+export type { Egress, Sandbox, SandboxProcess, SandboxStatus, Violation } from './sandbox/sandbox.ts';
 export type { SpawnOptions, Stdio } from './sandbox/spawn-options.ts';
 export type { GrantedHost, RevokedHost } from './session/live-grants.ts';
 export type { Risk } from './violations/types.ts';

@@ -5,6 +5,8 @@
 #include "launcher.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -50,6 +52,13 @@ static int allow_standard(int ruleset, int fd, uint64_t handled)
 	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0 ? -errno : 0;
 }
 
+static int add_filter(const void *instructions, size_t count)
+{
+	struct sock_fprog program = { (unsigned short)count, (struct sock_filter *)(uintptr_t)instructions };
+
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;
+}
+
 /* What it gave, or -errno. */
 static long make(const struct spec *spec, const struct call *call, int sync, struct trouble *trouble)
 {
@@ -68,6 +77,10 @@ static long make(const struct spec *spec, const struct call *call, int sync, str
 		for (int fd = 0; fd < 3 && !result; fd++)
 			result = allow_standard((int)a[0], fd, (uint64_t)a[1]);
 		return result;
+	case CALL_FILTER:
+		return add_filter((void *)a[0], (size_t)a[1]);
+	case CALL_RELAY:
+		return terminal_relay((int)a[0], (int)a[1], (int)a[2]);
 	default:
 		result = syscall((long)call->number, a[0], a[1], a[2], a[3], a[4], a[5]);
 		return result < 0 ? -errno : result;

@@ -186,6 +186,10 @@ become(const struct commands *commands, const struct command *command, const int
 		failure->event = CHILD_NO_LIMITS;
 		failure->error = apply_limits(commands->spec);
 	}
+	if (!failure->error && command->head.id != TARGET_ID) {
+		failure->event = CHILD_NO_CALLS;
+		failure->error = make_calls(own, -1, &(struct trouble){ 0 });
+	}
 	if (!failure->error) {
 		failure->event = CHILD_NO_EXEC;
 		failure->error = execute(own->argv.items, (command->head.own_environment ? own : commands->spec)->environment.items);

@@ -50,6 +50,7 @@ enum child_event {
 	CHILD_NO_DIRECTORY = 4,
 	CHILD_NO_LIMITS = 5,
 	CHILD_NO_EXEC = 6,
+	CHILD_NO_CALLS = 7,
 };
 
 /* Of a name in a `making` record. */
@@ -130,6 +131,7 @@ enum terminal_mode {
 enum terminal_mode terminal_mode(void);
 int terminal_fd(void);
 int terminal_give(int fd, pid_t group);
+int terminal_relay(int master, int data, int sizes);
 
 /* commands.c */
 #define TARGET_ID 0 /* commands have numbers of Node's from 1 on */

@@ -234,6 +234,7 @@ int command_parse(const uint8_t *bytes, size_t length, struct command *command)
 	for (int i = 0; i < STREAMS; i++)
 		if (command->head.streams[i] >= STREAM_INHERIT + STREAMS)
 			fail(&reader, -EPROTO);
+	take_calls(&reader, &command->spec);
 	take_program(&reader, &command->spec);
 	if (command->spec.argv.count == 0)
 		fail(&reader, -EPROTO);

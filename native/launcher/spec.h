@@ -12,7 +12,7 @@
 enum { CALL_ARGUMENTS = 6 };
 
 /* What no system call says; see call-list.ts. */
-enum own_call { CALL_APPLIED = 0x10000, CALL_COMPARE, CALL_TRIPWIRE, CALL_STANDARD_STREAMS };
+enum own_call { CALL_APPLIED = 0x10000, CALL_COMPARE, CALL_TRIPWIRE, CALL_STANDARD_STREAMS, CALL_FILTER, CALL_RELAY };
 
 /* One system call of a plan. */
 struct call {
@@ -92,7 +92,7 @@ struct spec {
 enum stream_kind { STREAM_NULL = 0, STREAM_PIPE = 1, STREAM_INHERIT = 2 };
 #define STREAMS 3
 
-/* One command of a live session, as sent: the head, then environment, argv and cwd. */
+/* One command of a live session, as sent: the head, the calls that its process makes first, environment, argv and cwd. */
 struct command_head {
 	uint32_t id;
 	uint32_t sweep;		  /* what is left of its process group is killed with it */

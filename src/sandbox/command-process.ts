@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events';
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { SandboxError } from '../errors.ts';
+import type { Enforcement } from '../platform/backend.ts';
 import type { CommandPlan } from '../platform/linux/plan.ts';
 import type { CommandEvents, CommandNews } from '../session/commands.ts';
 import type { LiveSession } from '../session/live.ts';
@@ -69,8 +70,11 @@ export class CommandProcess extends EventEmitter {
   readonly #argv: readonly string[];
   readonly #release: (() => void)[] = [];
 
-  constructor(plan: CommandPlan) {
+  readonly narrowing: readonly Enforcement[];
+
+  constructor(plan: CommandPlan, narrowing: readonly Enforcement[] = []) {
     super();
+    this.narrowing = narrowing;
     this.#argv = plan.argv;
     this.spawnfile = plan.argv[0] ?? '';
     this.spawnargs = plan.argv;
@@ -91,7 +95,7 @@ export class CommandProcess extends EventEmitter {
   }
 
   /** Starts `plan` in the session. */
-  begin(session: LiveSession, plan: CommandPlan, controls: CommandControls): void {
+  begin(session: LiveSession, plan: CommandPlan | Promise<CommandPlan>, controls: CommandControls): void {
     const events: CommandEvents = {
       onRecord: (record) => this.#hear(record),
       onHandle: (stream, handle) => this.stdio[stream]?.connect(handle),

@@ -1,6 +1,7 @@
 /** What `sandbox.run` gives back: how a command ended and what it wrote, within bounds. */
 import type { Readable } from 'node:stream';
 import { SandboxError } from '../errors.ts';
+import type { Enforcement } from '../platform/backend.ts';
 import type { Denial } from '../violations/types.ts';
 import type { CommandProcess } from './command-process.ts';
 import type { SpawnOptions } from './spawn-options.ts';
@@ -26,6 +27,8 @@ export interface RunResult {
   readonly outputExceeded: boolean;
   /** What the sandbox refused while the command ran; commands that ran beside it may be among the causes. */
   readonly violations: readonly Denial[];
+  /** What held for this command besides the sandbox's boundary; empty where nothing was narrower. */
+  readonly narrowing: readonly Enforcement[];
 }
 
 const MAX_OUTPUT = 64 * 1024 * 1024;
@@ -68,7 +71,7 @@ function notStarted(command: string, cause: Error): SandboxError {
 export function collect(
   child: CommandProcess,
   options: Pick<RunOptions, 'input' | 'maxOutput' | 'encoding'> & { readonly timeout?: number | undefined },
-): Promise<Omit<RunResult, 'violations'>> {
+): Promise<Omit<RunResult, 'violations' | 'narrowing'>> {
   const { input, maxOutput = MAX_OUTPUT, encoding = 'utf8' } = options;
   return new Promise((resolve, reject) => {
     const stop = () => child.kill('SIGKILL');

@@ -50,6 +50,12 @@ export interface Egress {
   readonly down: number;
 }
 
+/** A command inside, as Node's ChildProcess, and what only a sandbox can say of it. */
+export interface SandboxProcess extends ChildProcess {
+  /** What holds for this command besides the sandbox's boundary, once it has been spawned; empty where nothing is narrower. */
+  readonly narrowing: readonly Enforcement[];
+}
+
 export class Sandbox extends EventEmitter<{ violation: [Violation]; egress: [Egress] }> {
   readonly #session: LiveSession;
   readonly #loaded: LoadedPolicy;
@@ -87,10 +93,10 @@ export class Sandbox extends EventEmitter<{ violation: [Violation]; egress: [Egr
   /**
    * Starts a command inside, like `child_process.spawn`: an argv array, never a shell string. The process it returns has
    * a process group and session of its own, and `kill` reaches the whole group. Throws ERR_SANDBOX_CLOSED, ERR_USAGE;
-   * what goes wrong later is an `error` event, as with `child_process`.
+   * a policy that is wider than the sandbox's: ERR_NARROWING. What goes wrong later is an `error` event, as with `child_process`.
    */
-  spawn(command: string, args: readonly string[] = [], options: SpawnOptions = {}): ChildProcess {
-    return this.#spawn(command, args, options) as unknown as ChildProcess;
+  spawn(command: string, args: readonly string[] = [], options: SpawnOptions = {}): SandboxProcess {
+    return this.#spawn(command, args, options) as unknown as SandboxProcess;
   }
 
   /**
@@ -107,7 +113,11 @@ export class Sandbox extends EventEmitter<{ violation: [Violation]; egress: [Egr
     this.on('violation', note);
     try {
       const child = this.#spawn(command, args, { leftovers: 'keep', ...rest, stdio });
-      return { ...(await collect(child, { input, maxOutput, encoding })), violations };
+      return {
+        ...(await collect(child, { input, maxOutput, encoding })),
+        violations,
+        narrowing: child.narrowing,
+      };
     } finally {
       this.off('violation', note);
     }
@@ -150,8 +160,9 @@ export class Sandbox extends EventEmitter<{ violation: [Violation]; egress: [Egr
   #spawn(command: string, args: readonly string[], options: SpawnOptions): CommandProcess {
     if (this.#state !== 'live') throw sandboxClosed();
     const scrub = (environment: NonNullable<SpawnOptions['env']>) => this.#scrub(environment);
-    const plan = commandPlan({ command, args, options, cwd: this.#cwd, scrub });
-    const child = new CommandProcess(plan);
+    const wide = commandPlan({ command, args, options, cwd: this.#cwd, scrub });
+    const { plan, enforcement } = this.#session.narrower.narrow(wide, options);
+    const child = new CommandProcess(wide, enforcement);
     child.begin(this.#session, plan, options);
     return child;
   }

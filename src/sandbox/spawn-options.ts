@@ -2,13 +2,14 @@
 import { resolve } from 'node:path';
 import { SandboxError } from '../errors.ts';
 import type { CommandPlan } from '../platform/linux/plan.ts';
+import type { Narrowing } from '../policy/narrowing.ts';
 import { nearest } from '../policy/suggestion.ts';
 import type { CommandControls } from './command-process.ts';
 
 export type Stdio = 'pipe' | 'ignore' | 'inherit' | 0 | 1 | 2 | null | undefined;
 
 /** The options of `child_process.spawn` that mean something inside; any other is refused. */
-export interface SpawnOptions extends CommandControls {
+export interface SpawnOptions extends CommandControls, Narrowing {
   /** Relative to the sandbox's working directory. */
   readonly cwd?: string;
   /** Replaces the sandbox's environment. What also stands in the host's environment is scrubbed like that. */
@@ -22,7 +23,10 @@ export interface SpawnOptions extends CommandControls {
   readonly leftovers?: 'keep' | 'kill';
 }
 
-const KNOWN = ['cwd', 'env', 'stdio', 'leftovers', 'signal', 'timeout', 'killSignal'];
+const KNOWN = [
+  ...['cwd', 'env', 'stdio', 'leftovers', 'signal', 'timeout', 'killSignal'],
+  ...['mode', 'networkAccess', 'readOnly'],
+];
 
 type Stream = CommandPlan['streams'][number];
 

@@ -23,6 +23,7 @@ interface Tracked {
 }
 
 const SIGKILL = 9;
+const EIO = 5;
 
 export class Commands {
   readonly #control: LiveControl;
@@ -55,6 +56,22 @@ export class Commands {
       const tracked = this.#known.get(id);
       if (tracked?.over === false) this.#control.signalCommand(id, signal);
     };
+  }
+
+  /** The same for a command that something is made for first. Where that fails, the command could not be started. */
+  startSoon(coming: Promise<CommandPlan>, events: CommandEvents): (signal: number) => void {
+    const early: number[] = [];
+    let send = (signal: number): void => void early.push(signal);
+    const begin = (command: CommandPlan): void => {
+      send = this.start(command, events);
+      for (const signal of early) send(signal);
+    };
+    const fail = (): void => {
+      events.onRecord(this.#ended ? { event: 'lost', value: SIGKILL } : { event: 'failed', value: EIO });
+      for (const stream of [0, 1, 2]) events.onHandle(stream, undefined);
+    };
+    coming.then(begin, fail);
+    return (signal) => send(signal);
   }
 
   hear({ id, event, value }: CommandRecord): void {

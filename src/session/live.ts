@@ -6,10 +6,12 @@ import type { CommandPlan } from '../platform/linux/plan.ts';
 import type { Denial } from '../violations/types.ts';
 import type { CommandEvents, Commands } from './commands.ts';
 import type { LiveGrants } from './live-grants.ts';
+import { Narrower } from './narrower.ts';
 import type { Planned, RunOptions } from './plan-run.ts';
 import { hostPidOf, identify } from './process-identity.ts';
 import { type LiveControl, type RunEvents, runInside } from './run.ts';
 import { type OpenSession, SessionStore } from './store.ts';
+import { TemporaryPlaces } from './temporary-places.ts';
 import type { LoadedPolicy, RunOutcome } from './types.ts';
 
 export interface LiveOptions extends RunOptions {
@@ -22,6 +24,7 @@ export interface LiveOptions extends RunOptions {
 }
 
 interface Parts {
+  readonly loaded: LoadedPolicy;
   readonly planned: Planned;
   readonly record: OpenSession;
   readonly control: LiveControl;
@@ -32,6 +35,8 @@ interface Parts {
 
 export class LiveSession {
   readonly planned: Planned;
+  /** Makes commands narrower than the session. */
+  readonly narrower: Narrower;
   readonly id: string;
   readonly enforcement: readonly Enforcement[];
   /** Resolves when nothing inside is left; rejects with a SandboxError when it ended otherwise than by `close`. */
@@ -54,6 +59,8 @@ export class LiveSession {
     this.#control = parts.control;
     this.#record = parts.record;
     this.#commands = parts.commands;
+    const places = new TemporaryPlaces((plan, events) => parts.commands.start(plan, events));
+    this.narrower = new Narrower(parts.loaded, parts.planned, places);
     // An idle session keeps nobody's event loop alive: with the process it ends by itself.
     this.#control.hold(false);
     this.#commands.onBusy((busy) => {
@@ -69,9 +76,11 @@ export class LiveSession {
    * Starts a command; what becomes of it is told to `events`. Returns what signals its process group. Throws
    * ERR_SANDBOX_CLOSED once the session has ended.
    */
-  start(command: CommandPlan, events: CommandEvents): (signal: number) => void {
+  start(command: CommandPlan | Promise<CommandPlan>, events: CommandEvents): (signal: number) => void {
     if (this.#gone) throw sandboxClosed();
-    return this.#commands.start(command, events);
+    return command instanceof Promise
+      ? this.#commands.startSoon(command, events)
+      : this.#commands.start(command, events);
   }
 
   /** The host's number of the process that has `inner` inside; undefined once it has been reaped. */
@@ -162,7 +171,7 @@ export function openLive(loaded: LoadedPolicy, options: LiveOptions): Promise<Li
       onEnforced(enforcement) {
         if (!planned || !record || !control || !grants || !commands) return;
         record.enforced(enforcement);
-        session = new LiveSession({ planned, record, control, enforcement, grants, commands }, ended);
+        session = new LiveSession({ loaded, planned, record, control, enforcement, grants, commands }, ended);
         resolve(session);
       },
       onEvent: (event) => record?.append(event),

@@ -1,5 +1,6 @@
 /** Plans and commands that the launcher accepts, between them with every kind of field: where the fuzzer begins. */
 import type { Ground } from '../../src/platform/linux/mount-calls.ts';
+import { narrowerCalls } from '../../src/platform/linux/narrower-plan.ts';
 import type { Plan } from '../../src/platform/linux/plan.ts';
 import { commandFrame, encodePlan } from '../../src/platform/linux/plan-codec.ts';
 
@@ -81,5 +82,19 @@ export const seeds: Readonly<Record<string, Uint8Array>> = {
     environment: ['PATH=/usr/bin'],
     streams: ['pipe', 'ignore', 2],
     leftovers: 'kill',
+  }).subarray(8),
+  narrower: commandFrame(8, {
+    argv: ['true'],
+    cwd: '/',
+    streams: ['ignore', 'pipe', 'pipe'],
+    leftovers: 'keep',
+    calls: narrowerCalls({
+      arch: 'x64',
+      landlockAbi: 6,
+      network: 'none',
+      readOnly: true,
+      rules: [{ path: '/usr', access: 13n }],
+      temporary: '/tmp/command-0',
+    }),
   }).subarray(8),
 };

@@ -47,10 +47,8 @@ static void touch_program(const struct spec *spec)
 	touch_path(spec->cwd);
 }
 
-static void touch(const struct spec *spec)
+static void touch_calls(const struct spec *spec)
 {
-	touch_text(spec->uid_map);
-	touch_text(spec->gid_map);
 	for (size_t i = 0; i < spec->call_count; i++) {
 		struct call call = spec_call(spec, i);
 
@@ -60,6 +58,13 @@ static void touch(const struct spec *spec)
 			if (call.pointers >> j & 1)
 				touch_text(spec->data + call.arguments[j]);
 	}
+}
+
+static void touch(const struct spec *spec)
+{
+	touch_text(spec->uid_map);
+	touch_text(spec->gid_map);
+	touch_calls(spec);
 	for (size_t i = 0; i < spec->filter_length * 8; i++)
 		touched += spec->filter[i];
 	for (size_t i = 0; i < spec->limit_count; i++)
@@ -86,6 +91,7 @@ static int parse(const uint8_t *data, size_t size)
 	if (result == 0) {
 		if (!command.spec.argv.count)
 			abort();
+		touch_calls(&command.spec);
 		touch_program(&command.spec);
 		spec_free(&command.spec);
 	}

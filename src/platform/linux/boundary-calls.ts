@@ -48,7 +48,7 @@ export function boundaryCalls(plan: Plan, ground: Ground): CallList {
     calls.add('prctl', [PR.setNoNewPrivs, 1, 0, 0, 0]); // Landlock and seccomp require it
   });
   step('landlock', () => {
-    if (plan.landlock) restrictPaths(calls, plan.landlock, SCRATCH);
+    if (plan.landlock) restrictPaths(calls, plan.landlock, { ruleset: SCRATCH });
   });
   return calls;
 }
@@ -84,10 +84,18 @@ function dropCapabilities(calls: CallList): void {
   calls.add('capset', [struct([CAPABILITY_VERSION, 4], [0, 4]), Buffer.alloc(24)]);
 }
 
-function restrictPaths(
+export interface RestrictOptions {
+  /** Number of a descriptor that is free, as is the one above it. */
+  readonly ruleset: number;
+  /** errno of a rule's path with which there is nothing to allow, besides ENOENT. */
+  readonly absent?: readonly number[];
+}
+
+/** A Landlock ruleset, which from then on holds for the process that makes the calls. */
+export function restrictPaths(
   calls: CallList,
   { handledFs, handledNet, scoped, rules }: NonNullable<Plan['landlock']>,
-  ruleset: number,
+  { ruleset, absent = [] }: RestrictOptions,
 ): void {
   const path = ruleset + 1;
   calls.label = 'create ruleset';
@@ -104,7 +112,10 @@ function restrictPaths(
     const access = rule.access & handledFs;
     calls.label = `allow ${rule.path}`;
     // Nothing there to allow: granting less than planned is safe, and what follows finds no descriptor.
-    calls.add('openat', [AT_FDCWD, rule.path, O_PATH_CLOEXEC, 0], { place: path, tolerates: [ENOENT] });
+    calls.add('openat', [AT_FDCWD, rule.path, O_PATH_CLOEXEC, 0], {
+      place: path,
+      tolerates: [ENOENT, ...absent],
+    });
     // On a file a right that only directories have is EINVAL: a file is given the rest, a directory both.
     allow(access & FILE_RIGHTS, [EBADF]);
     if ((access & ~FILE_RIGHTS) !== 0n) allow(access, [EBADF, EINVAL]);

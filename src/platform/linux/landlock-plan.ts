@@ -30,12 +30,13 @@ export const ACCESS_FS = {
 export const SCOPE = { ABSTRACT_UNIX_SOCKET: 1n << 0n, SIGNAL: 1n << 1n } as const;
 
 const BASE = (1n << 13n) - 1n;
-const READ = ACCESS_FS.EXECUTE | ACCESS_FS.READ_FILE | ACCESS_FS.READ_DIR;
-const DEVICE_RIGHTS = ACCESS_FS.MAKE_CHAR | ACCESS_FS.MAKE_BLOCK | ACCESS_FS.IOCTL_DEV;
+export const READ = ACCESS_FS.EXECUTE | ACCESS_FS.READ_FILE | ACCESS_FS.READ_DIR;
+export const DEVICE_RIGHTS = ACCESS_FS.MAKE_CHAR | ACCESS_FS.MAKE_BLOCK | ACCESS_FS.IOCTL_DEV;
 /** add_rule answers EINVAL when a rule on a file carries a right that only directories have. */
 export const FILE_RIGHTS =
   ACCESS_FS.EXECUTE | ACCESS_FS.WRITE_FILE | ACCESS_FS.READ_FILE | ACCESS_FS.TRUNCATE | ACCESS_FS.IOCTL_DEV;
-const DEVICE_NODE = ACCESS_FS.READ_FILE | ACCESS_FS.WRITE_FILE | ACCESS_FS.TRUNCATE | ACCESS_FS.IOCTL_DEV;
+export const DEVICE_NODE =
+  ACCESS_FS.READ_FILE | ACCESS_FS.WRITE_FILE | ACCESS_FS.TRUNCATE | ACCESS_FS.IOCTL_DEV;
 
 /** Every file-system right that this ABI can handle. ABI 4 (ports), 6 (scopes) and 7 (audit flags) add none. */
 export function handledRights(abi: number): bigint {
@@ -88,7 +89,7 @@ export function planLandlock(places: readonly Place[], { landlockAbi: abi }: Cap
 }
 
 /** Places that give more than what lies around them. Landlock adds up along a path and cannot take back. */
-function grants(places: readonly Place[]): Place[] {
+export function grants(places: readonly Place[]): Place[] {
   const byPath = new Map<string, Place>();
   const given: Place[] = [];
   for (const place of places) {
@@ -101,7 +102,7 @@ function grants(places: readonly Place[]): Place[] {
   return given;
 }
 
-function rightsFor(kind: PathKind, access: bigint, device: boolean): bigint {
+export function rightsFor(kind: PathKind, access: bigint, device: boolean): bigint {
   const rights = device ? access | ACCESS_FS.IOCTL_DEV : access;
   return kind === 'file' ? rights & FILE_RIGHTS : rights;
 }

@@ -133,7 +133,7 @@ describe('records', () => {
   test.each([
     ['an unknown type', record(99, Buffer.alloc(4))],
     ['a length beyond what the launcher sends', u32(5, 0x7fffffff)],
-    ['an event of a child that there is not', record(5, u32(1, 7, 0))],
+    ['an event of a child that there is not', record(5, u32(1, 8, 0))],
     ['a payload shorter than its fields', record(1, u32(1))],
     ['a making whose path is cut short', record(6, u32(1, 0, 2, 3, 0x41414141))],
     ['a failure without a step', record(10, u32(1, 0x41414141))],
@@ -182,7 +182,11 @@ describe('plans', () => {
       streams: ['pipe', 'ignore', 2],
       leftovers: 'kill',
     });
+    // An empty list, and data that is one NUL.
+    const NO_CALLS = Buffer.concat([u32(0, 1), Buffer.from('\0')]);
     const text = (value: string) => Buffer.concat([u32(value.length + 1), Buffer.from(`${value}\0`)]);
-    expect(command).toEqual(record(4, Buffer.concat([u32(7, 1, 0, 1, 0, 4, 0, 1), text('true'), text('/')])));
+    expect(command).toEqual(
+      record(4, Buffer.concat([u32(7, 1, 0, 1, 0, 4), NO_CALLS, u32(0, 1), text('true'), text('/')])),
+    );
   });
 });

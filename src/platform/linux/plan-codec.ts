@@ -1,7 +1,7 @@
 /** The wire format between Node and the launcher: plan and signals out, records in. `native/launcher/spec.c` mirrors it. */
 import { SandboxError } from '../../errors.ts';
 import { boundaryCalls } from './boundary-calls.ts';
-import { type CallList, cutShort } from './call-list.ts';
+import { CallList, cutShort } from './call-list.ts';
 import { sieveOf } from './guarded-makings.ts';
 import type { Ground } from './mount-calls.ts';
 import {
@@ -160,6 +160,7 @@ export function socketFrame(token: number, kind: SocketKind, at: SocketAddress):
   return frame(CONTROL.socket, socketPayload(token, kind, at));
 }
 
+const NO_CALLS = new CallList('x64');
 const STREAM = { ignore: 0, pipe: 1, inherit: 2 } as const;
 
 /** Throws SandboxError ERR_PATH_INVALID when a string holds NUL. */
@@ -173,6 +174,7 @@ export function commandFrame(id: number, command: CommandPlan): Buffer {
   for (const stream of command.streams) {
     out.u32(typeof stream === 'number' ? STREAM.inherit + stream : STREAM[stream]);
   }
+  writeCalls(out, command.calls ?? NO_CALLS);
   out.list(command.environment ?? []);
   out.list(command.argv);
   out.string(command.cwd);
@@ -229,7 +231,7 @@ function decodeMaking(payload: Buffer): WireRecord {
 const CHILD_STARTED = 1;
 const CHILD_ENDED = 2;
 /** What kept a child from being started, from event 3 on. */
-const NOT_STARTED = ['start', 'directory', 'limits', 'exec'] as const;
+const NOT_STARTED = ['start', 'directory', 'limits', 'exec', 'calls'] as const;
 
 /** Of the target or a command: it was started, has ended (with the status of wait(2)), or could not be started (errno). */
 function decodeChild(payload: Buffer): WireRecord {

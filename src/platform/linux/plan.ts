@@ -1,4 +1,5 @@
 /** What the launcher is told to do: plain data, one field per message of the wire format in `plan-codec.ts`. */
+import type { CallList } from './call-list.ts';
 import type { TripwireLayout } from './tripwire/nodes.ts';
 
 /** Bits of `Plan.namespaces`; values of CLONE_NEW* in linux/sched.h. */
@@ -151,7 +152,7 @@ export interface AskedRecord extends SocketAddress {
   readonly transport: 'tcp' | 'udp' | undefined;
 }
 
-/** One command of a live session, under the session's own boundary and limits. */
+/** One command of a live session, under the session's boundary and limits, and perhaps a narrower one. */
 export interface CommandPlan {
   readonly argv: readonly string[];
   /** Absolute, inside. */
@@ -166,6 +167,8 @@ export interface CommandPlan {
   ];
   /** What becomes of the command's process group when the command itself ends. */
   readonly leftovers: 'keep' | 'kill';
+  /** Made by its process last of all before it becomes the command. */
+  readonly calls?: CallList;
 }
 
 /** A name that a call would make, remove or change, as the supervisor found it. */
@@ -212,7 +215,7 @@ export type LauncherRecord =
   /** The target could not be started; at `exec`, execve(2) refused it. */
   | {
       readonly kind: 'not-started';
-      readonly step: 'start' | 'directory' | 'limits' | 'exec';
+      readonly step: 'start' | 'directory' | 'limits' | 'exec' | 'calls';
       readonly errno: number;
     }
   | { readonly kind: 'exited'; readonly code: number }

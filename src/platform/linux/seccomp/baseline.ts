@@ -7,6 +7,7 @@ export type Action = 'allow' | 'notify' | 'watch' | ErrnoName;
 /** Numbers that x86-64 and arm64 share (asm-generic/errno.h). */
 export const ERRNO = {
   EPERM: 1,
+  EACCES: 13,
   ENOSYS: 38,
   EPROTONOSUPPORT: 93,
   EOPNOTSUPP: 95,
