@@ -115,6 +115,27 @@ describe('the profile decides as the policy does', () => {
     );
   });
 
+  // Found by seed -1049414676: what is asked of a literal path is asked of a directory, and here it is a file.
+  test('about a file that its own rule opens again, where a rule about files of its name closes it', () => {
+    const some = [
+      rule('/a', 'write', BUILTIN),
+      rule('/a/b', 'write'),
+      rule('/a/**/b', 'read', { ...GUARD, kind: 'file' }),
+    ];
+    const decider = new Decider({ rules: some });
+    const profile = profileOf(some, { pins: false });
+    const decided = [
+      ['/a/b', true],
+      ['/a/b/c', true],
+      ['/a/b/b', false],
+      ['/a/c/b', false],
+    ] as const;
+    for (const [at, allowed] of decided) {
+      expect(decider.decide(at, 'write', { directory: false }).allowed).toBe(allowed);
+      expect(profile.allows({ operation: 'file-write-data', path: at })).toBe(allowed);
+    }
+  });
+
   test.each(['apfs', 'hfs'] as const)(
     'on a case-insensitive volume (%s) too, and gives other spellings no more',
     (spelling) => {

@@ -97,7 +97,8 @@ class Ordering {
     const closed: string[] = [];
     for (const path of paths) {
       const allowed = this.#decider.decide(path, this.#wanted, { directory: true }).allowed;
-      if (allowed === this.#current(path)) continue;
+      const now = this.#current(path) && !(allowed && this.#isTakenAsFile(path));
+      if (allowed === now) continue;
       (allowed ? opened : closed).push(path);
     }
     const closing = this.#closing(closed);
@@ -130,6 +131,16 @@ class Ordering {
     const depth = depthOf(context.path);
     return !this.#restrictions.some(
       (restriction) => restriction.rule.kind !== 'file' && (restriction.matchedDepth(path) ?? -1) > depth,
+    );
+  }
+
+  /**
+   * A rule about files of a name says nothing of the directory of that name, which is what is asked about above. Where
+   * the path is opened by its own rule it has to be opened again all the same, for the file that it may be.
+   */
+  #isTakenAsFile(path: string): boolean {
+    return this.#restrictions.some(
+      (restriction) => restriction.rule.kind === 'file' && restriction.matchedDepth(path) === depthOf(path),
     );
   }
 

@@ -78,5 +78,5 @@ const NO_NETWORK: Baseline = {
 export const NARROWER = { session: APART, none: NO_NETWORK } as const;
 
 export function compileNarrower(arch: Arch, network: 'session' | 'none'): SeccompFilter {
-  return compileBaseline(NARROWER[network], { arch, notify: false });
+  return compileBaseline(NARROWER[network], { arch, notify: 'nothing' });
 }
