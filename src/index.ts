@@ -16,12 +16,13 @@ export type {
   PathRule,
   Policy,
 } from './policy/types.ts';
-export type { HostGrant } from './sandbox/host-grant.ts';
+export type { HostGrant, PathGrant } from './sandbox/live-grant.ts';
 export type { SandboxOptions } from './sandbox/options.ts';
 export type { RunOptions, RunResult } from './sandbox/run-result.ts';
 export type { Egress, Sandbox, SandboxProcess, SandboxStatus, Violation } from './sandbox/sandbox.ts';
 export type { SpawnOptions, Stdio } from './sandbox/spawn-options.ts';
 export type { GrantedHost, RevokedHost } from './session/live-grants.ts';
+export type { GrantedPath } from './session/live-paths.ts';
 export type { Risk } from './violations/types.ts';
 
 /** This file's directory in a package; whoever imports the source has a built `dist/` beside it. */

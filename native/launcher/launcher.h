@@ -14,7 +14,7 @@
 
 #include "spec.h"
 
-#define PROTOCOL_VERSION 5
+#define PROTOCOL_VERSION 6
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MAX_FRAME (64u << 20)
 
@@ -26,6 +26,7 @@ enum control_frame {
 	CONTROL_PLAN = 2,
 	CONTROL_SIGNAL = 3, /* id, signal */
 	CONTROL_COMMAND = 4,
+	CONTROL_CALLS = 5,
 	CONTROL_VERDICT = 20,
 	CONTROL_SOCKET = 21,
 };
@@ -35,6 +36,7 @@ enum record_frame {
 	RECORD_APPLIED = 4,
 	RECORD_CHILD = 5, /* id, enum child_event, value */
 	RECORD_MAKING = 6,
+	RECORD_CALLED = 7, /* token, errno, what it was at */
 	RECORD_FAILURE = 10,
 	RECORD_ENDED = 11,
 	RECORD_ASKED = 20,
@@ -165,12 +167,16 @@ enum socket_kind { SOCKET_LISTENING = 1, SOCKET_DATAGRAMS = 2, SOCKET_CONNECTED 
 struct network {
 	int user_namespace;
 	int network_namespace;
+	int mount_namespace; /* for acts.c */
 	int line;
 	pid_t process;
 };
 int network_find(struct network *network, pid_t init);
 int network_socket(struct network *network, uint32_t kind, const struct destination *at);
 void network_close(struct network *network);
+
+/* acts.c */
+int acts_start(const struct network *network, int listener, const uint8_t *payload, size_t length);
 
 /* destinations.c */
 struct destinations;

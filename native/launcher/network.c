@@ -138,7 +138,9 @@ int network_find(struct network *network, pid_t init)
 	network->user_namespace = open(path, O_RDONLY | O_CLOEXEC);
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", init);
 	network->network_namespace = open(path, O_RDONLY | O_CLOEXEC);
-	return network->user_namespace < 0 || network->network_namespace < 0 ? -errno : 0;
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", init);
+	network->mount_namespace = open(path, O_RDONLY | O_CLOEXEC);
+	return network->user_namespace < 0 || network->network_namespace < 0 || network->mount_namespace < 0 ? -errno : 0;
 }
 
 static int start(struct network *network)
@@ -177,6 +179,7 @@ void network_close(struct network *network)
 {
 	close_cleanup(&network->user_namespace);
 	close_cleanup(&network->network_namespace);
+	close_cleanup(&network->mount_namespace);
 	close_cleanup(&network->line);
 	if (network->process > 0)
 		waitpid(network->process, NULL, 0); /* It ends when its line does. */

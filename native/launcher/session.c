@@ -184,6 +184,8 @@ static int obey_request(struct session *session, uint32_t type, const uint8_t *p
 		return supervisor_settle(session->supervisor, &request->verdict);
 	if (type == CONTROL_SOCKET && length == sizeof(request->socket))
 		return make_socket(session, request->socket.token, request->socket.kind, &request->socket.at);
+	if (type == CONTROL_CALLS && session->supervisor)
+		return acts_start(&session->network, supervisor_fd(session->supervisor), payload, length);
 	if (type != CONTROL_SIGNAL || length != sizeof(request->signal))
 		return -EPIPE;
 	pass_signal(session, request->signal.id, request->signal.signal);
@@ -305,7 +307,7 @@ static void end(struct session *session, int error)
 void session_run(struct spec *spec)
 {
 	struct session session = { .spec = spec, .mode = terminal_mode(), .tty = terminal_fd(), .init_fd = -1, .sync = -1,
-				   .channel = spec->channel, .network = { -1, -1, -1, 0 } };
+				   .channel = spec->channel, .network = { -1, -1, -1, -1, 0 } };
 	int error;
 
 	session.modes_known = session.tty >= 0 && tcgetattr(session.tty, &session.modes) == 0;

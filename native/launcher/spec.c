@@ -243,6 +243,21 @@ int command_parse(const uint8_t *bytes, size_t length, struct command *command)
 	return reader.error;
 }
 
+int acts_parse(const uint8_t *bytes, size_t length, uint32_t *token, struct spec *spec)
+{
+	struct reader reader = { 0 };
+
+	if (!take_copy(&reader, spec, bytes, length))
+		return -ENOMEM;
+	*token = take_u32(&reader);
+	take_calls(&reader, spec);
+	if (reader.left)
+		fail(&reader, -EPROTO);
+	if (reader.error)
+		spec_free(spec);
+	return reader.error;
+}
+
 int spec_parse(const uint8_t *bytes, size_t length, struct spec *spec)
 {
 	struct reader reader = { 0 };

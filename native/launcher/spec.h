@@ -104,6 +104,9 @@ struct command {
 	struct spec spec;
 };
 
+/* Calls for a sandbox that runs, under a number of Node's. */
+int acts_parse(const uint8_t *bytes, size_t length, uint32_t *token, struct spec *spec);
+
 int command_parse(const uint8_t *bytes, size_t length, struct command *command);
 
 struct call spec_call(const struct spec *spec, size_t index);

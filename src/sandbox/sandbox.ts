@@ -7,12 +7,14 @@ import type { Enforcement } from '../platform/backend.ts';
 import { scrubEnvironment } from '../policy/environment.ts';
 import type { Policy } from '../policy/types.ts';
 import { type LiveSession, openLive, sandboxClosed } from '../session/live.ts';
-import type { GrantedHost, LiveGrants, RevokedHost } from '../session/live-grants.ts';
+import type { GrantedHost, RevokedHost } from '../session/live-grants.ts';
+import type { GrantedPath } from '../session/live-paths.ts';
 import { loadPolicy, refuseDisabled } from '../session/prepare.ts';
+import type { OpenGrants } from '../session/run.ts';
 import type { LoadedPolicy } from '../session/types.ts';
 import type { Denial } from '../violations/types.ts';
 import { CommandProcess } from './command-process.ts';
-import { type HostGrant, readGrant } from './host-grant.ts';
+import { type HostGrant, type PathGrant, readGrant } from './live-grant.ts';
 import { layerOf, type SandboxOptions } from './options.ts';
 import { collect, type RunOptions, type RunResult } from './run-result.ts';
 import { commandPlan, type SpawnOptions } from './spawn-options.ts';
@@ -124,21 +126,32 @@ export class Sandbox extends EventEmitter<{ violation: [Violation]; egress: [Egr
   }
 
   /**
-   * Opens a host for commands that run already; with `once` for one connection, with `forMs` for so many milliseconds, else
-   * until the sandbox is closed. Rejects with ERR_GRANT_REFUSED for a host that a rule denies on purpose, and for a path:
-   * what a sandbox shows of files is settled when it is made.
+   * Opens a host, or shows a path of the host, for commands that run already: until the sandbox is closed, with `forMs` for
+   * so many milliseconds, a host with `once` for one connection. Rejects with ERR_GRANT_REFUSED for what a rule denies on
+   * purpose, and for a path that only the next sandbox can show.
    */
-  async allow(grant: HostGrant): Promise<GrantedHost> {
-    const { host, lasting } = readGrant(grant);
-    return await (await this.#grants()).allow(host, lasting, 'library');
+  async allow(grant: HostGrant): Promise<GrantedHost>;
+  async allow(grant: PathGrant): Promise<GrantedPath>;
+  async allow(grant: HostGrant | PathGrant): Promise<GrantedHost | GrantedPath> {
+    const wanted = readGrant(grant, this.policy.projectDir);
+    const { grants, paths } = await this.#grants();
+    return wanted.kind === 'host'
+      ? await grants.allow(wanted.host, wanted.lasting, 'library')
+      : await paths.allow(wanted.path, wanted.access, wanted.lasting, 'library');
   }
 
   /**
-   * Closes a host and the connections that nothing else allows; also one that the options opened. Rejects with
-   * ERR_GRANT_UNKNOWN where nothing opens it by exactly this name.
+   * Closes a host and the connections that nothing else allows, also one that the options opened; or hides a path that was
+   * opened by `allow`. Rejects with ERR_GRANT_UNKNOWN where nothing opens it by exactly this name.
    */
-  async revoke(grant: Pick<HostGrant, 'host'>): Promise<RevokedHost> {
-    return await (await this.#grants()).revoke(readGrant(grant).host);
+  async revoke(grant: Pick<HostGrant, 'host'>): Promise<RevokedHost>;
+  async revoke(grant: Pick<PathGrant, 'path'>): Promise<{ readonly path: string }>;
+  async revoke(
+    grant: Pick<HostGrant, 'host'> | Pick<PathGrant, 'path'>,
+  ): Promise<RevokedHost | { readonly path: string }> {
+    const wanted = readGrant(grant, this.policy.projectDir);
+    const { grants, paths } = await this.#grants();
+    return wanted.kind === 'host' ? await grants.revoke(wanted.host) : await paths.revoke(wanted.path);
   }
 
   /** Ends every command and the boundary itself; resolves when nothing is left. Calling it again changes nothing. */
@@ -152,7 +165,7 @@ export class Sandbox extends EventEmitter<{ violation: [Violation]; egress: [Egr
     return this.close();
   }
 
-  #grants(): Promise<LiveGrants> {
+  #grants(): Promise<OpenGrants> {
     if (this.#state !== 'live') throw sandboxClosed();
     return this.#session.grants();
   }

@@ -1,6 +1,7 @@
 /** What is said over the control socket of a session: one JSON object on each line, requests one way and answers the other. */
 import { type ErrorCode, isSandboxError, SandboxError } from '../errors.ts';
 import type { GrantedHost, Lasting, RevokedHost } from './live-grants.ts';
+import type { GrantedPath, HeldPath, PathAccess } from './live-paths.ts';
 
 export const CONTROL_VERSION = 1;
 /** The socket's name in the session's directory. */
@@ -15,10 +16,21 @@ export interface ControlOps {
     readonly gives: GrantedHost;
   };
   readonly revoke: { readonly asks: { readonly host: string }; readonly gives: RevokedHost };
-  /** The hosts that are open by a live grant. */
+  readonly 'allow-path': {
+    readonly asks: { readonly path: string; readonly access: PathAccess; readonly lasting: Lasting };
+    readonly gives: GrantedPath;
+  };
+  readonly 'revoke-path': {
+    readonly asks: { readonly path: string };
+    readonly gives: { readonly path: string };
+  };
+  /** What is open by a live grant. */
   readonly grants: {
     readonly asks: object;
-    readonly gives: { readonly hosts: readonly Omit<GrantedHost, 'risk' | 'state'>[] };
+    readonly gives: {
+      readonly hosts: readonly Omit<GrantedHost, 'risk' | 'state'>[];
+      readonly paths: readonly HeldPath[];
+    };
   };
   /**
    * Runs a command; it must be the only request of its connection. After the answer the connection carries frames

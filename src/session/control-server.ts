@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { SandboxError } from '../errors.ts';
 import type { Connected } from '../network/types.ts';
 import type { CommandPlan } from '../platform/linux/plan.ts';
+import { normalizePath } from '../policy/paths.ts';
 import type { Policy } from '../policy/types.ts';
 import type { Commands } from './commands.ts';
 import {
@@ -19,12 +20,15 @@ import {
 import type { SessionEvent } from './event-log.ts';
 import { ExecRelay } from './exec-relay.ts';
 import { LiveGrants } from './live-grants.ts';
+import { LivePaths, type LivePathsOptions } from './live-paths.ts';
 import type { SandboxNetwork } from './sandbox-network.ts';
 
 /** What a session lets its control socket do. */
 export interface ControlledSession {
   /** As enforced. */
   readonly policy: Policy;
+  /** What showing another path in it needs. */
+  readonly shows: Omit<LivePathsOptions, 'policy' | 'append'>;
   readonly network: () => Promise<SandboxNetwork>;
   readonly append: (event: SessionEvent) => void;
   readonly signal: (name: NodeJS.Signals) => void;
@@ -52,6 +56,7 @@ function misuse(why: string): SandboxError {
 
 export class ControlServer {
   readonly grants: LiveGrants;
+  readonly paths: LivePaths;
   readonly #session: ControlledSession;
   readonly #handlers: Handlers;
   #killing: NodeJS.Timeout | undefined;
@@ -59,10 +64,14 @@ export class ControlServer {
   constructor(session: ControlledSession) {
     this.#session = session;
     this.grants = new LiveGrants(session);
+    this.paths = new LivePaths({ ...session.shows, policy: session.policy, append: session.append });
     this.#handlers = {
       allow: ({ host, lasting }) => this.grants.allow(text(host, 'host'), lastingOf(lasting), 'allow'),
       revoke: ({ host }) => this.grants.revoke(text(host, 'host')),
-      grants: async () => ({ hosts: this.grants.hosts }),
+      'allow-path': ({ path, access, lasting }) =>
+        this.paths.allow(pathOf(path), accessOf(access), lastingOf(lasting), 'allow'),
+      'revoke-path': ({ path }) => this.paths.revoke(pathOf(path)),
+      grants: async () => ({ hosts: this.grants.hosts, paths: this.paths.paths }),
       stop: async ({ graceMs }) => this.#stop(graceMs),
     };
   }
@@ -74,6 +83,7 @@ export class ControlServer {
 
   close(): void {
     this.grants.close();
+    this.paths.close();
     clearTimeout(this.#killing);
   }
 
@@ -176,6 +186,17 @@ function planOf({ argv, cwd }: Readonly<Record<string, unknown>>, home: string):
 function text(value: unknown, name: string): string {
   if (typeof value === 'string' && value.length <= 1024) return value;
   throw misuse(`${name} is no text of at most 1,024 characters`);
+}
+
+function pathOf(value: unknown): string {
+  const fits = typeof value === 'string' && value.startsWith('/') && !value.includes('\0');
+  if (fits && value.length < 4096) return normalizePath(value);
+  throw misuse('a path is an absolute one without NUL');
+}
+
+function accessOf(value: unknown): ControlOps['allow-path']['asks']['access'] {
+  if (value === 'read' || value === 'write') return value;
+  throw misuse('a path is opened to read or to write');
 }
 
 function lastingOf(value: unknown): ControlOps['allow']['asks']['lasting'] {

@@ -4,6 +4,7 @@ import type { Launcher } from '../platform/linux/launcher.ts';
 import type { FailureRecord, Plan } from '../platform/linux/plan.ts';
 import { prepareTripwire, type TripwireReadiness } from '../platform/linux/tripwire/device.ts';
 import { decodeName } from '../policy/printable.ts';
+import type { TripwireServer } from '../platform/linux/tripwire/server.ts';
 import type { Policy } from '../policy/types.ts';
 import type { Denials } from './denials.ts';
 import { sightedDenial } from './observed.ts';
@@ -39,12 +40,12 @@ export async function watchHidden(
     /** Whether this thread's look at the path is a part of an act that is recorded already. */
     readonly isTold: (pid: number, path: string) => boolean;
   },
-): Promise<void> {
+): Promise<TripwireServer | undefined> {
   const { plan, policy, capabilities } = watched;
   const { tripwire: pipe } = launcher;
-  if (plan.tripwire === undefined || pipe === undefined) return;
+  if (plan.tripwire === undefined || pipe === undefined) return undefined;
   const { serveTripwire } = await import('../platform/linux/tripwire/service.ts');
-  serveTripwire(pipe, {
+  return serveTripwire(pipe, {
     layout: plan.tripwire,
     owner: { uid: capabilities.uid, gid: capabilities.gid },
     onSighting: (sighting) => {

@@ -60,6 +60,14 @@ function refused(what: string, why: string, fix: string): SandboxError {
   return new SandboxError('ERR_GRANT_REFUSED', { what, why, fix });
 }
 
+export function refuseLasting(what: string, lasting: Lasting): void {
+  if (lasting.kind !== 'for' || (lasting.ms >= 1 && lasting.ms <= LONGEST_MS)) return;
+  throw new SandboxError('ERR_USAGE', {
+    what: `Cannot open ${what} for ${lasting.ms} milliseconds`,
+    why: 'a grant lasts between one millisecond and 24 days',
+  });
+}
+
 export class LiveGrants {
   readonly #options: LiveGrantsOptions;
   readonly #held = new Map<string, Held>();
@@ -82,13 +90,8 @@ export class LiveGrants {
   async allow(text: string, lasting: Lasting, by: GrantSource): Promise<GrantedHost> {
     const { policy, append } = this.#options;
     const host = this.#check(text);
+    refuseLasting(host, lasting);
     const ms = lasting.kind === 'for' ? lasting.ms : undefined;
-    if (ms !== undefined && !(ms >= 1 && ms <= LONGEST_MS)) {
-      throw new SandboxError('ERR_USAGE', {
-        what: `Cannot open ${host} for ${ms} milliseconds`,
-        why: 'a grant lasts between one millisecond and 24 days',
-      });
-    }
     const risk = riskOf(
       { act: 'connect', subject: subjectOf(host), observer: 'gate', outcome: 'refused' },
       policy,

@@ -5,11 +5,10 @@ import type { Enforcement } from '../platform/backend.ts';
 import type { CommandPlan } from '../platform/linux/plan.ts';
 import type { Denial } from '../violations/types.ts';
 import type { CommandEvents, Commands } from './commands.ts';
-import type { LiveGrants } from './live-grants.ts';
 import { Narrower } from './narrower.ts';
 import type { Planned, RunOptions } from './plan-run.ts';
 import { hostPidOf, identify } from './process-identity.ts';
-import { type LiveControl, type RunEvents, runInside } from './run.ts';
+import { type LiveControl, type OpenGrants, type RunEvents, runInside } from './run.ts';
 import { type OpenSession, SessionStore } from './store.ts';
 import { TemporaryPlaces } from './temporary-places.ts';
 import type { LoadedPolicy, RunOutcome } from './types.ts';
@@ -29,7 +28,7 @@ interface Parts {
   readonly record: OpenSession;
   readonly control: LiveControl;
   readonly enforcement: readonly Enforcement[];
-  readonly grants: () => Promise<LiveGrants>;
+  readonly grants: () => Promise<OpenGrants>;
   readonly commands: Commands;
 }
 
@@ -42,7 +41,7 @@ export class LiveSession {
   /** Resolves when nothing inside is left; rejects with a SandboxError when it ended otherwise than by `close`. */
   readonly ended: Promise<RunOutcome>;
   /** Opens and closes hosts. */
-  readonly grants: () => Promise<LiveGrants>;
+  readonly grants: () => Promise<OpenGrants>;
   readonly #control: LiveControl;
   readonly #record: OpenSession;
   readonly #commands: Commands;
@@ -150,7 +149,7 @@ export function openLive(loaded: LoadedPolicy, options: LiveOptions): Promise<Li
     let record: OpenSession | undefined;
     let control: LiveControl | undefined;
     let commands: Commands | undefined;
-    let grants: (() => Promise<LiveGrants>) | undefined;
+    let grants: (() => Promise<OpenGrants>) | undefined;
     let session: LiveSession | undefined;
     const events: RunEvents = {
       onPlanned(plan) {

@@ -10,6 +10,7 @@ import { compileSeccomp } from '../platform/linux/seccomp/compile.ts';
 import type { TripwireReadiness } from '../platform/linux/tripwire/device.ts';
 import { Decider } from '../policy/decide.ts';
 import { type DroppedVariable, scrubEnvironment } from '../policy/environment.ts';
+import type { HostFacts } from '../policy/host-facts.ts';
 import type { Notice, Policy } from '../policy/types.ts';
 import { prepareWatch } from './hidden-watch.ts';
 import type { GuardedEntry } from './name-guard.ts';
@@ -30,6 +31,7 @@ export interface RunOptions {
 
 export interface Planned {
   readonly plan: Plan;
+  readonly facts: HostFacts;
   readonly capabilities: Capabilities;
   readonly dropped: readonly DroppedVariable[];
   /** Guarded and rule-named entries that exist in writable trees. */
@@ -92,7 +94,19 @@ export async function makePlan(
   const notices = unmatched(policy, matches);
   const { unseen } = scan;
   const blind = tripwire.kind === 'blind' ? tripwire.reason : undefined;
-  return { plan, policy, decider, capabilities, dropped, matches, notices, scan: request, unseen, blind };
+  return {
+    plan,
+    facts,
+    policy,
+    decider,
+    capabilities,
+    dropped,
+    matches,
+    notices,
+    scan: request,
+    unseen,
+    blind,
+  };
 }
 
 /** What is allowed though absent, or is a file, has nothing beneath it. A glob's own directory is in no rule: it is asked. */

@@ -10,14 +10,13 @@ import type { LauncherRecord } from '../platform/linux/plan.ts';
 import { scanMatches } from '../platform/linux/plan-builder.ts';
 import type { Denial } from '../violations/types.ts';
 import { Commands } from './commands.ts';
-import type { ControlledSession } from './control-server.ts';
+import type { ControlledSession, ControlServer } from './control-server.ts';
 import { ControlSocket } from './control-socket.ts';
 import { Denials } from './denials.ts';
 import type { SessionEvent } from './event-log.ts';
 import { GrantUse } from './grant-use.ts';
 import { prepareWatch, WatchFailed, watchFailure, watchHidden } from './hidden-watch.ts';
 import { showInside } from './inside-directory.ts';
-import type { LiveGrants } from './live-grants.ts';
 import { NameGuard, type Quarantined } from './name-guard.ts';
 import { NameSupervisor } from './name-supervisor.ts';
 import { caughtDenial } from './observed.ts';
@@ -40,6 +39,9 @@ export type LiveControl = Pick<
 
 export type CommandRecord = Extract<LauncherRecord, { kind: 'command' }>;
 
+/** What was opened while a session runs, and may be. */
+export type OpenGrants = Pick<ControlServer, 'grants' | 'paths'>;
+
 export interface SessionPlace {
   readonly id: string;
   /** The session's own directory; the quarantine is made beneath it when needed. */
@@ -57,8 +59,8 @@ export interface RunEvents {
   onDenial?(denial: Denial): void;
   /** Comes with `onStarted`, where the session is live. */
   onLive?(control: LiveControl, commands: Commands): void;
-  /** Before anything of it runs: how hosts are opened and closed in it. */
-  onGrants?(grants: () => Promise<LiveGrants>): void;
+  /** Before anything of it runs: how hosts and paths are opened and closed in it. */
+  onGrants?(grants: () => Promise<OpenGrants>): void;
   /** A connection between the inside and another place has ended. */
   onTraffic?(traffic: Traffic): void;
 }
@@ -168,7 +170,7 @@ async function carryOut(
   const enforced = () =>
     enforcementOf({ plan, applied, abi: planned.capabilities.landlockAbi, blind: planned.blind });
   const names = new NameSupervisor({ policy, plan, arch: planned.capabilities.arch, launcher, take });
-  await watchHidden(launcher, planned, {
+  const tripwire = await watchHidden(launcher, planned, {
     take,
     ready: () => denials.ready(),
     isTold: (pid, path) => names.isTold(pid, path),
@@ -191,13 +193,14 @@ async function carryOut(
   const commands = new Commands(launcher);
   const control = controlSocket(place, {
     policy,
+    shows: { facts: planned.facts, plan, launcher, tripwire },
     network: () => network.get(),
     append: (event) => events.onEvent?.(event),
     signal: (name) => launcher.signal(name),
     commands,
     cwd: plan.cwd,
   });
-  if (control) events.onGrants?.(async () => (await control.answering()).grants);
+  if (control) events.onGrants?.(() => control.answering());
   const run = launcher.run(plan, (record) => {
     progress.take(record as LauncherRecord);
     if (record.kind === 'asked' || record.kind === 'listening') network.take(record);

@@ -10,6 +10,7 @@ import { expandPath, isWithin } from '../../policy/paths.ts';
 import type { Policy } from '../../policy/types.ts';
 import { askSession } from '../../session/control-client.ts';
 import type { GrantedHost, Lasting } from '../../session/live-grants.ts';
+import type { PathAccess } from '../../session/live-paths.ts';
 import { loadPolicy } from '../../session/prepare.ts';
 import { grantFor } from '../../violations/grant.ts';
 import { riskOf } from '../../violations/risk.ts';
@@ -29,7 +30,7 @@ const OPTIONS = {
   for: {
     type: 'value',
     placeholder: 'TIME',
-    summary: 'a host, for this long: 90s, 10m, 2h; then its connections are closed',
+    summary: 'for this long: 90s, 10m, 2h; then connections are closed, and open files stay open',
   },
   once: { type: 'flag', summary: 'a host, for one connection' },
   read: { type: 'flag', summary: 'a path, for reading', group: 'Paths' },
@@ -38,7 +39,7 @@ const OPTIONS = {
 
 type Options = OptionValues<typeof OPTIONS>;
 
-function lastWords(granted: GrantedHost, lasting: Lasting): string {
+function lastWords(granted: Pick<GrantedHost, 'state' | 'until'>, lasting: Lasting): string {
   if (granted.state === 'already') return 'it is open already';
   if (lasting.kind === 'once') return 'for one connection';
   return granted.until === undefined
@@ -170,11 +171,10 @@ async function allowPathForGood(
   const outcome = await addEntry({ context, places, scope, key: 'allowedPaths' }, entry, (each) =>
     isAbout(each, target, policy),
   );
-  show(context, { entry, outcome, risk, applied: [], scope, json });
-  if (!json)
-    context.err.write(
-      'It holds from the next run on: what a running session shows of files does not change.\n',
-    );
+  const applied = await applyLive(context, scope === 'user' ? undefined : policy.projectDir, (session) =>
+    askSession(session, 'allow-path', { path: target, access: mode, lasting: { kind: 'session' } }),
+  );
+  show(context, { entry, outcome, risk, applied, scope, json });
 }
 
 interface Shown {
@@ -199,32 +199,61 @@ function show({ out, err }: Context, { entry, outcome, risk, applied, scope, jso
   }
 }
 
-async function allowPath(context: Context, path: string, place: Place, options: Options): Promise<void> {
-  if (options.once || options.for !== undefined) {
-    throw usageError(
-      '--once and --for are for hosts',
-      `${path} is a path`,
-      'Open it in the settings: --project or --user',
-    );
+async function allowPathLive(
+  context: Context,
+  path: string,
+  {
+    access,
+    lasting,
+    id,
+    json,
+  }: {
+    readonly access: PathAccess;
+    readonly lasting: Lasting;
+    readonly id: string | undefined;
+    readonly json: boolean;
+  },
+): Promise<void> {
+  const session = await chooseLive(context, id);
+  const granted = await askSession(session, 'allow-path', { path, access, lasting });
+  const { out } = context;
+  if (json) {
+    out.write(`${JSON.stringify({ session: session.id, ...granted }, undefined, 2)}\n`);
+    return;
   }
+  const done = granted.state === 'already' ? '' : `Opened to ${access} `;
+  out.write(`${done}${escapeText(granted.path)} in session ${session.id}: ${lastWords(granted, lasting)}\n`);
+  out.write(riskLine(out, granted.risk));
+}
+
+async function allowPath(context: Context, path: string, place: Place, options: Options): Promise<void> {
   if (options.read && options.write)
     throw usageError('--read and --write exclude each other', 'each says how far', 'Give one');
-  const mode = options.write ? 'write' : 'read';
+  const access = options.write ? 'write' : 'read';
+  const lasting = readLasting(options.once, options.for);
+  const { json } = options;
   if (place.kind === 'session') {
-    throw refused(
-      `Cannot open ${path} in a running session`,
-      'what a session shows of files is settled when it starts',
-      `Open it in the next run: pinfold run --allow ${quoteWord(path)}${mode === 'read' ? ':ro' : ''} -- COMMAND`,
-    );
+    await allowPathLive(context, path, { access, lasting, id: place.id, json });
+    return;
   }
-  await allowPathForGood(context, path, { scope: place.scope, mode, json: options.json });
+  refuseTimed(lasting);
+  await allowPathForGood(context, path, { scope: place.scope, mode: access, json });
+}
+
+function refuseTimed(lasting: Lasting): void {
+  if (lasting.kind === 'session') return;
+  throw usageError(
+    '--once and --for are for a running session',
+    'the settings hold for good',
+    'Leave out --project and --user',
+  );
 }
 
 export const allowCommand = defineCommand({
   name: 'allow',
-  summary: 'open a host in a running session, or keep a host or path open',
+  summary: 'open a host or path in a running session, or keep it open',
   description:
-    'A host is open at once, for programs that run already. Without --project or --user it is open in the running session of this project and closed when that ends. What was denied on purpose, and what an administrator closed, is never opened. A path cannot be opened in a running session.',
+    'What is opened is open at once, for programs that run already. Without --project or --user it is open in the running session of this project and closed when that ends. What was denied on purpose, and what an administrator closed, is never opened.',
   arguments: [
     { name: 'WHAT', summary: 'a host as in api.example.com:443, or a path with a slash', required: true },
   ],
@@ -233,7 +262,8 @@ export const allowCommand = defineCommand({
     { line: 'pinfold allow registry.example.com', does: 'in the running session of this project' },
     { line: 'pinfold allow "*.example.com:443" --for 10m', does: 'for ten minutes' },
     { line: 'pinfold allow api.example.com --project', does: 'for good, in this project' },
-    { line: 'pinfold allow ../lib --read --project', does: 'one more directory, from the next run on' },
+    { line: 'pinfold allow ../lib --for 1h', does: 'a directory, to be read for an hour' },
+    { line: 'pinfold allow ../lib --write --project', does: 'a directory, for good' },
   ],
   async run({ options, arguments: [word = ''], context }) {
     const wanted = readWanted(word, { cwd: context.cwd, homeDir: findHome(context.environment) });
@@ -249,13 +279,7 @@ export const allowCommand = defineCommand({
       await allowLive(context, wanted.host, lasting, { id: place.id, json: options.json });
       return 0;
     }
-    if (lasting.kind !== 'session') {
-      throw usageError(
-        '--once and --for are for a running session',
-        'the settings hold for good',
-        'Leave out --project and --user',
-      );
-    }
+    refuseTimed(lasting);
     await allowHostForGood(context, wanted.host, place.scope, options.json);
     return 0;
   },

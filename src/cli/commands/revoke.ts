@@ -44,6 +44,21 @@ async function revokeLive(
   );
 }
 
+async function revokePathLive(
+  context: Context,
+  path: string,
+  id: string | undefined,
+  json: boolean,
+): Promise<void> {
+  const session = await chooseLive(context, id);
+  const revoked = await askSession(session, 'revoke-path', { path });
+  context.out.write(
+    json
+      ? `${JSON.stringify({ session: session.id, ...revoked }, undefined, 2)}\n`
+      : `Closed ${escapeText(revoked.path)} in session ${session.id}; what is open stays open\n`,
+  );
+}
+
 async function revokeForGood(
   context: Context,
   wanted: Wanted,
@@ -63,21 +78,18 @@ async function revokeForGood(
       fix: `pinfold config get ${key} shows what is there`,
     });
   }
-  const applied =
+  const applied = await applyLive(context, scope === 'user' ? undefined : places.projectDir, (session) =>
     wanted.kind === 'host'
-      ? await applyLive(context, scope === 'user' ? undefined : places.projectDir, (session) =>
-          askSession(session, 'revoke', { host: wanted.host }),
-        )
-      : [];
-  const { out, err } = context;
+      ? askSession(session, 'revoke', { host: wanted.host })
+      : askSession(session, 'revoke-path', { path: wanted.path }),
+  );
+  const { out } = context;
   if (json) {
     out.write(`${JSON.stringify({ entry: shown, scope, ...outcome, sessions: applied }, undefined, 2)}\n`);
     return;
   }
   out.write(writtenLines(outcome, scope, shown, 'no longer has'));
   out.write(appliedLines(applied, 'closed'));
-  if (wanted.kind === 'path')
-    err.write('It holds from the next run on: what a running session shows of files does not change.\n');
 }
 
 export const revokeCommand = defineCommand({
@@ -99,11 +111,8 @@ export const revokeCommand = defineCommand({
       return 0;
     }
     if (wanted.kind === 'path') {
-      throw new SandboxError('ERR_GRANT_REFUSED', {
-        what: `Cannot close ${wanted.path} in a running session`,
-        why: 'what a session shows of files is settled when it starts',
-        fix: 'End the session: pinfold stop ID',
-      });
+      await revokePathLive(context, wanted.path, place.id, options.json);
+      return 0;
     }
     await revokeLive(context, wanted.host, place.id, options.json);
     return 0;

@@ -48,9 +48,9 @@ export function handledRights(abi: number): bigint {
 }
 
 const OWN: readonly LandlockRule[] = [
-  // Listing `/` and the bare directories on the way to what is shown. It reaches further down than mounts do (a rule
-  // covers all beneath), but gives names only, and only of what the mounts have left in the root.
-  { path: '/', access: ACCESS_FS.READ_DIR },
+  // What the mounts have put into the root may be read, and so may what a live grant mounts later: a domain cannot be
+  // widened. What lies outside of this root, by whatever descriptor, has no such directory above it and stays refused.
+  { path: '/', access: READ },
   {
     path: '/proc',
     access: ACCESS_FS.READ_FILE | ACCESS_FS.READ_DIR | ACCESS_FS.WRITE_FILE | ACCESS_FS.TRUNCATE,

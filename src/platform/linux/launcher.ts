@@ -3,10 +3,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { constants as osConstants } from 'node:os';
 import type { Duplex, Readable } from 'node:stream';
 import { SandboxError } from '../../errors.ts';
+import type { CallList } from './call-list.ts';
 import { groundHere } from './ground.ts';
 import type { Settlement, SocketKind } from './network-codec.ts';
 import type { CommandPlan, Plan, SocketAddress } from './plan.ts';
 import {
+  callsFrame,
   commandFrame,
   PROTOCOL_VERSION,
   planFrame,
@@ -33,6 +35,19 @@ class NoSocket extends Error {
   constructor(errno: number) {
     super(`the sandbox's network gave no socket (errno ${errno})`);
     this.errno = errno;
+  }
+}
+
+/** Calls for a sandbox that runs were not all made; `errno` is positive. */
+export class CallsFailed extends Error {
+  readonly errno: number;
+  /** What the call was for. */
+  readonly at: string;
+
+  constructor(errno: number, at: string) {
+    super(`${at}: errno ${errno}`);
+    this.errno = errno;
+    this.at = at;
   }
 }
 
@@ -141,6 +156,18 @@ export class Launcher {
     await this.#order('route', { address, port: bits });
   }
 
+  /**
+   * Has calls made by a process of ours, which can join the sandbox (joined-calls.ts). Rejects with CallsFailed for the first
+   * that failed; those before it have been made.
+   */
+  async calls(list: CallList): Promise<void> {
+    const token = ++this.#tokens;
+    await new Promise((resolve, reject) => {
+      this.#awaited.set(token, { resolve, reject });
+      this.#control.write(callsFrame(token, list));
+    });
+  }
+
   #order(kind: SocketKind, at: SocketAddress): Promise<object> {
     const token = ++this.#tokens;
     return new Promise((resolve, reject) => {
@@ -199,6 +226,20 @@ export class Launcher {
     this.#awaited.delete(token);
   }
 
+  #called({
+    token,
+    errno,
+    at,
+  }: {
+    readonly token: number;
+    readonly errno: number;
+    readonly at: string;
+  }): void {
+    if (errno === 0) this.#awaited.get(token)?.resolve({});
+    else this.#awaited.get(token)?.reject(new CallsFailed(errno, at));
+    this.#awaited.delete(token);
+  }
+
   #read(stream: Readable): void {
     const reader = new RecordReader();
     stream.on('error', () => {});
@@ -206,6 +247,7 @@ export class Launcher {
       try {
         for (const record of reader.push(chunk)) {
           if (record.kind === 'no-socket') this.#missed(record);
+          if (record.kind === 'called') this.#called(record);
           if (record.kind === 'ended') this.#over = true;
           for (const listener of [...this.#listeners]) listener(record);
         }

@@ -6,6 +6,7 @@ import type { Arch } from './seccomp/tables.ts';
 export const ENOENT = 2;
 export const EBADF = 9;
 export const EEXIST = 17;
+export const EROFS = 30;
 /** fcntl.h, linux/mount.h, linux/openat2.h. */
 export const AT_FDCWD = -100;
 export const AT_EMPTY_PATH = 0x1000;
@@ -23,12 +24,13 @@ export const FSCONFIG = { flag: 0, string: 1, create: 6 } as const;
 export const MOUNT = { rdonly: 1, nosuid: 2, nodev: 4, noexec: 8 } as const;
 export const BARE = MOUNT.nosuid | MOUNT.nodev | MOUNT.noexec;
 export const MNT_DETACH = 2;
+export const UMOUNT_NOFOLLOW = 8;
 export const AT_REMOVEDIR = 0x200;
 export const MS_PRIVATE = 1 << 18;
 
 /** struct mount_attr. */
-export function attributes(set: number, propagation: number): Buffer {
-  return struct([set, 8], [0, 8], [propagation, 8], [0, 8]);
+export function attributes(set: number, propagation: number, clear = 0): Buffer {
+  return struct([set, 8], [clear, 8], [propagation, 8], [0, 8]);
 }
 
 /** struct open_how. */

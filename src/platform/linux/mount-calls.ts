@@ -61,6 +61,19 @@ export function addMountCalls(calls: CallList, steps: readonly MountStep[], grou
   new MountCalls(calls, steps, ground).add();
 }
 
+/**
+ * Adds what mounts `steps` in a root that is thrown away again, and takes what lies at `target` out of it: a mount that is
+ * attached nowhere, as the descriptor whose number is returned.
+ */
+export function addDetachedTree(
+  calls: CallList,
+  steps: readonly MountStep[],
+  target: string,
+  ground: Ground,
+): number {
+  return new MountCalls(calls, steps, ground).detach(target);
+}
+
 class MountCalls {
   readonly #calls: CallList;
   readonly #steps: readonly MountStep[];
@@ -77,6 +90,25 @@ class MountCalls {
   }
 
   add(): void {
+    this.#build();
+    this.#say('enter root', 'fchdir', [ROOT]);
+    this.#call('pivot_root', ['.', '.']);
+    // The old root now lies over the new one at "."; detaching uncovers it (pivot_root(2), NOTES).
+    this.#call('umount2', ['.', MNT_DETACH]);
+    this.#call('chdir', ['/']);
+  }
+
+  detach(target: string): number {
+    this.#build();
+    this.#calls.label = `take ${target}`;
+    this.#open(target);
+    this.#call('open_tree', [POINT, '', O_CLOEXEC | OPEN_TREE_CLONE | AT_RECURSIVE | AT_EMPTY_PATH], {
+      place: PART,
+    });
+    return PART;
+  }
+
+  #build(): void {
     const [first, ...rest] = this.#steps;
     this.#say('make mounts private', 'mount_setattr', [
       AT_FDCWD,
@@ -96,11 +128,6 @@ class MountCalls {
       this.#carryOut(step);
       this.#root.note(step);
     }
-    this.#say('enter root', 'fchdir', [ROOT]);
-    this.#call('pivot_root', ['.', '.']);
-    // The old root now lies over the new one at "."; detaching uncovers it (pivot_root(2), NOTES).
-    this.#call('umount2', ['.', MNT_DETACH]);
-    this.#call('chdir', ['/']);
   }
 
   /**

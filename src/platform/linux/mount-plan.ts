@@ -27,6 +27,19 @@ export interface PlannedMounts {
   readonly tripwire?: TripwireLayout;
 }
 
+/** The steps that show some of these places by themselves, as part of a tree that is put together apart from the root. */
+export function placeSteps(
+  places: readonly Place[],
+  scanned: ReadonlyMap<string, Identity>,
+): readonly MountStep[] {
+  for (const place of places) refuseUnmountable(place);
+  const hollows = places.filter(({ treatment }) => treatment === 'hollow').reverse();
+  return [
+    ...places.flatMap((place) => placeLayer(place, scanned).steps),
+    ...hollows.map(({ path }): MountStep => ({ op: 'seal', target: path })),
+  ];
+}
+
 /** Steps for one target. Sorted by depth, so that nothing is covered by a mount further up that comes later. */
 export interface Layer {
   readonly path: string;

@@ -17,9 +17,9 @@ import { encodeWatched } from './watched-calls.ts';
 
 /** Bumped whenever either side of the format changes; the launcher refuses a plan of another version. */
 export const SPEC_VERSION = 7;
-export const PROTOCOL_VERSION = 5;
+export const PROTOCOL_VERSION = 6;
 
-const CONTROL = { plan: 2, signal: 3, command: 4, verdict: 20, socket: 21 } as const;
+const CONTROL = { plan: 2, signal: 3, command: 4, calls: 5, verdict: 20, socket: 21 } as const;
 
 /** The number of the target where a frame or record names one of what runs inside; commands count from 1. */
 export const TARGET_ID = 0;
@@ -161,6 +161,14 @@ export function socketFrame(token: number, kind: SocketKind, at: SocketAddress):
 }
 
 const NO_CALLS = new CallList('x64');
+/** Has calls made for the sandbox that runs; a `called` record of this token tells how they went. */
+export function callsFrame(token: number, calls: CallList): Buffer {
+  const out = new Writer(4096);
+  out.u32(token);
+  writeCalls(out, calls);
+  return frame(CONTROL.calls, out.bytes());
+}
+
 const STREAM = { ignore: 0, pipe: 1, inherit: 2 } as const;
 
 /** Throws SandboxError ERR_PATH_INVALID when a string holds NUL. */
@@ -267,6 +275,15 @@ const DECODERS: Readonly<Record<number, Decoder>> = {
   4: { least: 1, decode: (p) => ({ kind: 'applied', step: p.toString('utf8') }) },
   5: { least: 12, decode: decodeChild },
   6: { least: 21, decode: decodeMaking },
+  7: {
+    least: 9,
+    decode: (p) => ({
+      kind: 'called',
+      token: p.readUInt32LE(0),
+      errno: p.readUInt32LE(4),
+      at: p.toString('utf8', 8, p.length - 1),
+    }),
+  },
   10: { least: 5, decode: decodeFailure },
   11: { least: 0, decode: () => ({ kind: 'ended' }) },
   20: { least: ASKED_BYTES, decode: decodeAsked },

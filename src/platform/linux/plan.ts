@@ -225,6 +225,8 @@ export type LauncherRecord =
   | { readonly kind: 'listening'; readonly pid: number }
   /** The socket that was asked for by this token could not be made. */
   | { readonly kind: 'no-socket'; readonly token: number; readonly errno: number }
+  /** Calls that were asked for by this token: `errno` 0, or what the call for `at` met. */
+  | { readonly kind: 'called'; readonly token: number; readonly errno: number; readonly at: string }
   /** Of a command: `value` is its process as numbered inside, an errno, an exit code or a signal. */
   | {
       readonly kind: 'command';

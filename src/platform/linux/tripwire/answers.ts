@@ -116,6 +116,19 @@ export function statfsReply(unique: bigint): Buffer {
   return bytes;
 }
 
+/**
+ * FUSE_NOTIFY_INVAL_INODE: the kernel asks for what is in this directory anew. It is no answer: its number is 0. (INVAL_ENTRY,
+ * which is for names, takes the directory's lock, which a look-up may hold that waits for the very process that sends it.)
+ */
+const INVAL_INODE = 2;
+
+export function forgetListing(inode: bigint): Buffer {
+  const bytes = reply(0n, 0, 24);
+  bytes.writeInt32LE(INVAL_INODE, 4);
+  bytes.writeBigUInt64LE(inode, OUT_HEADER);
+  return bytes;
+}
+
 export interface Listed {
   readonly name: Buffer;
   readonly attributes: Attributes;

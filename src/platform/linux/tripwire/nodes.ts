@@ -28,7 +28,8 @@ export interface TripwireLayout {
 export interface TripwireNode {
   readonly id: bigint;
   readonly path: string;
-  readonly kind: TripwireKind | 'root' | 'hidden';
+  /** Changes when something beneath it is shown while a session runs. */
+  kind: TripwireKind | 'root' | 'hidden';
   readonly to?: string;
   readonly children: Map<string, TripwireNode>;
   /** Of a hidden directory: the one it was found in, and how often the kernel holds it. */
@@ -53,16 +54,12 @@ export class NodeTable {
 
   constructor(layout: TripwireLayout) {
     this.#root = this.#add('root', '');
-    const tops = layout.attached.map((entry, index) => {
-      const top = this.#add(entry.kind, latin1(entry.path));
-      this.#root.children.set(String(index), top);
-      return top;
-    });
+    for (const [index, entry] of layout.attached.entries()) {
+      this.#root.children.set(String(index), this.#add(entry.kind, latin1(entry.path)));
+    }
     for (const entry of layout.beneath) {
       const path = latin1(entry.path);
-      const [top] = tops
-        .filter((each) => path.startsWith(`${each.path}/`))
-        .sort((a, b) => b.path.length - a.path.length);
+      const top = this.#topOf(path);
       if (top === undefined) throw new RangeError(`${entry.path} is beneath no attached directory`);
       this.#place(top, path, entry);
     }
@@ -96,8 +93,57 @@ export class NodeTable {
     node.parent?.children.delete(nameOf(node));
   }
 
+  /**
+   * Makes the way to `path`, so that it can be mounted on and that programs may look at each directory above it. Gives the
+   * directories whose listing is another one now. Throws RangeError where nothing attached lies above.
+   */
+  lead(path: string, kind: 'file' | 'directory'): bigint[] {
+    const wanted = latin1(path);
+    const top = this.#topOf(wanted);
+    if (top === undefined) throw new RangeError(`${path} is beneath no attached directory`);
+    const changed: bigint[] = [];
+    let at = top;
+    at.kind = 'directory';
+    for (const name of wanted.slice(top.path.length + 1).split('/')) {
+      const path = pathOf(at, name);
+      const known = at.children.get(name);
+      const next = known ?? this.#add('directory', path);
+      if (known === undefined) at.children.set(name, next);
+      else if (known.kind === 'hidden') this.#hidden--;
+      if (known?.kind !== 'directory') changed.push(at.id);
+      next.kind = path === wanted ? kind : 'directory';
+      at = next;
+    }
+    return changed;
+  }
+
+  /**
+   * `path` is closed again; the directories above it stay what they became. Its node stays too, as the kernel may know it.
+   * Gives the directory whose listing is another one now.
+   */
+  hide(path: string): bigint | undefined {
+    const wanted = latin1(path);
+    const top = this.#topOf(wanted);
+    let parent: TripwireNode | undefined;
+    let node = top;
+    for (const name of top === undefined ? [] : wanted.slice(top.path.length + 1).split('/')) {
+      parent = node;
+      node = node?.children.get(name);
+    }
+    if (node === undefined || parent === undefined) return undefined;
+    node.kind = node.kind === 'file' ? 'closed-file' : 'closed-directory';
+    return parent.id;
+  }
+
   get size(): number {
     return this.#nodes.size;
+  }
+
+  #topOf(path: string): TripwireNode | undefined {
+    const [top] = [...this.#root.children.values()]
+      .filter((each) => path.startsWith(`${each.path}/`))
+      .sort((a, b) => b.path.length - a.path.length);
+    return top;
   }
 
   #place(top: TripwireNode, path: string, entry: TripwireEntry): void {

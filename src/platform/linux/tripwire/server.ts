@@ -11,6 +11,7 @@ import {
   emptyReply,
   entryReply,
   errorReply,
+  forgetListing,
   initReply,
   listingReply,
   openedReply,
@@ -74,6 +75,17 @@ export class TripwireServer {
     this.#look = options.look ?? lookAtHost;
   }
 
+  /** From now on `path` is there to be mounted on, though by itself it gives nothing. */
+  lead(path: string, kind: 'file' | 'directory'): void {
+    for (const directory of this.#nodes.lead(path, kind)) this.#options.send(forgetListing(directory));
+  }
+
+  /** `path` is hidden again. */
+  hide(path: string): void {
+    const directory = this.#nodes.hide(path);
+    if (directory !== undefined) this.#options.send(forgetListing(directory));
+  }
+
   /** Answers one request. Resolves when it was answered; never rejects. */
   async answer(request: Request): Promise<void> {
     const { unique } = request;
@@ -130,7 +142,8 @@ export class TripwireServer {
   }
 
   #list(request: Extract<Request, { kind: 'readdir' | 'readdirplus' }>, node: TripwireNode): Buffer {
-    const shown = [...node.children].filter(([, child]) => child.kind !== 'hidden');
+    const unlisted: ReadonlySet<TripwireNode['kind']> = new Set(['hidden', 'closed-directory', 'closed-file']);
+    const shown = [...node.children].filter(([, child]) => !unlisted.has(child.kind));
     const entries = shown.map(([name, child]) => ({
       name: Buffer.from(name, 'latin1'),
       attributes: attributesOf(child, this.#options.owner),

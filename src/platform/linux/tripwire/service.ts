@@ -4,7 +4,7 @@ import { RequestReader } from './protocol.ts';
 import { type TripwireOptions, TripwireServer } from './server.ts';
 
 /** Serves until the pipe closes. What no kernel sends closes it: then whoever still asks is refused by the kernel. */
-export function serveTripwire(pipe: Duplex, options: Omit<TripwireOptions, 'send'>): void {
+export function serveTripwire(pipe: Duplex, options: Omit<TripwireOptions, 'send'>): TripwireServer {
   const reader = new RequestReader();
   const server = new TripwireServer({ ...options, send: (reply) => pipe.write(reply) });
   // The relay has gone: its end of the device is closed, and the kernel answers in its place.
@@ -16,4 +16,5 @@ export function serveTripwire(pipe: Duplex, options: Omit<TripwireOptions, 'send
       pipe.destroy();
     }
   });
+  return server;
 }

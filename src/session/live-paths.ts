@@ -1,0 +1,284 @@
+/** Files and directories that were opened while a session runs, and until when. Loaded at the first grant. */
+import { existsSync } from 'node:fs';
+import { SandboxError } from '../errors.ts';
+import { kindOf } from '../host/existing.ts';
+import { followLinks } from '../host/symlinks.ts';
+import type { Launcher } from '../platform/linux/launcher.ts';
+import { mountsBeneath, standingOf } from '../platform/linux/live-mounts.ts';
+import type { Plan } from '../platform/linux/plan.ts';
+import type { TripwireServer } from '../platform/linux/tripwire/server.ts';
+import { Decider } from '../policy/decide.ts';
+import type { HostFacts } from '../policy/host-facts.ts';
+import { isWithin } from '../policy/paths.ts';
+import { quoteWord } from '../policy/printable.ts';
+import type { PathRule, Policy } from '../policy/types.ts';
+import { grantFor } from '../violations/grant.ts';
+import { riskOf } from '../violations/risk.ts';
+import type { Denial, Risk } from '../violations/types.ts';
+import type { SessionEvent } from './event-log.ts';
+import { type GrantSource, type Lasting, refuseLasting } from './live-grants.ts';
+import { openPaths } from './open-paths.ts';
+import { PathShowing, type ShownPath, stepsFor } from './path-showing.ts';
+
+export type PathAccess = 'read' | 'write';
+
+export interface GrantedPath {
+  /** Where the path leads, which is what was opened. */
+  readonly path: string;
+  readonly access: PathAccess;
+  /** `already`: the settings, or an earlier grant, open it. */
+  readonly state: 'opened' | 'already';
+  readonly lasts: Lasting['kind'];
+  /** ISO 8601. */
+  readonly until?: string;
+  readonly risk: Risk;
+}
+
+export type HeldPath = Omit<GrantedPath, 'state' | 'risk'>;
+
+interface Held {
+  readonly shown: ShownPath;
+  readonly rule: PathRule;
+  readonly told: HeldPath;
+  readonly expiry: NodeJS.Timeout | undefined;
+  looks: readonly NodeJS.Timeout[];
+}
+
+export interface LivePathsOptions {
+  /** As enforced. */
+  readonly policy: Policy;
+  readonly facts: HostFacts;
+  readonly plan: Plan;
+  readonly launcher: Pick<Launcher, 'calls' | 'pid'>;
+  readonly tripwire: TripwireServer | undefined;
+  readonly append: (event: SessionEvent) => void;
+}
+
+/** Each is looked for in every decision about another. */
+const MOST = 256;
+/** Milliseconds after a grant at which it is looked whether something inside has opened what it shows. */
+const LOOKS = [500, 2000, 5000, 15_000, 60_000] as const;
+
+export class LivePaths {
+  readonly #options: LivePathsOptions;
+  readonly #showing: PathShowing;
+  readonly #held = new Map<string, Held>();
+  /** One change at a time: each is judged by what those before it left. */
+  #before: Promise<unknown> = Promise.resolve();
+
+  constructor(options: LivePathsOptions) {
+    this.#options = options;
+    this.#showing = new PathShowing(options.launcher, options.tripwire);
+  }
+
+  get paths(): readonly HeldPath[] {
+    return [...this.#held.values()].map(({ told }) => told);
+  }
+
+  /**
+   * Shows a path of the host to programs that run already. Granted again, the newer word counts. Rejects with
+   * ERR_GRANT_REFUSED for what somebody denied on purpose and for what only the next run can show, ERR_USAGE for no time.
+   */
+  allow(path: string, access: PathAccess, lasting: Lasting, by: GrantSource): Promise<GrantedPath> {
+    return this.#inTurn(() => this.#allow(path, access, lasting, by));
+  }
+
+  /** Hides it again; what is open stays open. Rejects with ERR_GRANT_UNKNOWN for what no live grant shows. */
+  revoke(path: string): Promise<{ readonly path: string }> {
+    return this.#inTurn(async () => {
+      const resolved = this.#held.has(path) ? path : followLinks(path).path;
+      const held = this.#held.get(resolved);
+      if (held === undefined) throw unknown(path, [...this.#held.keys()]);
+      await this.#end(held, 'revoked');
+      return { path: resolved };
+    });
+  }
+
+  close(): void {
+    for (const held of this.#held.values()) stopTimers(held);
+    this.#held.clear();
+  }
+
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const turn = this.#before.then(change);
+    this.#before = turn.catch(() => {});
+    return turn;
+  }
+
+  async #allow(text: string, access: PathAccess, lasting: Lasting, by: GrantSource): Promise<GrantedPath> {
+    refuseLasting(text, lasting);
+    if (lasting.kind === 'once') throw noOnce(text);
+    const found = this.#find(text, access);
+    const { policy, facts, append } = this.#options;
+    const { path } = found.shown;
+    const until = lasting.kind === 'for' ? new Date(Date.now() + lasting.ms).toISOString() : undefined;
+    const told: HeldPath = { path, access, lasts: lasting.kind, ...(until && { until }) };
+    const held = this.#held.get(path);
+    if (held === undefined && found.allowed) {
+      return { path, access, state: 'already', lasts: 'session', risk: found.risk };
+    }
+    const rule = held?.rule ?? ruleFor(text, path, access);
+    if (held === undefined) {
+      const rules = [...this.#policy().rules, rule];
+      const { steps, cutShort } = stepsFor({ ...policy, rules }, facts, found.shown);
+      if (cutShort)
+        throw nextRun(path, access, 'it holds more than can be looked through for what is denied');
+      await this.#mount(found.shown, steps, access);
+    }
+    if (held !== undefined) stopTimers(held);
+    this.#hold(found.shown, rule, told, lasting);
+    append({
+      kind: 'grant',
+      path,
+      access,
+      by,
+      lasts: lasting.kind,
+      ...(until && { until }),
+      risk: found.risk,
+    });
+    return { ...told, state: 'opened', risk: found.risk };
+  }
+
+  async #mount(
+    shown: ShownPath,
+    steps: Parameters<PathShowing['show']>[1],
+    access: PathAccess,
+  ): Promise<void> {
+    if (this.#held.size >= MOST) {
+      throw refused(shown.path, `${MOST} paths are open already`, 'Revoke some: pinfold revoke PATH');
+    }
+    try {
+      await this.#showing.show(shown, steps);
+    } catch (cause) {
+      throw nextRun(shown.path, access, `the kernel did not mount it: ${(cause as Error).message}`, cause);
+    }
+  }
+
+  #hold(shown: ShownPath, rule: PathRule, told: HeldPath, lasting: Lasting): void {
+    const expire = () => void this.#inTurn(() => this.#end(held, 'expired')).catch(() => {});
+    const expiry = lasting.kind === 'for' ? setTimeout(expire, lasting.ms) : undefined;
+    const looks = LOOKS.map((due) => setTimeout(() => this.#look(held), due));
+    for (const timer of [...looks, ...(expiry ? [expiry] : [])]) timer.unref();
+    const held: Held = { shown, rule, told, expiry, looks };
+    this.#held.set(shown.path, held);
+  }
+
+  #look(held: Held): void {
+    const { launcher, append } = this.#options;
+    const { path } = held.shown;
+    if (launcher.pid === undefined || ![...openPaths(launcher.pid)].some((open) => isWithin(open, path)))
+      return;
+    held.looks.forEach(clearTimeout);
+    held.looks = [];
+    append({ kind: 'grant-used', path, seen: 'open' });
+  }
+
+  async #end(held: Held, why: 'revoked' | 'expired'): Promise<void> {
+    const { path } = held.shown;
+    if (this.#held.get(path) !== held) return;
+    await this.#showing.hide(held.shown);
+    stopTimers(held);
+    this.#held.delete(path);
+    this.#options.append({ kind: 'grant-ended', path, why });
+  }
+
+  /** With what is open by now. */
+  #policy(): Policy {
+    const { policy } = this.#options;
+    return { ...policy, rules: [...policy.rules, ...[...this.#held.values()].map(({ rule }) => rule)] };
+  }
+
+  /** Throws for what is not to be opened, or cannot be while the session runs. */
+  #find(text: string, access: PathAccess): { shown: ShownPath; allowed: boolean; risk: Risk } {
+    const { path, kind: found } = followLinks(text);
+    const kind = found === 'found' ? kindOf(path) : undefined;
+    if (kind === undefined) throw refused(text, 'nothing is there', 'Name a file or directory that exists');
+    const { plan } = this.#options;
+    const policy = this.#policy();
+    const standing = standingOf(plan, path);
+    if (standing.kind === 'closed') {
+      throw nextRun(path, access, `the session has a ${standing.by} of its own, or nothing at all there`);
+    }
+    const { rule, allowed } = new Decider(policy).decide(path, access);
+    const denial: Denial = {
+      act: access,
+      subject: { kind: 'path', path },
+      observer: 'supervisor',
+      outcome: 'refused',
+      ...(rule && { rule }),
+    };
+    const risk = riskOf(denial, policy);
+    const shown: ShownPath = { path, kind, standing };
+    if (allowed) return { shown, allowed, risk };
+    const grant = grantFor(denial, policy, existsSync);
+    if (grant.kind === 'none') {
+      const where = rule === undefined ? '' : ` (${rule.pattern}, ${rule.origin.file ?? rule.origin.text})`;
+      throw refused(
+        path,
+        `${grant.why}${where}`,
+        `pinfold explain ${quoteWord(path)} says which rule decides`,
+      );
+    }
+    this.#refuseFixed(shown, access);
+    return { shown, allowed, risk };
+  }
+
+  /** What the start has settled. */
+  #refuseFixed({ path, standing }: ShownPath, access: PathAccess): void {
+    const inner =
+      mountsBeneath(this.#options.plan, path)[0] ??
+      [...this.#held.keys()].find((held) => held !== path && isWithin(held, path));
+    if (access === 'write')
+      throw nextRun(path, access, 'what may be written is settled when a session starts');
+    if (standing.kind === 'shown')
+      throw nextRun(path, access, 'its surroundings are shown, and it is covered');
+    if (inner !== undefined) throw nextRun(path, access, `${inner} beneath it is shown already`);
+  }
+}
+
+function stopTimers({ expiry, looks }: Held): void {
+  clearTimeout(expiry);
+  looks.forEach(clearTimeout);
+}
+
+function ruleFor(text: string, path: string, access: PathAccess): PathRule {
+  return {
+    pattern: path,
+    resolved: path,
+    glob: false,
+    access,
+    category: 'setting',
+    why: 'it was opened while the session runs',
+    origin: { scope: 'flag', text: `pinfold allow ${quoteWord(text)}` },
+  };
+}
+
+function refused(path: string, why: string, fix: string, cause?: unknown): SandboxError {
+  return new SandboxError('ERR_GRANT_REFUSED', { what: `Cannot open ${path}`, why, fix, cause });
+}
+
+function nextRun(path: string, access: PathAccess, why: string, cause?: unknown): SandboxError {
+  const flag = `${quoteWord(path)}${access === 'read' ? ':ro' : ''}`;
+  return new SandboxError('ERR_GRANT_REFUSED', {
+    what: `Cannot open ${path} in a session that runs`,
+    why,
+    fix: `Open it in the next run: pinfold run --allow ${flag} -- COMMAND`,
+    cause,
+  });
+}
+
+function unknown(path: string, open: readonly string[]): SandboxError {
+  return new SandboxError('ERR_GRANT_UNKNOWN', {
+    what: `Cannot close ${path}`,
+    why: 'no grant opened it while the session ran',
+    fix: open.length === 0 ? 'No path is open so' : `Open are: ${open.slice(0, 5).join(', ')}`,
+  });
+}
+
+function noOnce(path: string): SandboxError {
+  return new SandboxError('ERR_USAGE', {
+    what: `Cannot open ${path} once`,
+    why: 'a path that is shown is used without anybody being asked, so its first use is not seen',
+    fix: 'Open it for a time: --for 10m',
+  });
+}

@@ -1,0 +1,70 @@
+/** Shows one more path of the host in a sandbox that runs, or takes it away: what to mount, and having it mounted. */
+import { findExisting, followMatches } from '../host/existing.ts';
+import { scanTrees, type TreeScan } from '../host/tree-scan.ts';
+import { groundHere } from '../platform/linux/ground.ts';
+import type { Launcher } from '../platform/linux/launcher.ts';
+import { hideCalls, type Standing, showCalls } from '../platform/linux/live-mounts.ts';
+import { placeSteps } from '../platform/linux/mount-plan.ts';
+import { findPlaces, type PathKind } from '../platform/linux/places.ts';
+import type { MountStep } from '../platform/linux/plan.ts';
+import { scanMatches, scanRequest } from '../platform/linux/plan-builder.ts';
+import type { TripwireServer } from '../platform/linux/tripwire/server.ts';
+import { Decider } from '../policy/decide.ts';
+import type { HostFacts } from '../policy/host-facts.ts';
+import { isWithin } from '../policy/paths.ts';
+import type { Policy } from '../policy/types.ts';
+
+export interface ShownPath {
+  /** Without symbolic links. */
+  readonly path: string;
+  readonly kind: PathKind;
+  readonly standing: Standing;
+}
+
+export class PathShowing {
+  readonly #launcher: Pick<Launcher, 'calls'>;
+  readonly #tripwire: TripwireServer | undefined;
+
+  constructor(launcher: Pick<Launcher, 'calls'>, tripwire: TripwireServer | undefined) {
+    this.#launcher = launcher;
+    this.#tripwire = tripwire;
+  }
+
+  /** Rejects with CallsFailed when it cannot be mounted; then nothing is. */
+  async show({ path, kind, standing }: ShownPath, steps: readonly MountStep[]): Promise<void> {
+    if (standing.kind === 'watched') this.#tripwire?.lead(path, kind);
+    try {
+      await this.#launcher.calls(showCalls({ path, kind, standing, steps }, groundHere()));
+    } catch (error) {
+      if (standing.kind === 'watched') this.#tripwire?.hide(path);
+      throw error;
+    }
+  }
+
+  /** What is open stays open; the next look finds what was there before. */
+  async hide({ path, kind, standing }: ShownPath): Promise<void> {
+    await this.#launcher.calls(hideCalls({ path, kind, standing }, groundHere().arch));
+    if (standing.kind === 'watched') this.#tripwire?.hide(path);
+  }
+}
+
+/**
+ * The mounts that show `path` as `policy` has it: the thing itself, and covers over what is denied within. `cutShort`: the
+ * tree holds more than is looked through, so what is denied in it is not known.
+ */
+export function stepsFor(
+  policy: Policy,
+  facts: HostFacts,
+  { path, kind }: Pick<ShownPath, 'path' | 'kind'>,
+): { readonly steps: readonly MountStep[]; readonly cutShort: boolean } {
+  const decider = new Decider(policy);
+  const { roots, patterns } = scanRequest(policy, decider);
+  const near = kind === 'directory' && roots.some((root) => isWithin(path, root) || isWithin(root, path));
+  const scan: Pick<TreeScan, 'hits' | 'walked' | 'cutShort'> = near
+    ? scanTrees({ roots: [path], patterns })
+    : { hits: [], walked: new Map(), cutShort: false };
+  const matches = followMatches(scanMatches(policy, scan.hits, decider));
+  const places = findPlaces({ policy, facts, matches, existing: findExisting(policy), decider });
+  const within = places.filter((place) => isWithin(place.path, path));
+  return { steps: placeSteps(within, scan.walked), cutShort: scan.cutShort };
+}
