@@ -12,7 +12,10 @@ import {
   subpath,
   word,
 } from './sbpl.ts';
-import { SAME_SANDBOX } from './services.ts';
+
+/** What is inside may signal and look at what is inside. */
+const SELF = word('target', 'self');
+const SAME_SANDBOX = word('target', 'same-sandbox');
 
 const SYSCTL_NAMES: readonly string[] = [
   'hw.activecpu',
@@ -104,11 +107,24 @@ export function baseSections({ terminal }: BaseInput): Section[] {
   ];
 }
 
+/**
+ * SECURITY: `(deny default)` does not cover these. Left out, any process of the host could be asked for its arguments and
+ * environment (KERN_PROCARGS2), and the machine for its serial numbers. Stands before everything that allows a part of it.
+ */
+export function uncoveredSection(): Section {
+  return {
+    title: 'What the first line does not cover',
+    rules: [deny(['process-info*', 'nvram*', 'iokit-get-properties', 'file-map-executable'])],
+  };
+}
+
 function processRules(): Rule[] {
   return [
     allow(['process-fork']),
-    allow(['process-info*'], [SAME_SANDBOX]),
-    allow(['signal'], [SAME_SANDBOX]),
+    allow(['process-info*'], [SELF, SAME_SANDBOX]),
+    allow(['signal'], [SELF, SAME_SANDBOX]),
+    // What Rosetta made of a program for Intel; readable for nobody.
+    allow(['file-map-executable'], [subpath('/private/var/db/oah')]),
   ];
 }
 

@@ -3,9 +3,11 @@ import { UNIX_SOCKETS } from './base-rules.ts';
 import { allow, deny, type Filter, literal, quote, type Rule, subpath } from './sbpl.ts';
 
 export interface NetworkReach {
-  /** The host's loopback, and listening on it. */
+  /** Listening on the host's loopback. */
   readonly loopback: boolean;
-  /** Ports of the host's loopback that stay closed although `loopback` is true. */
+  /** Ports of the host's loopback that may be reached. Default: all where it may be listened on, else none. */
+  readonly ports?: 'any' | readonly number[];
+  /** Ports that stay closed although `ports` is `any`. */
   readonly refusedPorts?: readonly number[];
   /** Ports on which Pinfold's egress gate listens for HTTP and SOCKS clients. */
   readonly proxyPorts?: readonly number[];
@@ -49,19 +51,18 @@ function socketRules(places: readonly Filter[]): Rule[] {
   ];
 }
 
-function loopbackRules({ loopback, refusedPorts = [] }: NetworkReach): Rule[] {
-  if (!loopback) return [];
+function loopbackRules(reach: NetworkReach): Rule[] {
+  const { loopback, ports = loopback ? 'any' : [], refusedPorts = [] } = reach;
+  const bind = loopback ? [allow(['network-bind', 'network-inbound'], [end('local', 'ip', '*')])] : [];
+  const remote = (numbers: readonly number[]) =>
+    [...numbers].sort((a, b) => a - b).map((port) => end('remote', 'ip', port));
+  if (ports !== 'any') {
+    return ports.length === 0 ? bind : [...bind, allow(['network-outbound'], remote(ports))];
+  }
   return [
-    allow(['network-bind', 'network-inbound'], [end('local', 'ip', '*')]),
+    ...bind,
     allow(['network-outbound'], [end('remote', 'ip', '*')]),
-    ...(refusedPorts.length === 0
-      ? []
-      : [
-          deny(
-            ['network-outbound'],
-            [...refusedPorts].sort((a, b) => a - b).map((port) => end('remote', 'ip', port)),
-          ),
-        ]),
+    ...(refusedPorts.length === 0 ? [] : [deny(['network-outbound'], remote(refusedPorts))]),
   ];
 }
 

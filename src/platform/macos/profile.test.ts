@@ -111,6 +111,28 @@ const ROWS: readonly Row[] = [
     attack: { operation: 'appleevent-send' },
     control: { operation: 'process-fork' },
   },
+  ...['com.apple.lsd.mapdb', 'com.apple.lsd.open', 'com.apple.coreservices.quarantine-resolver'].map(
+    (name): Row => ({
+      id: 'Q-01',
+      does: `${name}, by which open(1) finds and starts programs`,
+      attack: lookup(name),
+      control: libinfo,
+    }),
+  ),
+  ...['com.apple.xpc.loginitemregisterd', 'com.apple.backgroundtaskmanagement', 'com.apple.smd'].map(
+    (name): Row => ({
+      id: 'Q-03',
+      does: `${name}, which registers what the host starts at login`,
+      attack: lookup(name),
+      control: libinfo,
+    }),
+  ),
+  {
+    id: 'Q-03',
+    does: 'a service of its own that others look up',
+    attack: { operation: 'mach-register', name: 'com.apple.anything' },
+    control: libinfo,
+  },
   {
     id: 'Q-02',
     does: 'service of Apple events',
@@ -161,6 +183,19 @@ const ROWS: readonly Row[] = [
     does: 'firmlink alias of a home',
     attack: read(`/System/Volumes/Data${HOME}/.ssh/id`),
     control: read('/System/Library/Frameworks/x'),
+  },
+  {
+    id: 'Q-06',
+    does: 'writing through the firmlink alias of a host-run file',
+    attack: write(`/System/Volumes/Data${HOME}/.zshrc`),
+    control: write(`${PROJECT}/a`),
+  },
+  {
+    id: 'Q-06',
+    does: 'a denial written by the alias',
+    attack: read(`${PROJECT}/secret/x`),
+    control: read(`${PROJECT}/x`),
+    policy: (mode) => macPolicy(mode, denied(`/System/Volumes/Data${PROJECT}/secret`)),
   },
   { id: 'Q-07', does: 'path by volume and inode', attack: read('/.vol/16777234/1234'), control: ownFile },
   {
@@ -236,6 +271,25 @@ const ROWS: readonly Row[] = [
     does: 'a second name for a closed file',
     attack: { operation: 'file-link', path: `${PROJECT}/a` },
     control: make(`${PROJECT}/a`),
+  },
+  {
+    id: 'Q-09',
+    does: 'a clone of a closed file',
+    attack: { operation: 'file-clone', path: `${HOME}/.ssh/id` },
+    control: ownFile,
+  },
+  {
+    id: 'Q-09',
+    does: 'unlinking a protected file, to make it anew',
+    attack: unlink(`${PROJECT}/.git/hooks/pre-commit`, 'REGULAR-FILE'),
+    control: unlink(`${PROJECT}/src/a.ts`, 'REGULAR-FILE'),
+  },
+  {
+    id: 'Q-09',
+    does: 'swapping a directory with one that holds protected names',
+    attack: unlink(`${PROJECT}/.git`),
+    control: unlink(`${PROJECT}/src`),
+    more: { matches: [{ path: `${PROJECT}/.git/hooks` }] },
   },
   {
     id: 'Q-10',
@@ -348,6 +402,53 @@ const ROWS: readonly Row[] = [
     attack: { operation: 'sysctl-read', name: 'kern.procargs2' },
     control: { operation: 'sysctl-read', name: 'hw.ncpu' },
   },
+  ...(['process-info-pidinfo', 'process-info-listpids', 'process-info-codesignature'] as const).map(
+    (operation): Row => ({
+      id: 'Q-18',
+      does: `${operation} of a process of the host: its arguments and environment`,
+      attack: { operation, target: 'others' },
+      control: { operation, target: 'same-sandbox' },
+    }),
+  ),
+  {
+    id: 'Q-18',
+    does: 'the port of a task of the host: its memory and its threads',
+    attack: { operation: 'mach-priv-task-port', target: 'others' },
+    control: { operation: 'process-fork' },
+  },
+  ...(
+    ['iokit-open', 'iokit-open-user-client', 'iokit-get-properties', 'nvram-get', 'nvram-set'] as const
+  ).map(
+    (operation): Row => ({
+      id: 'Q-18',
+      does: `${operation}: devices, and what tells this Mac from others`,
+      attack: { operation },
+      control: { operation: 'sysctl-read', name: 'hw.model' },
+    }),
+  ),
+  ...(
+    [
+      'sysctl-write',
+      'system-acct',
+      'system-kext-load',
+      'system-privilege',
+      'system-reboot',
+      'mach-priv-host-port',
+    ] as const
+  ).map(
+    (operation): Row => ({
+      id: 'Q-18',
+      does: `${operation}: settings of the kernel`,
+      attack: { operation, name: 'kern.hostname' },
+      control: { operation: 'sysctl-read', name: 'kern.hostname' },
+    }),
+  ),
+  {
+    id: 'Q-18',
+    does: 'reports of the file system about the work of others (fs_usage, FSEvents)',
+    attack: read('/dev/fsevents'),
+    control: read('/dev/null'),
+  },
   {
     id: 'Q-19',
     does: 'directory name that is a rule',
@@ -376,6 +477,19 @@ const ROWS: readonly Row[] = [
     does: 'attribute outside',
     attack: { operation: 'file-write-xattr', path: '/Users/Shared/f' },
     control: { operation: 'file-write-xattr', path: `${PROJECT}/f` },
+  },
+  {
+    id: 'Q-22',
+    does: 'taking the mark of a download off a file outside',
+    attack: { operation: 'file-write-xattr', path: `${HOME}/Downloads/App.dmg` },
+    control: { operation: 'file-write-xattr', path: `${PROJECT}/f` },
+    in: ['strict', 'standard'],
+  },
+  {
+    id: 'Q-22',
+    does: 'mapping code from what is hidden',
+    attack: { operation: 'file-map-executable', path: `${HOME}/.ssh/x.dylib` },
+    control: { operation: 'file-map-executable', path: '/usr/lib/libSystem.B.dylib' },
   },
   {
     id: 'Q-22',

@@ -2,7 +2,7 @@
 import { Decider } from '../../policy/decide.ts';
 import { ancestorsOf, parentOf } from '../../policy/paths.ts';
 import type { MacService, PathRule, Policy } from '../../policy/types.ts';
-import { baseSections, neverSection } from './base-rules.ts';
+import { baseSections, neverSection, uncoveredSection } from './base-rules.ts';
 import type { Spelling } from './glob-regex.ts';
 import { type NetworkReach, networkRules } from './network-rules.ts';
 import { pathRules } from './path-rules.ts';
@@ -17,7 +17,7 @@ export interface ProfileInput {
   readonly spelling: Spelling;
   /** Existing entries that glob rules match; their directories are kept in place. */
   readonly matches: readonly { readonly path: string }[];
-  readonly network: Pick<NetworkReach, 'loopback' | 'refusedPorts' | 'proxyPorts'>;
+  readonly network: Omit<NetworkReach, 'socketDirectories' | 'sockets'>;
   /** The session's temporary directory; with the private home the place of sockets made inside. */
   readonly tempDir: string;
   readonly services: readonly MacService[];
@@ -39,6 +39,7 @@ export function buildProfile(input: ProfileInput): string {
     preface: input.preface ?? [],
     ...(input.tag === undefined ? {} : { message: input.tag }),
     sections: [
+      uncoveredSection(),
       { title: 'Reading and running, shallow first: the last rule that matches decides', rules: paths.read },
       { title: 'Writing', rules: paths.write },
       { title: 'What keeps its place, and what cannot be put in place', rules: pins },

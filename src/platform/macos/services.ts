@@ -1,6 +1,6 @@
 /** Mach services: doors to programs of the host. A few that only answer are open; some more can be asked for by name. */
 import type { MacService } from '../../policy/types.ts';
-import { allow, named, type Rule, word } from './sbpl.ts';
+import { allow, named, type Rule } from './sbpl.ts';
 
 const service = (name: string) => named('global-name', name);
 
@@ -79,6 +79,3 @@ export function serviceRules(granted: readonly MacService[]): Rule[] {
     ...grants.flatMap((name) => SERVICE_GRANTS[name].rules),
   ];
 }
-
-/** What is inside may signal and look at what is inside. */
-export const SAME_SANDBOX = word('target', 'same-sandbox');
