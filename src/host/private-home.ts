@@ -12,6 +12,7 @@ import {
 import { basename, join } from 'node:path';
 import { SandboxError } from '../errors.ts';
 import { sha256 } from '../policy/sha256.ts';
+import { descriptorPath } from './descriptor-path.ts';
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
 
@@ -83,9 +84,9 @@ export function inDirectoryOf<T>(
   }
 }
 
-/** Node has no openat(2); the kernel offers the same through /proc/self/fd (proc_pid_fd(5)). */
+/** The name of an entry of a directory that is open. */
 export function beneath(directory: number, name: string): string {
-  return `/proc/self/fd/${directory}/${name}`;
+  return `${descriptorPath(directory)}/${name}`;
 }
 
 function openDirectory(directory: number, name: string): number {

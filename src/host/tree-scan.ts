@@ -1,6 +1,7 @@
 /** Walks trees for names that rules mention: before a run, to protect what is there, and after it, to find what is new. */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync } from 'node:fs';
 import { type ComponentPattern, compileComponent, foldName } from '../policy/glob-component.ts';
+import { descriptorPath } from './descriptor-path.ts';
 import type { ScannedPath } from './existing.ts';
 
 export interface TreeScanRequest {
@@ -100,8 +101,7 @@ class Walk implements TreeScan {
   }
 
   #directory(descriptor: number, path: string, depth: number): void {
-    // Node has no openat(2) and no fdopendir(3); the kernel offers the same here (proc_pid_fd(5)).
-    const here = `/proc/self/fd/${descriptor}`;
+    const here = descriptorPath(descriptor);
     const entries = depth < MAX_DEPTH ? readEntries(here) : undefined;
     if (entries === undefined) {
       this.#tell(path, { directory: true, unseen: true });

@@ -1,5 +1,4 @@
 /** Speaks with a session that runs, through its control socket. */
-import { closeSync, constants, openSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SandboxError } from '../errors.ts';
@@ -12,6 +11,7 @@ import {
   errorFrom,
   LineReader,
 } from './control-protocol.ts';
+import { type SocketPlace, socketPlace } from './socket-place.ts';
 import type { ListedSession } from './store.ts';
 
 /** Milliseconds. A session answers within a few; one that is stopped (Ctrl-Z) does not. */
@@ -73,15 +73,14 @@ async function connectSoon(path: string, live: boolean): Promise<Socket> {
 
 /** Throws ERR_SESSION_UNREACHABLE. Nothing of the connection is read yet. */
 export async function connectSession(session: ListedSession): Promise<Socket> {
-  let place: number | undefined;
+  let place: SocketPlace | undefined;
   try {
-    // The way to it may be longer than sun_path (unix(7)): it is named through a descriptor.
-    place = openSync(session.directory, constants.O_RDONLY | constants.O_DIRECTORY);
-    return await connectSoon(`/proc/self/fd/${place}/${CONTROL_NAME}`, session.state === 'live');
+    place = socketPlace(session.directory, CONTROL_NAME);
+    return await connectSoon(place.path, session.state === 'live');
   } catch (error) {
     throw unreachable(session, whyNot(error as NodeJS.ErrnoException, session), error);
   } finally {
-    if (place !== undefined) closeSync(place);
+    place?.close();
   }
 }
 

@@ -2,10 +2,11 @@
  * The Unix socket by which the person's other commands reach a session that runs. It lies in the session's own directory,
  * which only they may enter and which no sandbox shows; what answers is loaded with the first connection.
  */
-import { chmodSync, closeSync, constants, openSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Connected } from '../network/types.ts';
 import type { ControlledSession, ControlServer } from './control-server.ts';
+import { socketPlace } from './socket-place.ts';
 
 const NAME = 'control';
 /** At one time: people and their scripts. */
@@ -55,17 +56,15 @@ export class ControlSocket {
 
   /** Where the socket cannot be made, there is none, and whoever wants it is told so; the session itself needs it for nothing. */
   #listen(directory: string): void {
-    // sun_path holds 107 characters (unix(7)), and the way to a session may be longer: it is named through a descriptor.
-    const place = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
-    const path = `/proc/self/fd/${place}/${NAME}`;
+    const { path, close } = socketPlace(directory, NAME);
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
       this.#hear(socket),
     );
     this.#server = server;
     server.maxConnections = MOST_CONNECTIONS;
-    server.on('error', () => closeSync(place));
-    // libuv unlinks by the same name, so the descriptor stays until then.
-    server.on('close', () => closeSync(place));
+    server.on('error', close);
+    // libuv unlinks by the same name, so the place stays until then.
+    server.on('close', close);
     server.on('listening', () => chmodSync(path, 0o600));
     server.listen(path);
     server.unref();

@@ -3,7 +3,17 @@
  * git, editors and shells still find names in it that they know. So at the start such a directory is shown read-only, as
  * a whole; and at the end one that is new is made readable again and looked through.
  */
-import { chmodSync, closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lchmodSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  realpathSync,
+} from 'node:fs';
 import { SandboxError } from '../errors.ts';
 import { isWithin } from '../policy/paths.ts';
 import type { PathRule, Policy } from '../policy/types.ts';
@@ -31,6 +41,7 @@ const O_PATH = 0o10000000;
  * So it goes through a descriptor of the very directory. Covered by "a project that is swapped for a link".
  */
 function changeMode(path: string, next: number): number {
+  if (process.platform === 'darwin') return changeModeOnMac(path, next);
   const descriptor = openSync(path, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
     const here = `/proc/self/fd/${descriptor}`;
@@ -41,6 +52,15 @@ function changeMode(path: string, next: number): number {
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** As above where nothing opens what may not be read: volfs names the very directory, whatever lies at its path by then. */
+function changeModeOnMac(path: string, next: number): number {
+  const { dev, ino, mode } = lstatSync(path, { bigint: true });
+  const here = `/.vol/${dev}/${ino}`;
+  if (realpathSync.native(here) !== path) throw new Error('a symbolic link leads there');
+  lchmodSync(here, next);
+  return Number(mode) & 0o7777;
 }
 
 /** Directories made readable, with the modes they had. */
