@@ -10,6 +10,7 @@ export type { Narrowing } from './policy/narrowing.ts';
 export type {
   Access,
   AllowedPath,
+  AllowedSocket,
   LimitName,
   Mode,
   NetworkAccess,

@@ -2,8 +2,11 @@
 import type { LoggedEvent } from './types.ts';
 
 export interface Connections {
-  /** `egress`: to a host; `host`: to a service of the host's loopback; `published`: from there to a server inside. */
-  readonly way: 'egress' | 'host' | 'published';
+  /**
+   * `egress`: to a host; `host`: to a service of the host's loopback; `published`: from there to a server inside; `socket`: to a
+   * Unix socket of the host, by its path.
+   */
+  readonly way: 'egress' | 'host' | 'published' | 'socket';
   readonly host: string;
   readonly port: number;
   /** Path of the executable. Chosen inside: escape it. */
@@ -23,6 +26,8 @@ export function connectionsOf(events: readonly LoggedEvent[]): {
     events.filter(({ kind }) => kind === wanted) as unknown as readonly Connections[];
   const totals = of('traffic');
   const found = totals.length > 0 ? totals : of('reached').map((each) => ({ ...each, connections: 1 }));
-  const all = found.filter(({ port }) => port !== BLURRED);
+  const all = found.filter(
+    ({ port, way, host }) => port !== BLURRED || (way === 'socket' && host.startsWith('/')),
+  );
   return { all, blurred: all.length < found.length };
 }

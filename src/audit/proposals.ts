@@ -88,8 +88,8 @@ function propose({ id, denial, risk }: Violation, input: ProposalInput): Proposa
   if (grant.kind === 'none') return grant.why;
   const { key, value } = grant.setting;
   const [alternative] = alternativesTo(denial, input.policy);
-  const common = { key, answers: [id], ...(alternative && { instead: alternative.text }) };
-  if (key === 'allowedDomains') return { ...common, text: String(value), risk };
+  const common = { answers: [id], ...(alternative && { instead: alternative.text }) };
+  if (key === 'allowedDomains') return { key, ...common, text: String(value), risk };
   const mode = accessFor(denial);
   const text = typeof value === 'string' ? value : (value as { path: string }).path;
   const hazard = hazardOf(text, mode, input);
@@ -98,6 +98,7 @@ function propose({ id, denial, risk }: Violation, input: ProposalInput): Proposa
   const own = text === input.host.resolve(text) ? riskOf(wider, input.policy) : risk;
   const isShared = input.host.isDirectory(text) && !isMergeable(text, mode, input);
   return {
+    key: 'allowedPaths',
     ...common,
     text,
     mode,

@@ -72,7 +72,9 @@ class Judge {
     if (act === 'bind') return { after: 'unknown', why: 'no rule speaks of it' };
     if (subject.kind === 'host') return this.#ofHostDenial(denial, subject.host, subject.port);
     if (!subject.path.startsWith('/')) return { after: 'refused', why: causeOf(denial) };
-    const { allowed, rule } = this.#decider.decide(subject.path, accessFor(denial));
+    const decision = this.#decider.decide(subject.path, accessFor(denial));
+    const { rule } = decision;
+    const allowed = subject.kind === 'socket' ? rule?.socket === true : decision.allowed;
     const why =
       rule === undefined
         ? 'no rule mentions it'
@@ -88,6 +90,12 @@ class Judge {
       return local
         ? { after: 'passes', why: 'networkAccess is local' }
         : { after: 'refused', why: 'servers inside are reached only with networkAccess local' };
+    if (way === 'socket') {
+      const { rule } = this.#decider.decide(host, 'read');
+      return rule?.socket
+        ? { after: 'passes', why: 'it is allowed', rule }
+        : { after: 'refused', why: 'no service of the host can be asked', ...(rule && { rule }) };
+    }
     if (way !== 'host') return this.#ofHosts([host], port);
     const outcome = this.#ofLoopback(host, port);
     return outcome.after === 'unknown' ? { ...outcome, after: 'refused' } : outcome;
@@ -193,7 +201,7 @@ export function replaySession(session: RecordedSession, policy: Policy, makeRule
     const act = way === 'published' ? 'serve' : 'connect';
     return {
       act,
-      subject: { kind: 'host', host, port },
+      subject: way === 'socket' ? { kind: 'socket', path: host } : { kind: 'host', host, port },
       count,
       before: 'passed',
       ...judge.ofConnection(each),

@@ -2,12 +2,12 @@
 import type { Finding } from '../policy/lint.ts';
 import type { DomainRule, Origin, Policy } from '../policy/types.ts';
 
-/** One entry of `allowedPaths` or `allowedDomains` in a settings file. */
+/** One entry of `allowedPaths`, `allowedSockets` or `allowedDomains` in a settings file. */
 export interface GrantEntry {
-  readonly key: 'allowedPaths' | 'allowedDomains';
+  readonly key: 'allowedPaths' | 'allowedSockets' | 'allowedDomains';
   /** As written. */
   readonly text: string;
-  /** Of a path: absolute. Of a host: in its one spelling. */
+  /** Of a path or a socket: absolute. Of a host: in its one spelling. */
   readonly pattern: string;
   /** Of a path. */
   readonly mode?: 'read' | 'write';
@@ -50,7 +50,7 @@ export interface HostRules {
 export type MakeHostRules = (domains: readonly DomainRule[]) => HostRules;
 
 export type Use =
-  /** By the egress gate, which every connection goes through: exact. */
+  /** By the egress gate or a socket's relay, which every connection goes through: exact. */
   | { readonly kind: 'counted'; readonly connections: number }
   /** In how many sessions something of it was seen open, or was changed meanwhile. */
   | { readonly kind: 'seen'; readonly open: number; readonly changed: number }

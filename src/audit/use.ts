@@ -37,6 +37,11 @@ function tell(session: RecordedSession, makeRules: MakeHostRules): Told {
   const { all, blurred } = connectionsOf(events);
   for (const { way, host, port, connections: count } of all) {
     if (way === 'published') continue;
+    if (way === 'socket') {
+      const rule = policy.rules.find((each) => each.socket && (each.resolved ?? each.pattern) === host);
+      if (rule) connections.set(rule.pattern, (connections.get(rule.pattern) ?? 0) + count);
+      continue;
+    }
     // A service of the host's loopback may be listed by its name or by its address.
     const names = way === 'host' ? [host, 'localhost'] : [host];
     const deciding = names.map((name) => rules.decide({ host: name, port }));
@@ -75,7 +80,8 @@ function latest(told: readonly Told[]): { lastUse?: string } {
 
 const NEVER_IN_FORCE = 'no recorded session had it in force';
 
-function hostUse({ pattern }: GrantEntry, told: readonly Told[]): Pick<AuditedGrant, 'use' | 'lastUse'> {
+/** Of a host or a socket. */
+function countedUse({ pattern }: GrantEntry, told: readonly Told[]): Pick<AuditedGrant, 'use' | 'lastUse'> {
   const users = told.filter(({ connections }) => connections.has(pattern));
   const total = users.reduce((sum, { connections }) => sum + connections.get(pattern)!, 0);
   if (total > 0) return { use: { kind: 'counted', connections: total }, ...latest(users) };
@@ -118,6 +124,7 @@ export function auditGrants({ projectDir, entries, sessions, ...input }: AuditIn
   const told = sessions.map((session) => tell(session, input.makeRules));
   return entries.map((entry): AuditedGrant => {
     const isHost = entry.key === 'allowedDomains';
+    const isCounted = entry.key !== 'allowedPaths';
     const mine = told.filter(
       ({ session, hosts, paths }) =>
         (entry.origin.scope === 'user' || session.project === projectDir) &&
@@ -126,7 +133,7 @@ export function auditGrants({ projectDir, entries, sessions, ...input }: AuditIn
     return {
       entry,
       sessions: mine.length,
-      ...(isHost ? hostUse(entry, mine) : pathUse(entry, mine)),
+      ...(isCounted ? countedUse(entry, mine) : pathUse(entry, mine)),
       findings: input.findings.filter(({ origin }) => samePlace(origin, entry.origin)),
     };
   });

@@ -12,6 +12,7 @@ const nothing: Options = {
   deny: [],
   net: undefined,
   'allow-domain': [],
+  'allow-socket': [],
   profile: undefined,
   context: undefined,
   env: [],

@@ -3,9 +3,11 @@ import { resolve } from 'node:path';
 import { checkHost } from '../config/hosts.ts';
 import { checkPath } from '../config/path-text.ts';
 import { LIMITS, parseLimit } from '../config/quantities.ts';
+import { checkSocket } from '../config/text-formats.ts';
 import { nearest } from '../policy/suggestion.ts';
 import type {
   AllowedPath,
+  AllowedSocket,
   LimitName,
   Mode,
   NetworkAccess,
@@ -61,6 +63,13 @@ export const POLICY_FLAGS = {
     placeholder: 'HOST[:PORT]',
     completion: 'none',
     summary: 'open a host, on top of none or local too (`api.example.com`, `*.example.com:443`)',
+    group: GROUP,
+  },
+  'allow-socket': {
+    type: 'list',
+    placeholder: 'PATH',
+    completion: 'path',
+    summary: 'open a Unix socket of the host, relayed and counted (`/run/postgresql/.s.PGSQL.5432`)',
     group: GROUP,
   },
   profile: {
@@ -135,6 +144,13 @@ function readAllow(written: string, cwd: string): Sourced<AllowedPath> {
   };
 }
 
+function readSocket(written: string, cwd: string): Sourced<AllowedSocket> {
+  const flag = `--allow-socket ${written}`;
+  const complaint = checkSocket(written);
+  if (complaint) refuse(flag, complaint.message, complaint.suggestion);
+  return { value: { path: fromHere(written, cwd) }, origin: originOf(flag) };
+}
+
 function readDeny(written: string, cwd: string): Sourced<string> {
   const flag = `--deny ${written}`;
   const complaint = checkPath(written, 'deny');
@@ -184,6 +200,7 @@ function readLimits(entries: readonly string[]): NonNullable<SettingsLayer['limi
 export function flagLayer(options: PolicyOptions, cwd: string): SettingsLayer | undefined {
   const { mode, net, allow, deny, env, limit } = options;
   const domains = options['allow-domain'];
+  const sockets = options['allow-socket'];
   const said = {
     ...(mode !== undefined && { mode: { value: mode as Mode, origin: originOf(`--mode ${mode}`) } }),
     ...(net !== undefined && {
@@ -192,6 +209,7 @@ export function flagLayer(options: PolicyOptions, cwd: string): SettingsLayer | 
     ...(allow.length > 0 && { allowedPaths: allow.map((entry) => readAllow(entry, cwd)) }),
     ...(deny.length > 0 && { deniedPaths: deny.map((entry) => readDeny(entry, cwd)) }),
     ...(domains.length > 0 && { allowedDomains: domains.map(readDomain) }),
+    ...(sockets.length > 0 && { allowedSockets: sockets.map((entry) => readSocket(entry, cwd)) }),
     ...(env.length > 0 && { environment: readEnvironment(env) }),
     ...(limit.length > 0 && { limits: readLimits(limit) }),
     ...(options['unsafe-allow-broad'] && { unsafeAllowBroad: true }),

@@ -52,6 +52,21 @@ function entriesOf(layer: SettingsLayer, trusted: boolean, places: SettingsPlace
       place: placeOf(pattern),
     };
   });
+  const sockets = (layer.allowedSockets ?? []).map(({ value, origin }, index): GrantEntry => {
+    const pattern = expandPath(value.path, { homeDir, projectDir });
+    return {
+      key: 'allowedSockets',
+      text: value.path,
+      pattern,
+      ...(value.expires !== undefined && { expires: value.expires }),
+      ...(value.reason !== undefined && { reason: value.reason }),
+      origin,
+      index,
+      trusted,
+      expired: isExpired(value, now),
+      // A service that does not run now has no socket: that its name is gone says nothing of the grant.
+    };
+  });
   const hosts = (layer.allowedDomains ?? []).map(
     ({ value, origin }, index): GrantEntry => ({
       key: 'allowedDomains',
@@ -66,7 +81,7 @@ function entriesOf(layer: SettingsLayer, trusted: boolean, places: SettingsPlace
   const inProfiles = Object.values(layer.profiles ?? {}).flatMap((profile) =>
     entriesOf(profile, trusted, places, now),
   );
-  return [...paths, ...hosts, ...inProfiles];
+  return [...paths, ...sockets, ...hosts, ...inProfiles];
 }
 
 /** Undefined where its log or its policy cannot be read. */

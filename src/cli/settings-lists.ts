@@ -15,7 +15,7 @@ export interface ListPlace {
   readonly context: Context;
   readonly places: SettingsPlaces;
   readonly scope: EditableScope;
-  readonly key: 'allowedPaths' | 'allowedDomains';
+  readonly key: 'allowedPaths' | 'allowedSockets' | 'allowedDomains';
 }
 
 /**

@@ -51,6 +51,7 @@ export function grantsOf(layer: SettingsLayer, prefix = ''): Grant[] {
   return [
     ...grantsOfScalars(layer, prefix),
     ...listed('allowedPaths', layer.allowedPaths),
+    ...listed('allowedSockets', layer.allowedSockets),
     ...listed('allowedDomains', layer.allowedDomains),
     ...(layer.localPorts ?? []).map(
       ({ value, origin }): Grant => ({

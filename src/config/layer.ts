@@ -3,6 +3,7 @@ import type { Node } from 'jsonc-parser';
 import { ProxyUrl } from '../policy/proxy-url.ts';
 import type {
   AllowedPath,
+  AllowedSocket,
   LimitName,
   Origin,
   SettingsLayer,
@@ -35,20 +36,25 @@ export function sourcedText(source: LayerSource, node: Node): Sourced<string> {
   return { value: node.value as string, origin: originOf(source, node) };
 }
 
-function readAllowedPath(source: LayerSource, node: Node): Sourced<AllowedPath> {
-  if (node.type === 'string') {
-    return { value: { path: node.value, mode: 'write' }, origin: originOf(source, node) };
-  }
+/** An entry that is a path, or an object with one. */
+function readAllowedSocket(source: LayerSource, node: Node): Sourced<AllowedSocket> {
+  if (node.type === 'string') return { value: { path: node.value }, origin: originOf(source, node) };
   const text = (key: string): string | undefined => findProperty(node, key)?.value.value;
   const expires = text('expires');
   const reason = text('reason');
-  const value: AllowedPath = {
+  const value: AllowedSocket = {
     path: text('path')!,
-    mode: text('mode') === 'read' ? 'read' : 'write',
     ...(expires !== undefined && { expires }),
     ...(reason !== undefined && { reason }),
   };
   return { value, origin: originOf(source, node, findProperty(node, 'path')!.value) };
+}
+
+function readAllowedPath(source: LayerSource, node: Node): Sourced<AllowedPath> {
+  const { value, origin } = readAllowedSocket(source, node);
+  const mode =
+    node.type === 'object' && findProperty(node, 'mode')?.value.value === 'read' ? 'read' : 'write';
+  return { value: { ...value, mode }, origin };
 }
 
 /** A record without a prototype, so that a look-up of a name nobody wrote (`constructor`) finds nothing. */
@@ -119,6 +125,7 @@ export function readLayer(source: LayerSource, sandbox: Node | undefined): Setti
     ...scalar('mode'),
     ...list('allowedPaths', readAllowedPath),
     ...list('deniedPaths', sourcedText),
+    ...list('allowedSockets', readAllowedSocket),
     ...scalar('networkAccess'),
     ...scalar('monitor'),
     ...list('allowedDomains', sourcedText),

@@ -5,6 +5,7 @@ import type { LIMITS } from './quantities.ts';
 export type TextFormat =
   | 'allowed-path'
   | 'denied-path'
+  | 'allowed-socket'
   | 'allowed-host'
   | 'denied-host'
   | 'proxy'
@@ -52,6 +53,32 @@ const limit = (name: LimitName, example: string, summary: string): Field => ({
   summary,
   example,
 });
+
+const allowedSocket: Shape = {
+  kind: 'entry',
+  text: text('allowed-socket'),
+  object: {
+    kind: 'object',
+    required: ['path'],
+    fields: {
+      path: {
+        shape: text('allowed-socket'),
+        summary: 'The socket.',
+        example: '"/run/postgresql/.s.PGSQL.5432"',
+      },
+      expires: {
+        shape: text('date'),
+        summary: 'After this day, or from this date-time on, the entry is ignored, and reported.',
+        example: '"2026-12-01"',
+      },
+      reason: {
+        shape: text('prose'),
+        summary: 'Why it is needed; shown by `explain` and `audit`.',
+        example: '"the test database"',
+      },
+    },
+  },
+};
 
 const allowedPath: Shape = {
   kind: 'entry',
@@ -152,6 +179,12 @@ const profileFields: Readonly<Record<string, Field>> = {
     summary:
       'Paths that stay shut; `*`, `?`, `[…]`, `{a,b}` and `**` are patterns. The most specific rule wins, and at equal depth deny beats allow.',
     example: '["**/.env", "./secrets"]',
+  },
+  allowedSockets: {
+    shape: listOf(allowedSocket),
+    summary:
+      'Unix stream sockets of the host that are opened, each by its own path. Pinfold relays the connections and counts them; descriptors never pass. What the service does for whoever asks, it does for the sandbox.',
+    example: '["/run/postgresql/.s.PGSQL.5432"]',
   },
   networkAccess: {
     shape: { kind: 'choice', of: ['none', 'local', 'filtered'] },

@@ -6,6 +6,7 @@ import { nearest } from '../policy/suggestion.ts';
 import { checkHost } from './hosts.ts';
 import { checkPath } from './path-text.ts';
 import { checkDate, parseDuration, parseLimit, parseSize } from './quantities.ts';
+import { checkSocket } from './text-formats.ts';
 
 describe('hosts', () => {
   test.each([
@@ -292,5 +293,27 @@ describe('the nearest word', () => {
     ['a'.repeat(100_000), undefined],
   ])('of %.20s is %s', (word, expected) => {
     expect(nearest(word, words)).toBe(expected);
+  });
+});
+
+describe('sockets', () => {
+  test.each(['/run/db/socket', '~/agent.sock', './run/server.sock', '/tmp/.X11-unix/X0'])(
+    'accepts %s',
+    (path) => {
+      expect(checkSocket(path)).toBeUndefined();
+    },
+  );
+
+  test.each([
+    ['@/tmp/dbus-x', undefined],
+    ['unix:path=/run/bus,guid=1', '/run/bus'],
+    ['unix:///run/docker.sock', '/run/docker.sock'],
+    ['/run/*.sock', undefined],
+    ['/proc/self/fd/3', undefined],
+    ['', '.'],
+  ])('refuses %j and suggests %s', (path, suggestion) => {
+    const complaint = checkSocket(path);
+    expect(complaint?.message).toBeTruthy();
+    expect(complaint?.suggestion).toBe(suggestion);
   });
 });

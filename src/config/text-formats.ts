@@ -26,6 +26,17 @@ function checkVariable(name: string): Complaint | undefined {
     : { message: 'a variable name has letters, digits and "_", and does not begin with a digit' };
 }
 
+/** A socket is a file; what other programs write as an address is none. */
+export function checkSocket(text: string): Complaint | undefined {
+  const address = /^unix:(?:path=|\/\/)?(\/[^,]*)/.exec(text)?.[1];
+  if (address !== undefined)
+    return { message: 'a path is expected, not the address of a socket', suggestion: address };
+  if (text.startsWith('@')) {
+    return { message: 'a socket without a path cannot be opened: it is in a network of the host' };
+  }
+  return checkPath(text, 'allow');
+}
+
 /** The word that stands for the proxy variables of the host. */
 function checkProxy(text: string): Complaint | undefined {
   if (text === 'environment') return undefined;
@@ -38,6 +49,7 @@ const PROFILE_NAME = '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$';
 export const TEXT_FORMATS: Readonly<Record<TextFormat, Format>> = {
   'allowed-path': { check: (text) => checkPath(text, 'allow'), pattern: '^[^\\u0000\\n\\r*?]+$' },
   'denied-path': { check: (text) => checkPath(text, 'deny'), pattern: '^[^\\u0000\\n\\r]+$' },
+  'allowed-socket': { check: checkSocket, pattern: '^[^\\u0000\\n\\r*?@]+$' },
   'allowed-host': { check: (text) => checkHost(text, 'allow'), pattern: '^(\\*\\.)?[^\\s*/@]+$' },
   'denied-host': { check: (text) => checkHost(text, 'deny'), pattern: '^(\\*\\.)?[^\\s*/@]+$' },
   proxy: { check: checkProxy, pattern: '^([Hh][Tt][Tt][Pp]://)?[^\\s/?#]+/?$' },

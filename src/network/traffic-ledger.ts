@@ -1,7 +1,10 @@
 /** Adds up what went over the network in one session: connections and bytes for each program and place. */
 
-/** `egress`: to a host by name or address; `host`: to a service of the host's loopback; `published`: from there to a server inside. */
-export type TrafficKind = 'egress' | 'host' | 'published';
+/**
+ * `egress`: to a host by name or address; `host`: to a service of the host's loopback; `published`: from there to a server
+ * inside; `socket`: to a Unix socket of the host, whose path stands for the host.
+ */
+export type TrafficKind = 'egress' | 'host' | 'published' | 'socket';
 
 /** One connection that has ended. */
 export interface Traffic {

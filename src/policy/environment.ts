@@ -1,6 +1,7 @@
 /** Which variables go inside: secrets out by name and by the shape of their value, loader and host-service variables out. */
 import { Decider } from './decide.ts';
 import type { Toolchain } from './host-facts.ts';
+import { leadsToOpened } from './socket-variables.ts';
 import type { Access, Policy } from './types.ts';
 
 export interface DroppedVariable {
@@ -84,9 +85,9 @@ const VALUES: readonly Rule[] = [
   ],
 ];
 
-function reasonToDrop(name: string, value: string): string | undefined {
+function reasonToDrop(name: string, value: string, opened: boolean): string | undefined {
   if (value.includes('\0')) return 'its value contains a NUL character';
-  const byName = HARMLESS.test(name) ? undefined : NAMES.find(([test]) => test.test(name));
+  const byName = opened || HARMLESS.test(name) ? undefined : NAMES.find(([test]) => test.test(name));
   return (byName ?? VALUES.find(([test]) => test.test(value)))?.[1];
 }
 
@@ -115,6 +116,18 @@ const PATH_REFUSALS: Readonly<Record<Access, string | undefined>> = {
   write: 'can be written from inside',
 };
 
+/** SECURITY: by what decides and not by what is listed, since a denial may stand above the entry. */
+function openedSockets(policy: Policy, decider: Decider): Parameters<typeof leadsToOpened>[2] {
+  const rules = policy.rules.filter((rule) => rule.socket);
+  const isOpened = (path: string) =>
+    rules.some(
+      (rule) =>
+        (rule.pattern === path || rule.resolved === path) &&
+        decider.decide(rule.resolved ?? rule.pattern, 'read').rule?.socket === true,
+    );
+  return { isOpened, opened: rules.map(({ pattern }) => pattern).filter(isOpened) };
+}
+
 /** The target's environment, and what was left out with the reason. `set` and `pass` are a person's own word and win. */
 export function scrubEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
@@ -124,6 +137,7 @@ export function scrubEnvironment(
 ): ScrubbedEnvironment {
   const pass = new Set(policy.environment.pass.map(({ value }) => value));
   const drop = new Set(policy.environment.drop.map(({ value }) => value));
+  const sockets = openedSockets(policy, decider);
   const kept: Record<string, string> = Object.create(null);
   const dropped: DroppedVariable[] = [];
   for (const [name, value] of Object.entries(environment)) {
@@ -132,7 +146,7 @@ export function scrubEnvironment(
       ? 'the settings drop it'
       : pass.has(name)
         ? undefined
-        : reasonToDrop(name, value);
+        : reasonToDrop(name, value, leadsToOpened(name, environment, sockets));
     if (why === undefined) kept[name] = value;
     else dropped.push({ name, why });
   }

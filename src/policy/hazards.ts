@@ -4,21 +4,34 @@ import { Decider } from './decide.ts';
 import { isWithin } from './paths.ts';
 import type { PathRule, Policy } from './types.ts';
 
-/** Sockets of services that act for whoever asks, by the end of their path; the clause follows "it". */
+/** Sockets of services that act for whoever asks, by the end of their path; the clause follows "its service". */
 export const SERVICE_SOCKETS: readonly (readonly [path: RegExp, why: string])[] = [
-  [/\/(docker|podman|containerd|crio)[^/]*\.sock$/, 'starts containers with any directory of the host'],
   [
-    /\/(bus|system_bus_socket|session_bus_socket)$|^@\/tmp\/dbus-/,
+    /\/(docker|podman|containerd|crio|buildkitd|cri-dockerd)[^/]*\.sock$/,
+    'starts containers with any directory of the host: who may ask it is root on this host',
+  ],
+  [/\/(lxd|incus)\/unix\.socket(\.user)?$/, 'starts containers with any directory of the host'],
+  [/\/libvirt\/[^/]*-sock(-ro)?$/, 'starts machines with any file of the host'],
+  [
+    /\/(bus|system_bus_socket|session_bus_socket)$|^@?\/tmp\/dbus-/,
     'asks services of the host to run programs (D-Bus)',
   ],
-  [/\/systemd\/(private|notify)$/, 'asks systemd to run programs'],
+  [/\/systemd\/(private|notify|io\.systemd\.[^/]+)$/, 'asks systemd to run programs'],
+  [/\/S\.gpg-agent[^/]*$/, 'signs and decrypts with your PGP keys'],
+  [/\/keyring\/[^/]+$/, 'gives out the passwords of your keyring and signs with your keys'],
   [
-    /\/(agent\.\d+|ssh-agent[^/]*|ssh-[^/]+\/agent[^/]*|S\.gpg-agent[^/]*|keyring\/[^/]+)$/,
-    'signs with your keys',
+    /\/(agent\.\d+|ssh-agent[^/]*|ssh-[^/]+\/agent[^/]*|\.ssh\/agent\/[^/]+|ssh_auth_sock|agent\.sock)$/,
+    'signs with your keys, for every host that trusts them',
   ],
   [/\.X11-unix\/|^@\/tmp\/\.X11-unix\/|\/wayland-\d+$/, 'sees and types on your screen'],
+  [/\/(pulse\/native|pipewire-\d+)$/, 'hears your microphone'],
   [/\/(tmux-\d+\/|nvim\.|vscode-|zellij)/, 'types into your terminal or editor'],
 ];
+
+/** What the service of a socket does for whoever asks; undefined where it is not one that is known. */
+export function serviceOf(path: string): string | undefined {
+  return SERVICE_SOCKETS.find(([pattern]) => pattern.test(path))?.[1];
+}
 
 /** Hosts where anyone may keep what is sent to them, or put what is fetched from them. */
 export const SHARED_HOSTS =

@@ -1,7 +1,7 @@
 /** What a person would want to know of their own settings before something goes wrong: grants too wide, rules without effect. */
 import { isSessionPlace } from './builtin.ts';
 import { Decider } from './decide.ts';
-import { Hazards, SHARED_HOSTS } from './hazards.ts';
+import { Hazards, SHARED_HOSTS, serviceOf } from './hazards.ts';
 import { isWithin } from './paths.ts';
 import type { Access, Notice, Origin, PathRule, Policy } from './types.ts';
 
@@ -11,6 +11,7 @@ export type FindingKind =
   | 'host-run'
   | 'on-path'
   | 'shared-host'
+  | 'service'
   | 'shadowed'
   | 'redundant'
   | Notice['kind'];
@@ -51,7 +52,17 @@ function broad(policy: Policy, rule: PathRule): Finding[] {
   ];
 }
 
+/** What a socket opens is what its service does, whatever its file is. */
+function services(rule: PathRule): Finding[] {
+  const place = placeOf(rule);
+  const service = rule.socket ? serviceOf(place) : undefined;
+  if (service === undefined) return [];
+  const message = `the socket ${place} can be asked: its service ${service}`;
+  return [{ severity: 'danger', kind: 'service', message, origin: rule.origin, fix: 'take it out' }];
+}
+
 function dangerous(hazards: Hazards, rule: PathRule): Finding[] {
+  if (rule.socket) return services(rule);
   if (rule.access === 'none' || rule.glob) return [];
   const place = placeOf(rule);
   const secret = hazards.ofReading(place);
@@ -91,6 +102,8 @@ function without(policy: Policy, rule: PathRule): Finding[] {
       { severity: 'warning', kind: 'shadowed', message, origin: rule.origin, fix: 'remove one of the two' },
     ];
   }
+  // The same path is the same grant; a directory around it gives none.
+  if (rule.socket) return [];
   const others = policy.rules.filter((other) => other !== rule);
   const left = new Decider({ rules: others }).candidates(place, { directory: true })[0]?.rule;
   const same = (left?.access ?? 'none') === rule.access;

@@ -127,7 +127,7 @@ function managedBound({ layers, facts }: PathInput): Decider | undefined {
 }
 
 /** SECURITY: what decides about the inside, and what was logged of it, is out of its reach whoever asks. */
-function isOwn({ pattern, access }: PathRule, { pinfold, privateHome }: HostFacts): boolean {
+export function isOwn({ pattern, access }: PathRule, { pinfold, privateHome }: HostFacts): boolean {
   if (isWithin(pattern, privateHome)) return false;
   const closed = access === 'write' ? [pinfold.configDir, pinfold.installDir] : [];
   return [...closed, pinfold.stateDir, pinfold.dataDir].some((dir) => isWithin(pattern, dir));

@@ -3,6 +3,7 @@ import { MODE_NETWORK } from './builtin.ts';
 import type { HostFacts } from './host-facts.ts';
 import { ceilingNotice, mergePaths, untrustedNotice } from './merge-paths.ts';
 import { localPorts } from './merge-ports.ts';
+import { mergeSockets } from './merge-sockets.ts';
 import { overlayProfile } from './profiles.ts';
 import type {
   DomainRule,
@@ -213,7 +214,8 @@ export function mergePolicy(input: MergeInput): Policy {
   const notices: Notice[] = [];
   const mode = settleMode(layers, notices);
   const paths = mergePaths({ layers, facts, mode: mode.value, now: input.now });
-  notices.push(...paths.notices);
+  const sockets = mergeSockets({ layers, facts, now: input.now });
+  notices.push(...paths.notices, ...sockets.notices);
   const proxy = upstreamProxy(layers, notices);
   const ports = localPorts(layers, notices);
   const closed = closedBy(layers);
@@ -224,7 +226,7 @@ export function mergePolicy(input: MergeInput): Policy {
     projectDir: facts.projectDir,
     homeDir: facts.homeDir,
     sandboxHome: mode.value === 'permissive' ? facts.homeDir : facts.privateHome,
-    rules: paths.rules,
+    rules: [...paths.rules, ...sockets.rules],
     network: {
       access: settleNetwork(layers, mode, notices),
       domains: domains(layers, notices),

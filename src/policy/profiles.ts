@@ -7,7 +7,13 @@ function overlay(layer: SettingsLayer, name: string): SettingsLayer {
   const profile = Object.hasOwn(layer.profiles ?? {}, name) ? layer.profiles![name]! : undefined;
   if (!profile) return layer;
   const lists = <
-    K extends 'allowedPaths' | 'deniedPaths' | 'allowedDomains' | 'deniedDomains' | 'localPorts',
+    K extends
+      | 'allowedPaths'
+      | 'deniedPaths'
+      | 'allowedSockets'
+      | 'allowedDomains'
+      | 'deniedDomains'
+      | 'localPorts',
   >(
     key: K,
   ) => {
@@ -22,6 +28,7 @@ function overlay(layer: SettingsLayer, name: string): SettingsLayer {
     trusted: layer.trusted,
     ...lists('allowedPaths'),
     ...lists('deniedPaths'),
+    ...lists('allowedSockets'),
     ...lists('allowedDomains'),
     ...lists('deniedDomains'),
     ...lists('localPorts'),

@@ -45,6 +45,15 @@ export interface AllowedPath {
   readonly reason?: string;
 }
 
+/** One Unix socket of the host, by its path. */
+export interface AllowedSocket {
+  /** As written. */
+  readonly path: string;
+  /** As of an `AllowedPath`. */
+  readonly expires?: string;
+  readonly reason?: string;
+}
+
 /** The corporate proxy to go through; `environment`: the one that the host's variables name. */
 export type UpstreamProxy = ProxyUrl | 'environment';
 
@@ -59,6 +68,7 @@ export interface SettingsLayer {
   readonly mode?: Sourced<Mode>;
   readonly allowedPaths?: readonly Sourced<AllowedPath>[];
   readonly deniedPaths?: readonly Sourced<string>[];
+  readonly allowedSockets?: readonly Sourced<AllowedSocket>[];
   readonly networkAccess?: Sourced<NetworkAccess>;
   readonly monitor?: Sourced<Monitor>;
   readonly allowedDomains?: readonly Sourced<string>[];
@@ -113,6 +123,8 @@ export interface PathRule {
   readonly ignoreCase?: true;
   /** An upper bound for everything it covers, whatever more specific rules say (a managed denial). */
   readonly ceiling?: true;
+  /** Opens the host's Unix socket of this path, by a relay; its access is `read`. Only `allowedSockets` makes one. */
+  readonly socket?: true;
   /** From a file that nobody has trusted yet: may narrow, must never widen, nor be followed through a link. */
   readonly untrusted?: true;
   /** Where literal `pattern` leads once symbolic links are followed; equal to it when there are none. */

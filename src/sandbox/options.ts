@@ -1,7 +1,14 @@
 /** What a program says about its sandbox: the keys of the settings files, as an object. */
 import { interpretSettings } from '../config/interpretation.ts';
 import { SandboxError } from '../errors.ts';
-import type { AllowedPath, LimitName, Mode, NetworkAccess, SettingsLayer } from '../policy/types.ts';
+import type {
+  AllowedPath,
+  AllowedSocket,
+  LimitName,
+  Mode,
+  NetworkAccess,
+  SettingsLayer,
+} from '../policy/types.ts';
 
 /**
  * Options of `createSandbox`. The keys and values are those of the `sandbox` object in settings files (docs/settings.md)
@@ -16,6 +23,8 @@ export interface SandboxOptions {
   /** A string opens for reading and writing. Relative paths count from the project directory. */
   readonly allowedPaths?: readonly (string | AllowedPath)[];
   readonly deniedPaths?: readonly string[];
+  /** Unix sockets of the host, by path. */
+  readonly allowedSockets?: readonly (string | AllowedSocket)[];
   readonly networkAccess?: NetworkAccess;
   readonly allowedDomains?: readonly string[];
   readonly deniedDomains?: readonly string[];

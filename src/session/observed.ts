@@ -85,13 +85,23 @@ export function mountDenial(
   };
 }
 
+/** What is looked at to be connected to is granted in another way than a file. */
+function isSocket(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isSocket() ?? false;
+  } catch {
+    // Not for this person to see, hence no service of theirs.
+    return false;
+  }
+}
+
 /** Somebody looked at something hidden or denied. */
 export function sightedDenial(policy: Policy, { act, path, pid, errno }: TripwireSighting): Denial {
   const subject = decodeName(path);
   const { rule } = decide(policy, subject, 'read');
   return {
     act,
-    subject: { kind: 'path', path: subject },
+    subject: { kind: isSocket(subject) ? 'socket' : 'path', path: subject },
     actor: { pid },
     observer: 'tripwire',
     outcome: 'refused',

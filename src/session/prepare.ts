@@ -7,6 +7,7 @@ import { kindOf } from '../host/existing.ts';
 import { findHome, gatherHostFacts } from '../host/host-facts.ts';
 import { resolveProject } from '../host/project.ts';
 import { resolvePolicy } from '../host/resolve.ts';
+import { checkSockets } from '../host/socket-grants.ts';
 import type { Known } from '../host/symlinks.ts';
 import { Decider } from '../policy/decide.ts';
 import type { HostFacts } from '../policy/host-facts.ts';
@@ -71,6 +72,7 @@ export async function loadPolicy(
   const loadedPolicy =
     request.extend === undefined ? first : extended(first, request.extend(first), request, notices);
   refuseMixing(loadedPolicy);
+  checkSockets(loadedPolicy.policy, loadedPolicy.facts);
   return loadedPolicy;
 }
 

@@ -48,14 +48,17 @@ export class RunNetwork {
       events: {
         onDenial: take,
         onConnected,
-        onTraffic: (traffic) => {
-          events.onTraffic?.(traffic);
-          if (this.#ledger.add(traffic)) events.onEvent?.(trafficEvent('reached', traffic));
-        },
+        onTraffic: (traffic) => this.account(traffic),
         onPublished: (at) => this.#publish('published', at),
         onUnpublished: (at, why) => this.#publish('unpublished', { ...at, why }),
       },
     });
+  }
+
+  /** A connection has ended, whoever carried it. */
+  account(traffic: Traffic): void {
+    this.#events.onTraffic?.(traffic);
+    if (this.#ledger.add(traffic)) this.#events.onEvent?.(trafficEvent('reached', traffic));
   }
 
   get traffic(): readonly TrafficTotal[] {

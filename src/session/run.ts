@@ -6,8 +6,9 @@ import type { Traffic } from '../network/traffic-ledger.ts';
 import type { Enforcement } from '../platform/backend.ts';
 import { enforcementOf, setupError } from '../platform/linux/enforcement.ts';
 import { Launcher } from '../platform/linux/launcher.ts';
-import type { LauncherRecord } from '../platform/linux/plan.ts';
+import type { LauncherRecord, Plan } from '../platform/linux/plan.ts';
 import { scanMatches } from '../platform/linux/plan-builder.ts';
+import { relayedSockets } from '../platform/linux/socket-relays.ts';
 import type { Denial } from '../violations/types.ts';
 import { Commands } from './commands.ts';
 import type { ControlledSession, ControlServer } from './control-server.ts';
@@ -23,6 +24,7 @@ import { caughtDenial } from './observed.ts';
 import { makePlan, type Planned, type RunOptions } from './plan-run.ts';
 import { Progress } from './progress.ts';
 import { RunNetwork } from './run-network.ts';
+import type { RunSockets, RunSocketsOptions } from './run-sockets.ts';
 import { sweep } from './scan.ts';
 import type { Ending, LoadedPolicy, RunOutcome, Target } from './types.ts';
 import { isAmong } from './unseen.ts';
@@ -136,6 +138,13 @@ function endingOf({ failure, ending }: Progress): Ending {
   throw new SandboxError('ERR_LAUNCHER_DIED', { what: 'The sandbox ended', why: 'it did not say how' });
 }
 
+/** Undefined where no socket of the host is opened: nothing is loaded for it. */
+async function relays(plan: Plan, options: RunSocketsOptions): Promise<RunSockets | undefined> {
+  if (relayedSockets(plan).length === 0) return undefined;
+  const { openRelays } = await import('./run-sockets.ts');
+  return await openRelays(plan, options);
+}
+
 async function carryOut(
   launcher: Launcher,
   planned: Planned,
@@ -201,8 +210,15 @@ async function carryOut(
     cwd: plan.cwd,
   });
   if (control) events.onGrants?.(() => control.answering());
-  const run = launcher.run(plan, (record) => {
+  const sockets = await relays(plan, {
+    policy,
+    directory: place.directory,
+    take,
+    onTraffic: (traffic) => network.account(traffic),
+  });
+  const run = launcher.run(sockets?.plan ?? plan, (record) => {
     progress.take(record as LauncherRecord);
+    if (record.kind === 'started') sockets?.relay.hide();
     if (record.kind === 'asked' || record.kind === 'listening') network.take(record);
     if (record.kind === 'started') events.onEnforced?.(enforced());
     if (record.kind === 'making') names.answer(record);
@@ -222,6 +238,7 @@ async function carryOut(
     grantUse.end();
     commands.end();
     await control?.close();
+    sockets?.relay.close();
     await network.close();
   }
   network.tell();

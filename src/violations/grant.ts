@@ -16,8 +16,11 @@ export type Grant =
       readonly words: readonly string[];
       /** Whether it can be given to a session that runs. */
       readonly live: boolean;
-      /** The entry that makes it last: `allowedPaths` and `{ path, mode }`, or `allowedDomains` and the host. */
-      readonly setting: { readonly key: 'allowedPaths' | 'allowedDomains'; readonly value: unknown };
+      /** The entry that makes it last: `allowedPaths` and `{ path, mode }`, `allowedSockets` and the path, or `allowedDomains` and the host. */
+      readonly setting: {
+        readonly key: 'allowedPaths' | 'allowedSockets' | 'allowedDomains';
+        readonly value: unknown;
+      };
     }
   | { readonly kind: 'none'; readonly why: string };
 
@@ -67,6 +70,11 @@ export function grantFor(denial: Denial, policy: Policy, exists: (path: string) 
     return none('its name cannot be written in a setting');
   if ((rule && isPathRule(rule) && rule.category === 'pinfold') || isWithin('/', path)) {
     return none('this is never opened to what is enclosed');
+  }
+  if (subject.kind === 'socket') {
+    const word = quoteWord(path);
+    const setting = { key: 'allowedSockets', value: path } as const;
+    return { kind: 'grant', flags: ['--allow-socket', word], words: [word], live: false, setting };
   }
   const target = grantablePath(path, new Decider(policy), exists);
   if (target === '/' || isWithin(policy.homeDir, target))

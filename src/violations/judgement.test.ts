@@ -92,12 +92,21 @@ describe('the smallest grant', () => {
     ['running a program', refused('execute', '/srv/tool'), '/srv/tool:ro'],
     ['writing a file', refused('write', '/srv/data'), '/srv/data'],
     ['a name that a shell would split', refused('read', '/srv/a b'), "'/srv/a b':ro"],
-    ['a socket', toSocket('/run/docker.sock'), '/run/docker.sock'],
   ])('for %s', (_what, denial, words) => {
     const grant = grantFor(denial, policy, everything);
     expect(grant.kind === 'grant' && grantCommand(grant, true)).toBe(
       `pinfold run --allow ${words} -- COMMAND`,
     );
+  });
+
+  test('for a socket is its relay, never its file', () => {
+    expect(grantFor(toSocket('/run/docker.sock'), policy, everything)).toEqual({
+      kind: 'grant',
+      flags: ['--allow-socket', '/run/docker.sock'],
+      words: ['/run/docker.sock'],
+      live: false,
+      setting: { key: 'allowedSockets', value: '/run/docker.sock' },
+    });
   });
 
   test.each<[Denial, string]>([

@@ -1,5 +1,5 @@
 /** What granting a refused act would mean, from the rule's category, the place, and what network there is. */
-import { Hazards, SERVICE_SOCKETS, SHARED_HOSTS } from '../policy/hazards.ts';
+import { Hazards, SHARED_HOSTS, serviceOf } from '../policy/hazards.ts';
 import { isWithin } from '../policy/paths.ts';
 import type { PathRule, Policy } from '../policy/types.ts';
 import { accessFor } from './acts.ts';
@@ -35,10 +35,10 @@ function hostReasons(host: string): Reason[] {
 }
 
 function socketReasons(path: string): Reason[] {
-  const service = SERVICE_SOCKETS.find(([pattern]) => pattern.test(path));
-  return service
-    ? [['high', `its service ${service[1]}`]]
-    : [['medium', 'a service of the host answers there']];
+  const service = serviceOf(path);
+  return service === undefined
+    ? [['medium', 'a service of the host answers there']]
+    : [['high', `its service ${service}`]];
 }
 
 function placeReasons(path: string, wanted: 'read' | 'write', policy: Policy): Reason[] {

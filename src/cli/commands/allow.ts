@@ -1,5 +1,5 @@
-/** `pinfold allow`: opens a host in a running session, or keeps a host or path open in the settings. */
-import { existsSync } from 'node:fs';
+/** `pinfold allow`: opens a host in a running session, or keeps a host, path or Unix socket open in the settings. */
+import { existsSync, lstatSync } from 'node:fs';
 import { relative } from 'node:path';
 import { SandboxError } from '../../errors.ts';
 import { findHome } from '../../host/host-facts.ts';
@@ -99,11 +99,13 @@ function writtenPath(path: string, policy: Policy, scope: 'project' | 'user'): s
 function pathEntry(path: string, mode: 'read' | 'write', policy: Policy, scope: 'project' | 'user') {
   const resolved = followLinks(path).path;
   const decision = new Decider(policy).decide(resolved, mode);
-  if (decision.allowed) return { target: resolved, entry: undefined, risk: undefined };
+  if (decision.allowed)
+    return { key: 'allowedPaths', target: resolved, entry: undefined, risk: undefined } as const;
   const { rule } = decision;
+  const isSocket = lstatSync(resolved, { throwIfNoEntry: false })?.isSocket() === true;
   const denial: Denial = {
-    act: mode,
-    subject: { kind: 'path', path: resolved },
+    act: isSocket ? 'connect' : mode,
+    subject: { kind: isSocket ? 'socket' : 'path', path: resolved },
     observer: 'supervisor',
     outcome: 'refused',
     ...(rule && { rule }),
@@ -117,17 +119,18 @@ function pathEntry(path: string, mode: 'read' | 'write', policy: Policy, scope: 
       `pinfold explain ${quoteWord(path)} says which rule decides`,
     );
   }
-  const { value } = grant.setting;
+  const { key, value } = grant.setting;
   const target = typeof value === 'string' ? value : (value as { path: string }).path;
   const written = writtenPath(target, policy, scope);
   return {
+    key,
     target,
-    entry: mode === 'write' ? written : { path: written, mode },
+    entry: mode === 'write' || isSocket ? written : { path: written, mode },
     risk: riskOf(denial, policy),
   };
 }
 
-/** Whether an entry of `allowedPaths` is about this very path. */
+/** Whether an entry of `allowedPaths` or `allowedSockets` is about this very path. */
 function isAbout(entry: unknown, path: string, { projectDir, homeDir }: Policy): boolean {
   const written = typeof entry === 'string' ? entry : (entry as { path?: unknown } | null)?.path;
   return typeof written === 'string' && expandPath(written, { projectDir, homeDir }) === path;
@@ -161,19 +164,23 @@ async function allowPathForGood(
   }: { readonly scope: 'project' | 'user'; readonly mode: 'read' | 'write'; readonly json: boolean },
 ): Promise<void> {
   const { policy } = await loadPolicy({ cwd: context.cwd, environment: context.environment });
-  const { target, entry, risk } = pathEntry(path, mode, policy, scope);
+  const { key, target, entry, risk } = pathEntry(path, mode, policy, scope);
   if (entry === undefined) {
     const shown = `${escapeText(path)} can be ${mode === 'read' ? 'read' : 'written'} already\n`;
     context.out.write(json ? `${JSON.stringify({ path, state: 'already' })}\n` : shown);
     return;
   }
   const places = await findPlaces(context, { project: undefined });
-  const outcome = await addEntry({ context, places, scope, key: 'allowedPaths' }, entry, (each) =>
+  const outcome = await addEntry({ context, places, scope, key }, entry, (each) =>
     isAbout(each, target, policy),
   );
-  const applied = await applyLive(context, scope === 'user' ? undefined : policy.projectDir, (session) =>
-    askSession(session, 'allow-path', { path: target, access: mode, lasting: { kind: 'session' } }),
-  );
+  // A socket is relayed from the start of a session on, or not in it.
+  const applied =
+    key === 'allowedSockets'
+      ? []
+      : await applyLive(context, scope === 'user' ? undefined : policy.projectDir, (session) =>
+          askSession(session, 'allow-path', { path: target, access: mode, lasting: { kind: 'session' } }),
+        );
   show(context, { entry, outcome, risk, applied, scope, json });
 }
 
@@ -264,6 +271,7 @@ export const allowCommand = defineCommand({
     { line: 'pinfold allow api.example.com --project', does: 'for good, in this project' },
     { line: 'pinfold allow ../lib --for 1h', does: 'a directory, to be read for an hour' },
     { line: 'pinfold allow ../lib --write --project', does: 'a directory, for good' },
+    { line: 'pinfold allow /run/postgresql/.s.PGSQL.5432 --project', does: 'a socket of the host, relayed' },
   ],
   async run({ options, arguments: [word = ''], context }) {
     const wanted = readWanted(word, { cwd: context.cwd, homeDir: findHome(context.environment) });

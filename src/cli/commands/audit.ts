@@ -19,7 +19,7 @@ export const auditCommand = defineCommand({
   name: 'audit',
   summary: 'show every grant of the settings with what is known of its use',
   description:
-    'Each entry of allowedPaths and allowedDomains in your own settings and the project’s. Connections to hosts are counted, all of them. What a path grants runs at native speed and nobody counts it: now and then it is looked at what the programs inside have open, and at the end of a session whether a writable place has changed since it began (by it, or by somebody on the host). A path that was not seen is unknown, never unused.',
+    'Each entry of allowedPaths, allowedSockets and allowedDomains in your own settings and the project’s. Connections to hosts and sockets are counted, all of them. What a path grants runs at native speed and nobody counts it: now and then it is looked at what the programs inside have open, and at the end of a session whether a writable place has changed since it began (by it, or by somebody on the host). A path that was not seen is unknown, never unused.',
   options: { ...PROJECT_OPTION, ...JSON_OPTION },
   examples: [
     { line: 'pinfold audit', does: 'the settings that hold here' },

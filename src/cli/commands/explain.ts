@@ -1,9 +1,10 @@
 /** `pinfold explain`: which rule of which file decides about a path, and the smallest grant that would change it. */
-import { existsSync, lstatSync } from 'node:fs';
+import { existsSync, lstatSync, type Stats } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { SandboxError } from '../../errors.ts';
 import { followLinks } from '../../host/symlinks.ts';
 import { type Candidate, Decider } from '../../policy/decide.ts';
+import { serviceOf } from '../../policy/hazards.ts';
 import { isWithin } from '../../policy/paths.ts';
 import type { Decision, Notice, PathRule, Policy } from '../../policy/types.ts';
 import { loadPolicy } from '../../session/prepare.ts';
@@ -42,9 +43,9 @@ function expand(written: string, context: Context, homeDir: string): string {
   return resolve(context.cwd, written);
 }
 
-function isDirectory(path: string): boolean | undefined {
+function stateOf(path: string): Stats | undefined {
   try {
-    return lstatSync(path).isDirectory();
+    return lstatSync(path);
   } catch {
     // Absent, or not for this person to see: then rules about files of a name are taken to apply.
     return undefined;
@@ -52,7 +53,8 @@ function isDirectory(path: string): boolean | undefined {
 }
 
 function grantFor(path: string, wanted: 'read' | 'write', decision: Decision): string | undefined {
-  if (decision.allowed || decision.rule?.ceiling) return undefined;
+  if (decision.allowed || decision.rule?.ceiling || decision.rule?.socket) return undefined;
+  if (stateOf(path)?.isSocket()) return `--allow-socket ${quoteWord(path)}`;
   return `--allow ${quoteWord(path)}${wanted === 'read' ? ':ro' : ''}`;
 }
 
@@ -78,7 +80,7 @@ export async function explainPath(
 ): Promise<Explanation> {
   const trail = followLinks(path);
   const resolved = trail.path;
-  const directory = isDirectory(resolved);
+  const directory = stateOf(resolved)?.isDirectory();
   const facts = directory === undefined ? {} : { directory };
   const decider = new Decider(policy);
   const decision = decider.decide(resolved, wanted, facts);
@@ -103,6 +105,7 @@ export async function explainPath(
 
 function verdictWords({ decision, wanted, private: isPrivate }: Explanation): string {
   const { allowed, access, rule } = decision;
+  if (rule?.socket) return 'is relayed to the service of the host';
   if (isPrivate && allowed) return 'can be written, in a private place: what the host has there is hidden';
   if (allowed)
     return wanted === 'write' || access === 'write' ? 'can be read and written' : 'can be read, not written';
@@ -114,7 +117,9 @@ function decidingLine(output: Output, { decision }: Explanation, homeDir: string
   const { rule } = decision;
   if (rule === undefined) return 'no rule mentions it, and what no rule mentions is hidden';
   const pattern = shownPath(rule.pattern, homeDir);
-  return `${paint(output, 'strong', pattern)} ${rule.access === 'none' ? 'deny' : rule.access}: ${escapeText(rule.why)} (${shownOrigin(rule.origin, homeDir)})`;
+  const service = rule.socket ? serviceOf(rule.resolved ?? rule.pattern) : undefined;
+  const why = service === undefined ? escapeText(rule.why) : `${escapeText(rule.why)}; it ${service}`;
+  return `${paint(output, 'strong', pattern)} ${rule.access === 'none' ? 'deny' : rule.access}: ${why} (${shownOrigin(rule.origin, homeDir)})`;
 }
 
 export function renderExplanation(output: Output, explanation: Explanation, policy: Policy): string {

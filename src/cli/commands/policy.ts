@@ -1,4 +1,5 @@
 /** `pinfold policy`: the effective policy, grouped by meaning, each rule with its origin. */
+import { serviceOf } from '../../policy/hazards.ts';
 import type { Access, LimitName, PathRule, Policy, RuleCategory, Sourced } from '../../policy/types.ts';
 import { loadPolicy } from '../../session/prepare.ts';
 import { defineCommand, type Output } from '../command.ts';
@@ -33,8 +34,11 @@ function ruleLine(output: Output, rule: PathRule, homeDir: string): string {
       ? ''
       : ` -> ${shownPath(rule.resolved, homeDir)}`;
   const origin = shownOrigin(rule.origin, homeDir);
-  const access = paint(output, ACCESS_LOOK[rule.access], ACCESS_WORD[rule.access]);
-  return `${access} ${pattern}${leads}  ${paint(output, 'dim', `${escapeText(rule.why)} · ${origin}`)}`;
+  const word = rule.socket ? 'relay' : ACCESS_WORD[rule.access];
+  const access = paint(output, ACCESS_LOOK[rule.access], word);
+  const service = rule.socket ? serviceOf(rule.resolved ?? rule.pattern) : undefined;
+  const why = service === undefined ? escapeText(rule.why) : `its service ${service}`;
+  return `${access} ${pattern}${leads}  ${paint(output, 'dim', `${why} · ${origin}`)}`;
 }
 
 function groupLines(output: Output, rules: readonly PathRule[], policy: Policy, all: boolean): string[] {

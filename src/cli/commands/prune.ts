@@ -124,7 +124,7 @@ export const pruneCommand = defineCommand({
   name: 'prune',
   summary: 'remove grants that expired, lead nowhere or were never used',
   description:
-    'Shows each entry of allowedPaths and allowedDomains that may go, asks, and takes them out of their files; comments stay. A host is proposed when enough sessions in a row had it in force and none dialled it. A path is proposed only when it expired or nothing is there now: that nobody saw it used does not prove that it is unused. Files that are not trusted are left alone. Exit code 0: nothing to remove, or removed; 1: something was left.',
+    'Shows each entry of allowedPaths, allowedSockets and allowedDomains that may go, asks, and takes them out of their files; comments stay. A host or a socket is proposed when enough sessions in a row had it in force and none dialled it. A path is proposed only when it expired or nothing is there now: that nobody saw it used does not prove that it is unused. Files that are not trusted are left alone. Exit code 0: nothing to remove, or removed; 1: something was left.',
   options: {
     yes: { type: 'flag', short: 'y', summary: 'do not ask' },
     undo: { type: 'flag', summary: 'put back what the last prune here removed' },

@@ -12,7 +12,7 @@ import { escapeText } from '../render/escape.ts';
 import { appliedLines, writtenLines } from '../render/grants.ts';
 import { plural } from '../render/words.ts';
 import { applyLive } from '../session-wide.ts';
-import { removeEntries } from '../settings-lists.ts';
+import { type ListPlace, removeEntries } from '../settings-lists.ts';
 import { findPlaces, type SettingsPlaces } from '../settings-places.ts';
 
 function spelled(host: string): string {
@@ -66,15 +66,23 @@ async function revokeForGood(
   json: boolean,
 ): Promise<void> {
   const places = await findPlaces(context, { project: undefined });
-  const key = wanted.kind === 'host' ? 'allowedDomains' : 'allowedPaths';
-  const outcome = await removeEntries({ context, places, scope, key }, (entry) =>
-    isAbout(entry, wanted, places),
-  );
+  const remove = (key: ListPlace['key']) =>
+    removeEntries({ context, places, scope, key }, (entry) => isAbout(entry, wanted, places));
+  let key: ListPlace['key'] = wanted.kind === 'host' ? 'allowedDomains' : 'allowedPaths';
+  let outcome = await remove(key);
+  if (wanted.kind === 'path' && outcome.change === 'unchanged') {
+    // What is a socket on the host now need not have been one when it was allowed, nor the other way round.
+    key = 'allowedSockets';
+    outcome = await remove(key);
+  }
   const shown = wanted.kind === 'host' ? spelled(wanted.host) : wanted.path;
   if (outcome.change === 'unchanged') {
     throw new SandboxError('ERR_GRANT_UNKNOWN', {
       what: `Cannot take ${shown} out of the settings`,
-      why: `${key} of ${outcome.file} does not have it`,
+      why:
+        wanted.kind === 'host'
+          ? `${key} of ${outcome.file} does not have it`
+          : `neither allowedPaths nor allowedSockets of ${outcome.file} has it`,
       fix: `pinfold config get ${key} shows what is there`,
     });
   }

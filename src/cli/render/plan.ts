@@ -1,7 +1,9 @@
 /** What a run would be, in words or as data: the answer of `--dry-run`. */
 import { ACCESS_FS } from '../../platform/linux/landlock-plan.ts';
 import { type MountStep, NAMESPACE, type Plan } from '../../platform/linux/plan.ts';
+import { relayedSockets } from '../../platform/linux/socket-relays.ts';
 import { Decider } from '../../policy/decide.ts';
+import { serviceOf } from '../../policy/hazards.ts';
 import type { Access, Policy, RuleCategory } from '../../policy/types.ts';
 import type { Planned } from '../../session/plan-run.ts';
 import type { LoadedPolicy } from '../../session/types.ts';
@@ -53,6 +55,14 @@ function grouped(policy: Policy, paths: readonly string[], access: Access): stri
   });
 }
 
+/** Each with what its service does for whoever asks. */
+function relayed({ homeDir }: Policy, plan: Plan): string[] {
+  return relayedSockets(plan).map((path) => {
+    const service = serviceOf(path);
+    return `${shownPath(path, homeDir)}${service === undefined ? '' : `: its service ${service}`}`;
+  });
+}
+
 function mountSections(policy: Policy, plan: Plan): Section[] {
   const binds = plan.mounts.filter((step): step is Bind => step.op === 'bind' && step.devices !== true);
   const targets = (writable: boolean) =>
@@ -64,9 +74,10 @@ function mountSections(policy: Policy, plan: Plan): Section[] {
   return [
     ['Can be written', grouped(policy, targets(true), 'write')],
     ['Can be read', grouped(policy, targets(false), 'read')],
+    ['Services of the host that can be asked', relayed(policy, plan)],
     ['Denied although its surroundings are shown', grouped(policy, masked, 'none')],
     ['Made fresh and thrown away at the end', fresh.length > 0 ? [fresh.map(escapeText).join(', ')] : []],
-    ['Hidden', ['everything else on this machine; other processes; the services of the host']],
+    ['Hidden', ['everything else on this machine; other processes; all other services of the host']],
   ];
 }
 

@@ -1,11 +1,21 @@
 /** The lines around a run: one before it starts, notices, and what was refused at its end. */
+import { serviceOf } from '../../policy/hazards.ts';
 import type { Policy } from '../../policy/types.ts';
 import type { PublishedPort, RunOutcome } from '../../session/types.ts';
 import type { Output } from '../command.ts';
 import { escapeText } from './escape.ts';
 import { paint } from './style.ts';
 import { renderLine, violationAsData } from './violation-line.ts';
-import { byteCount, duration, isUrgent, limitPhrases, networkWord, plural, shownOrigin } from './words.ts';
+import {
+  byteCount,
+  duration,
+  isUrgent,
+  limitPhrases,
+  networkWord,
+  plural,
+  shownOrigin,
+  shownPath,
+} from './words.ts';
 
 const MAX_NOTICES = 8;
 const MAX_REFUSALS = 10;
@@ -31,7 +41,19 @@ export function renderBanner(output: Output, policy: Policy): string {
     mode === 'permissive' ? 'home open, credentials hidden' : 'home hidden',
     ...limitPhrases(policy),
   ];
-  return `${parts.join(paint(output, 'dim', ' · '))}\n`;
+  return `${parts.join(paint(output, 'dim', ' · '))}\n${socketLines(output, policy)}`;
+}
+
+/** One line for each socket of the host that is opened, with what its service does for whoever asks. */
+function socketLines(output: Output, { rules, homeDir }: Policy): string {
+  const lines = rules.flatMap((rule) => {
+    if (!rule.socket) return [];
+    const service = serviceOf(rule.resolved ?? rule.pattern) ?? 'a service of the host answers there';
+    const look = serviceOf(rule.resolved ?? rule.pattern) === undefined ? 'warning' : 'bad';
+    const where = paint(output, 'dim', ` (${shownOrigin(rule.origin, homeDir)})`);
+    return [`${paint(output, look, 'socket')} ${shownPath(rule.pattern, homeDir)}: ${service}${where}\n`];
+  });
+  return lines.join('');
 }
 
 /** Without `all`, only those that a person must not miss. */
@@ -94,7 +116,8 @@ const MAX_PLACES = 10;
 function trafficLines(output: Output, { traffic }: RunOutcome): string[] {
   const places = new Map<string, { connections: number; up: number; down: number }>();
   for (const { kind, host, port, connections, up, down } of traffic) {
-    const place = `${host.includes(':') ? `[${host}]` : host}:${port}${kind === 'published' ? ' (a server inside)' : ''}`;
+    const name = kind !== 'socket' && host.includes(':') ? `[${host}]` : host;
+    const place = `${name}${kind === 'socket' ? '' : `:${port}`}${kind === 'published' ? ' (a server inside)' : ''}`;
     const sum = places.get(place) ?? { connections: 0, up: 0, down: 0 };
     places.set(place, {
       connections: sum.connections + connections,

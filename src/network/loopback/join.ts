@@ -1,5 +1,6 @@
 /** Joins two sockets so that what one says the other hears, until both have ended. */
 import type { Socket } from 'node:net';
+import { breakOff } from '../break-off.ts';
 
 /** Bytes from the sandbox (`up`) and to it (`down`). */
 export interface Traffic {
@@ -20,10 +21,10 @@ export function joinSockets(inside: Socket, outside: Socket, onEnd: (traffic: Tr
   const pass = (from: Socket, to: Socket) => {
     from.once('close', (failed) => {
       closed();
-      if (failed || !from.readableEnded) to.resetAndDestroy();
+      if (failed || !from.readableEnded) breakOff(to);
     });
     from.on('error', () => {});
-    if (from.destroyed) to.resetAndDestroy();
+    if (from.destroyed) breakOff(to);
     else from.pipe(to);
   };
   pass(inside, outside);

@@ -27,7 +27,8 @@ export function guardNames({
   const reopened = reopenedPatterns(policy);
   const guarded: GuardedName[] = [];
   policy.rules.forEach((rule, index) => {
-    if (rule.access === 'write') return;
+    // A socket's name is nothing that the host obeys: its server may make it anew meanwhile.
+    if (rule.access === 'write' || rule.socket) return;
     const shared = { except: rule.except ?? [], kind: rule.kind ?? 'any', rule: index } as const;
     if (rule.glob) {
       if (!rule.ceiling && rule.origin.scope === 'builtin' && reopened.has(rule.pattern)) return;
@@ -165,7 +166,9 @@ export function scanMatches<T extends { readonly path: string; readonly director
     const depth = depthOf(path);
     const meant = decider
       .candidates(path, { directory })
-      .some((each) => each.depth === depth && (each.rule.glob || each.rule.access !== 'write'));
+      .some(
+        ({ rule, depth: at }) => at === depth && (rule.glob || (rule.access !== 'write' && !rule.socket)),
+      );
     if (!meant) return false;
     if (decider.accessOf(path, { directory }) !== 'write') return true;
     return decider.accessOf(parentOf(path), { directory: true }) !== 'write';

@@ -58,7 +58,8 @@ export function standingOf({ mounts }: Pick<Plan, 'mounts'>, path: string): Stan
     return own ? { kind: 'closed', by: mount } : { kind: 'bare', mount };
   }
   if (above.op === 'bind') return { kind: 'shown' };
-  if (above.op === 'tripwire') return above.target === path ? { kind: 'covered' } : { kind: 'watched', mount: above.target };
+  if (above.op === 'tripwire')
+    return above.target === path ? { kind: 'covered' } : { kind: 'watched', mount: above.target };
   return above.op === 'mask' && above.target === path
     ? { kind: 'covered' }
     : { kind: 'closed', by: above.target };

@@ -189,6 +189,7 @@ class MountCalls {
 
   #carryOut(step: MountStep): void {
     if (step.op === 'bind' || step.op === 'console') this.#attachSource(step);
+    else if (step.op === 'relay') throw new Error(`nothing relays to ${step.target}`);
     else if (step.op === 'mask') this.#mask(step.target);
     else if (step.op === 'tripwire') this.#attachTripwire(step);
     else if (step.op === 'seal') {

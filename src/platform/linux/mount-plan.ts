@@ -143,6 +143,7 @@ function linkLayers({ policy, facts, existing, decider = new Decider(policy) }: 
  */
 function placeLayer(place: Place, scanned?: ReadonlyMap<string, Identity>): Layer {
   const { path } = place;
+  if (place.relay) return { path, kind: place.kind, steps: [{ op: 'relay', target: path }] };
   if (place.treatment === 'mask') return { path, kind: place.kind, steps: [{ op: 'mask', target: path }] };
   if (place.treatment === 'hollow') {
     const own = (PRIVATE_PLACES as readonly string[]).includes(path);

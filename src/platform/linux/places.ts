@@ -32,6 +32,8 @@ export interface Place {
   readonly treatment: Treatment;
   /** Host path, when another file is shown here than the one of this name. */
   readonly source?: string;
+  /** A relay to the host's socket of this name is shown, never the socket. */
+  readonly relay?: true;
 }
 
 export interface PlacesInput {
@@ -51,6 +53,7 @@ interface Point {
   /** The rule that decides only protects: where the surroundings give less, it does not add to them. */
   readonly protects: boolean;
   readonly source?: string;
+  readonly relay?: true;
 }
 
 const RANK: Readonly<Record<Access, number>> = { none: 0, read: 1, write: 2 };
@@ -131,9 +134,13 @@ export function isOwnPrivate(rule: PathRule, path: string): boolean {
 }
 
 /** SECURITY: `deniedPaths: ["secrets"]` must also hide `secrets/.npmrc`, which a deeper built-in rule calls read-only. */
-function verdict(decider: Decider, path: string, kind: PathKind): Pick<Point, 'access' | 'protects'> {
+function verdict(
+  decider: Decider,
+  path: string,
+  kind: PathKind,
+): Pick<Point, 'access' | 'protects' | 'relay'> {
   const { access, rule } = decider.decide(path, 'read', { directory: kind === 'directory' });
-  return { access, protects: rule?.category === 'host-run' };
+  return { access, protects: rule?.category === 'host-run', ...(rule?.socket && { relay: true }) };
 }
 
 function pointsOf(decider: Decider, named: readonly NamedPart[], match: Match): Point[] {
@@ -198,7 +205,8 @@ function layOut(points: readonly Point[], pins: ReadonlySet<string>): Place[] {
     const access = point.protects ? weaker(point.access, around) : point.access;
     const treatment = treat({ ...point, access }, around, all, pins.has(path));
     if (treatment === 'inherit') continue;
-    placed.set(path, { path, kind, access, treatment, ...(source === undefined ? {} : { source }) });
+    const shown = { ...(source === undefined ? {} : { source }), ...(point.relay && { relay: point.relay }) };
+    placed.set(path, { path, kind, access, treatment, ...shown });
   }
   const asked = new Set(all.map(({ path }) => path));
   return sortByDepth([...placed.values()].filter(({ path }) => asked.has(path)));
@@ -206,7 +214,7 @@ function layOut(points: readonly Point[], pins: ReadonlySet<string>): Place[] {
 
 function treat(point: Point, around: Access, all: readonly Point[], pin: boolean): Treatment {
   if (point.access === around) {
-    if (point.source !== undefined) return 'show';
+    if (point.source !== undefined || point.relay) return 'show';
     return pin && point.access === 'write' ? 'pin' : 'inherit';
   }
   if (point.access !== 'none') return 'show';

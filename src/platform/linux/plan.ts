@@ -54,6 +54,8 @@ export type MountStep =
   | { readonly op: 'devpts'; readonly target: string }
   /** Binds the terminal that is on the target's stdin, stdout or stderr, if one is, so that `tty` finds a name. */
   | { readonly op: 'console'; readonly target: string }
+  /** Stands for the bind of a relay's socket until there is one (`socket-relays.ts`); cannot be carried out itself. */
+  | { readonly op: 'relay'; readonly target: string }
   /** Makes the mount at `target` read-only, it alone. */
   | { readonly op: 'seal'; readonly target: string }
   /** Shows the entry `source` of the tripwire file system's root (`Plan.tripwire`); `optional`: only if `target` is there. */

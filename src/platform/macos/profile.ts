@@ -69,10 +69,11 @@ function wayRules(rules: readonly PathRule[]): Rule[] {
   ];
 }
 
-/** A person who makes the path of a socket writable means the socket. */
+/** A person who makes the path of a socket writable means the socket. Nothing can be mounted in its place, so none is relayed. */
 function reachOf({ policy, network, tempDir }: ProfileInput, rules: readonly PathRule[]): NetworkReach {
   const opened = rules.filter(
-    ({ access, glob, origin }) => access === 'write' && !glob && origin.scope !== 'builtin',
+    ({ access, glob, origin, socket }) =>
+      (access === 'write' || socket) && !glob && origin.scope !== 'builtin',
   );
   const own = policy.sandboxHome === policy.homeDir ? [] : [physicalPath(policy.sandboxHome)];
   return {

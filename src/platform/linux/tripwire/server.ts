@@ -142,7 +142,11 @@ export class TripwireServer {
   }
 
   #list(request: Extract<Request, { kind: 'readdir' | 'readdirplus' }>, node: TripwireNode): Buffer {
-    const unlisted: ReadonlySet<TripwireNode['kind']> = new Set(['hidden', 'closed-directory', 'closed-file']);
+    const unlisted: ReadonlySet<TripwireNode['kind']> = new Set([
+      'hidden',
+      'closed-directory',
+      'closed-file',
+    ]);
     const shown = [...node.children].filter(([, child]) => !unlisted.has(child.kind));
     const entries = shown.map(([name, child]) => ({
       name: Buffer.from(name, 'latin1'),
