@@ -56,6 +56,12 @@ describe('the two backends', () => {
       expect(beneath(paths, 'linux')).toEqual([]);
     },
   );
+
+  test('share what answers for a running session, which loads neither', () => {
+    const paths = loadedWith('src/session/control-server.ts');
+    expect(paths.size).toBeGreaterThan(5);
+    expect(beneath(paths, 'platform/')).toEqual([]);
+  });
 });
 
 describe('the dependency rule', () => {

@@ -19,20 +19,20 @@ import {
 } from './control-protocol.ts';
 import type { SessionEvent } from './event-log.ts';
 import { ExecRelay } from './exec-relay.ts';
-import { LiveGrants } from './live-grants.ts';
+import { type GrantableNetwork, LiveGrants } from './live-grants.ts';
 import { LivePaths, type LivePathsOptions } from './live-paths.ts';
-import type { SandboxNetwork } from './sandbox-network.ts';
 
 /** What a session lets its control socket do. */
 export interface ControlledSession {
   /** As enforced. */
   readonly policy: Policy;
-  /** What showing another path in it needs. */
-  readonly shows: Omit<LivePathsOptions, 'policy' | 'append'>;
-  readonly network: () => Promise<SandboxNetwork>;
+  /** What showing another path in it needs; absent where a running session is shown none. */
+  readonly shows?: Omit<LivePathsOptions, 'policy' | 'append'>;
+  readonly network: () => Promise<GrantableNetwork>;
   readonly append: (event: SessionEvent) => void;
   readonly signal: (name: NodeJS.Signals) => void;
-  readonly commands: Commands;
+  /** Absent where a running session takes no further commands. */
+  readonly commands?: Commands;
   /** Working directory of commands that name none. */
   readonly cwd: string;
 }
@@ -54,9 +54,25 @@ function misuse(why: string): SandboxError {
   });
 }
 
+function noPaths(): SandboxError {
+  return new SandboxError('ERR_PLATFORM_UNSUPPORTED', {
+    what: 'Cannot change which paths the running session is shown',
+    why: 'on this system they are fixed when a command starts',
+    fix: 'Grant it for good (--project or --user): it holds from the next command on',
+  });
+}
+
+function noCommands(): SandboxError {
+  return new SandboxError('ERR_PLATFORM_UNSUPPORTED', {
+    what: 'Cannot run one more command in the session',
+    why: 'on this system a session runs the one command that it was started with',
+    fix: 'Start the command in a sandbox of its own: pinfold run -- COMMAND',
+  });
+}
+
 export class ControlServer {
   readonly grants: LiveGrants;
-  readonly paths: LivePaths;
+  readonly #paths: LivePaths | undefined;
   readonly #session: ControlledSession;
   readonly #handlers: Handlers;
   #killing: NodeJS.Timeout | undefined;
@@ -64,16 +80,23 @@ export class ControlServer {
   constructor(session: ControlledSession) {
     this.#session = session;
     this.grants = new LiveGrants(session);
-    this.paths = new LivePaths({ ...session.shows, policy: session.policy, append: session.append });
+    const { shows, policy, append } = session;
+    this.#paths = shows && new LivePaths({ ...shows, policy, append });
     this.#handlers = {
       allow: ({ host, lasting }) => this.grants.allow(text(host, 'host'), lastingOf(lasting), 'allow'),
       revoke: ({ host }) => this.grants.revoke(text(host, 'host')),
-      'allow-path': ({ path, access, lasting }) =>
-        this.paths.allow(pathOf(path), accessOf(access), lastingOf(lasting), 'allow'),
-      'revoke-path': ({ path }) => this.paths.revoke(pathOf(path)),
-      grants: async () => ({ hosts: this.grants.hosts, paths: this.paths.paths }),
+      'allow-path': async ({ path, access, lasting }) =>
+        await this.paths.allow(pathOf(path), accessOf(access), lastingOf(lasting), 'allow'),
+      'revoke-path': async ({ path }) => await this.paths.revoke(pathOf(path)),
+      grants: async () => ({ hosts: this.grants.hosts, paths: this.#paths?.paths ?? [] }),
       stop: async ({ graceMs }) => this.#stop(graceMs),
     };
+  }
+
+  /** Throws ERR_PLATFORM_UNSUPPORTED where a running session is shown no further path. */
+  get paths(): LivePaths {
+    if (this.#paths === undefined) throw noPaths();
+    return this.#paths;
   }
 
   /** A connection through the gate, which may be the first use of a grant. */
@@ -83,7 +106,7 @@ export class ControlServer {
 
   close(): void {
     this.grants.close();
-    this.paths.close();
+    this.#paths?.close();
     clearTimeout(this.#killing);
   }
 
@@ -127,11 +150,13 @@ export class ControlServer {
   }
 
   #execute(socket: Socket, plan: CommandPlan, reader: LineReader, onData: (chunk: Buffer) => void): void {
+    const { commands } = this.#session;
+    if (commands === undefined) throw noCommands();
     this.#session.append({ kind: 'exec', argv: plan.argv, cwd: plan.cwd });
     socket.off('data', onData);
     socket.removeAllListeners('end');
     answer(socket, { version: 1, ok: true, result: {} });
-    new ExecRelay(socket, this.#session.commands, plan).take(reader.rest);
+    new ExecRelay(socket, commands, plan).take(reader.rest);
   }
 
   #carryOut(request: Readonly<Record<string, unknown>>): Promise<unknown> {

@@ -43,11 +43,12 @@ interface Held {
   used: boolean;
 }
 
-type Network = Pick<SandboxNetwork, 'allow' | 'revoke' | 'retire'>;
+/** What opens and closes hosts in a session that runs. */
+export type GrantableNetwork = Pick<SandboxNetwork, 'allow' | 'revoke' | 'retire'>;
 
 export interface LiveGrantsOptions {
   readonly policy: Policy;
-  readonly network: () => Promise<Network>;
+  readonly network: () => Promise<GrantableNetwork>;
   readonly append: (event: SessionEvent) => void;
 }
 
@@ -73,7 +74,7 @@ export class LiveGrants {
   readonly #held = new Map<string, Held>();
   /** Patterns of the settings that were revoked: they are not open any more. */
   readonly #revoked = new Set<string>();
-  #network: Network | undefined;
+  #network: GrantableNetwork | undefined;
 
   constructor(options: LiveGrantsOptions) {
     this.#options = options;
@@ -179,7 +180,7 @@ export class LiveGrants {
     this.#options.append({ kind: 'grant-ended', host, why: 'expired', closed });
   }
 
-  async #reach(): Promise<Network> {
+  async #reach(): Promise<GrantableNetwork> {
     this.#network = await this.#options.network();
     return this.#network;
   }

@@ -26,8 +26,9 @@ export async function exportSbpl(request: PolicyRequest): Promise<string> {
         : [
             'Made on another system: the places of macOS are the documented ones, not those of a Mac that was looked at.',
           ]),
-      ...(policy.network.access.value === 'filtered'
-        ? ['Network: none. Named hosts need the egress gate, which only a running session has.']
+      ...(policy.network.domains.some(({ access }) => access === 'allow') ||
+      policy.network.access.value === 'filtered'
+        ? ['Network: hosts need the egress gate, whose port is known only when a session runs.']
         : []),
     ],
   });

@@ -4,8 +4,8 @@ import { MACOS_RUNTIME } from '../host/macos-runtime.ts';
 import type { Spelling } from '../platform/macos/glob-regex.ts';
 import { buildProfile } from '../platform/macos/profile.ts';
 import type { HostFacts, MacFacts } from '../policy/host-facts.ts';
-import { SERVICE_PORTS } from '../policy/service-ports.ts';
 import type { MacService, Policy } from '../policy/types.ts';
+import { loopbackReach } from './macos-reach.ts';
 
 export interface SessionProfile {
   readonly policy: Policy;
@@ -38,11 +38,7 @@ export function sessionProfile(session: SessionProfile): string {
     spelling,
     matches,
     services,
-    network: {
-      loopback: policy.network.access.value === 'local',
-      refusedPorts: [...SERVICE_PORTS.keys()],
-      proxyPorts,
-    },
+    network: { ...loopbackReach(policy.network), proxyPorts },
     ...(terminal === undefined ? {} : { terminal }),
     ...(tag === undefined ? {} : { tag }),
     ...(preface === undefined ? {} : { preface }),

@@ -1,5 +1,4 @@
 /** Claims about the course of a run on macOS, with a system that starts the command without a boundary. */
-import { spawn } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -12,16 +11,16 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Profile } from '../../test/fixtures/sbpl.ts';
-import type { SandboxReport } from '../platform/macos/log-records.ts';
-import { type Confined, type MacSystem, spellingFromMounts } from '../platform/macos/sandbox-exec.ts';
+import { unconfinedMac } from '../../test/fixtures/unconfined-mac.ts';
+import { type MacSystem, spellingFromMounts } from '../platform/macos/sandbox-exec.ts';
 import type { HostFacts } from '../policy/host-facts.ts';
 import { mergePolicy } from '../policy/merge.ts';
 import type { SettingsLayer } from '../policy/types.ts';
+import { denialsOf } from './macos-denials.ts';
 import { macFacts } from './macos-profile.ts';
-import { denialsOf, runOnMac } from './macos-run.ts';
+import { runOnMac } from './macos-run.ts';
 import type { LoadedPolicy } from './types.ts';
 
 let root = '';
@@ -57,44 +56,6 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
-interface Fake extends MacSystem {
-  readonly started: Confined[];
-}
-
-/** Starts the command as it is; `confirms` false: as if the profile had been refused. */
-function fakeSystem({ confirms = true, reports = [] as readonly SandboxReport[] } = {}): Fake {
-  const started: Confined[] = [];
-  return {
-    started,
-    start(confined) {
-      started.push(confined);
-      const script = confirms ? 'printf . >&3; exec 3>&-; exec "$@"' : 'exit 65';
-      const child = spawn('/bin/sh', ['-c', script, 'sh', ...confined.argv], {
-        cwd: confined.cwd,
-        env: { ...confined.environment },
-        stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-      });
-      const word = child.stdio[3] as Readable;
-      return {
-        pid: child.pid,
-        confirmed: new Promise((resolve) => {
-          word.once('data', () => resolve(true));
-          word.once('close', () => resolve(false));
-        }),
-        ended: new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal }))),
-        kill: (signal) => void child.kill(signal),
-      };
-    },
-    async followLog(tag, onReport) {
-      expect(tag).toMatch(/^pinfold-[0-9a-f]{16}$/);
-      for (const report of reports) onReport(report);
-      return async () => {};
-    },
-    spellingOf: () => 'apfs',
-    terminal: () => undefined,
-  };
-}
-
 function run(system: MacSystem, ...argv: readonly string[]) {
   const options = { launcherPath: '', environment: { PATH: '/usr/bin:/bin' } };
   return runOnMac(loaded, { argv, cwd: join(root, 'project') }, options, {}, system);
@@ -102,26 +63,26 @@ function run(system: MacSystem, ...argv: readonly string[]) {
 
 describe('a run', () => {
   test('passes on how the command ended', async () => {
-    expect(await run(fakeSystem(), '/bin/sh', '-c', 'exit 7')).toMatchObject({
+    expect(await run(unconfinedMac(), '/bin/sh', '-c', 'exit 7')).toMatchObject({
       ending: { kind: 'exited', code: 7 },
       enforcement: [{ mechanism: 'sandbox-profile', state: 'full' }, { mechanism: 'name-guard' }],
       breached: false,
     });
-    expect((await run(fakeSystem(), '/bin/sh', '-c', 'kill -9 $$')).ending).toEqual({
+    expect((await run(unconfinedMac(), '/bin/sh', '-c', 'kill -9 $$')).ending).toEqual({
       kind: 'killed',
       signal: 9,
     });
   });
 
   test('gives a temporary directory and takes it away', async () => {
-    const system = fakeSystem();
+    const system = unconfinedMac();
     await run(system, '/bin/sh', '-c', 'echo "$TMPDIR" > out; touch "$TMPDIR/file"');
     expect(readFileSync(join(root, 'project/out'), 'utf8')).toBe(`${root}/temp/\n`);
     expect(existsSync(join(root, 'temp'))).toBe(false);
   });
 
   test('shows the git settings in the private home, where the profile lets them be read', async () => {
-    const system = fakeSystem();
+    const system = unconfinedMac();
     await run(system, '/bin/true');
     expect(readlinkSync(join(root, 'private-home/.gitconfig'))).toBe(join(root, 'home/.gitconfig'));
     const profile = new Profile(system.started[0]!.profile);
@@ -131,7 +92,7 @@ describe('a run', () => {
   });
 
   test('reports nothing as enforced when the profile was not confirmed', async () => {
-    await expect(run(fakeSystem({ confirms: false }), '/bin/true')).rejects.toMatchObject({
+    await expect(run(unconfinedMac({ confirms: false }), '/bin/true')).rejects.toMatchObject({
       code: 'ERR_SETUP_FAILED',
       why: 'sandbox-exec ended with 65 before the command was started',
     });
@@ -140,7 +101,7 @@ describe('a run', () => {
 
   test('quarantines a protected name that came in with a directory, and says so', async () => {
     const outcome = await run(
-      fakeSystem(),
+      unconfinedMac(),
       '/bin/sh',
       '-c',
       'mkdir -p x/.git/hooks; touch x/.git/hooks/pre-commit',
@@ -152,7 +113,7 @@ describe('a run', () => {
 
   test('leaves protected names that were there, and keeps their directories in place', async () => {
     mkdirSync(join(root, 'project/sub/.git/hooks'), { recursive: true });
-    const system = fakeSystem();
+    const system = unconfinedMac();
     expect((await run(system, '/bin/true')).breached).toBe(false);
     const profile = new Profile(system.started[0]!.profile);
     const unlink = (name: string) =>
@@ -168,7 +129,7 @@ describe('a run', () => {
   test('tells refusals of the log as violations', async () => {
     const path = join(root, 'home/.ssh/id');
     const report = { program: 'cat', pid: 7, operation: 'file-read-data', target: path, count: 1 };
-    const { violations } = await run(fakeSystem({ reports: [report] }), '/bin/true');
+    const { violations } = await run(unconfinedMac({ reports: [report] }), '/bin/true');
     expect(violations).toMatchObject([
       { denial: { act: 'read', subject: { kind: 'path', path }, observer: 'log' } },
     ]);
@@ -176,7 +137,7 @@ describe('a run', () => {
 
   test('is refused with a limit that macOS does not keep', async () => {
     loaded = load({ limits: { memory: { value: 1e9, origin: { scope: 'user', text: 'memory' } } } });
-    await expect(run(fakeSystem(), '/bin/true')).rejects.toMatchObject({ what: 'Cannot limit memory' });
+    await expect(run(unconfinedMac(), '/bin/true')).rejects.toMatchObject({ what: 'Cannot limit memory' });
   });
 });
 
@@ -187,7 +148,16 @@ function realMac(path: string): string {
 
 test.each([
   ['file-write-create', '/p/x', { act: 'create', subject: { kind: 'path', path: '/p/x' } }],
-  ['network-outbound', '*:443', { act: 'connect', subject: { kind: 'host', host: '*', port: 443 } }],
+  [
+    'network-outbound',
+    '*:443',
+    { act: 'connect', subject: { kind: 'host', host: '*', port: 443 }, remedy: { kind: 'none' } },
+  ],
+  [
+    'network-outbound',
+    'localhost:5432',
+    { act: 'connect', subject: { kind: 'host', host: 'localhost', port: 5432 } },
+  ],
   ['network-outbound', '/private/var/run/docker.sock', { act: 'connect', subject: { kind: 'socket' } }],
   ['process-exec*', '/usr/bin/sudo', { act: 'execute', subject: { kind: 'path' } }],
 ])('a report of %s on %s becomes a denial', (operation, target, denial) => {

@@ -1,32 +1,39 @@
-/** Runs a command inside on macOS: scan, profile, sandbox-exec, log, sweep. Loaded there only. */
+/** Runs a command inside on macOS: scan, gate, profile, sandbox-exec, log, sweep. Loaded there only. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { SandboxError } from '../errors.ts';
 import { MACOS_RUNTIME } from '../host/macos-runtime.ts';
-import { scanTrees, type TreeScan } from '../host/tree-scan.ts';
+import { scanTrees } from '../host/tree-scan.ts';
 import type { Enforcement } from '../platform/backend.ts';
-import type { SandboxReport } from '../platform/macos/log-records.ts';
 import {
+  type Confined,
   type ConfinedProcess,
   type MacSystem,
   macSystem,
   userTempDir,
 } from '../platform/macos/sandbox-exec.ts';
 import { scanMeant, scanWanted } from '../platform/macos/scan.ts';
-import { decide } from '../policy/decide.ts';
-import { scrubEnvironment } from '../policy/environment.ts';
 import type { HostFacts } from '../policy/host-facts.ts';
 import type { Policy } from '../policy/types.ts';
-import type { Act, Denial } from '../violations/types.ts';
+import type { Denial } from '../violations/types.ts';
+import type { ControlledSession } from './control-server.ts';
+import { ControlSocket } from './control-socket.ts';
 import { Denials } from './denials.ts';
-import { macFacts, sessionProfile } from './macos-profile.ts';
+import type { SessionEvent } from './event-log.ts';
+import { confinedCommand, limitsOf, linkHomeFiles } from './macos-command.ts';
+import { denialsOf } from './macos-denials.ts';
+import { MacNetwork, mayReach } from './macos-network.ts';
+import { macFacts } from './macos-profile.ts';
+import { refuseDoubt, sweepUp } from './macos-sweep.ts';
 import { NameGuard } from './name-guard.ts';
 import type { Planned, RunOptions } from './plan-run.ts';
 import type { RunEvents, SessionPlace } from './run.ts';
+import { TrafficBook } from './traffic-book.ts';
 import type { Ending, LoadedPolicy, RunOutcome, Target } from './types.ts';
 import { closeUnseen, isAmong } from './unseen.ts';
+import { startWatchdog } from './watchdog.ts';
 
 /** Where what PATH names may lie: not in homes, on other volumes or in temporary places. */
 const SYSTEM_PLACES =
@@ -70,20 +77,9 @@ export async function runOnMac(
   const limits = limitsOf(loaded.policy);
   const wanted = scanWanted(loaded.policy);
   const scan = scanTrees(wanted);
-  refuseDoubt(scan);
+  refuseDoubt(loaded.policy, scan);
   const policy = closeUnseen(loaded.policy, scan.unseen);
   const matches = scanMeant(policy, scan.hits);
-  const tag = `pinfold-${randomBytes(8).toString('hex')}`;
-  const terminal = system.terminal();
-  const profile = sessionProfile({
-    policy,
-    tempDir,
-    matches,
-    tag,
-    spelling: system.spellingOf(policy.projectDir),
-    ...(terminal === undefined ? {} : { terminal }),
-  });
-  const { environment } = scrubEnvironment(options.environment, policy, facts.toolchains);
   const place = events.onPlanned?.({ notices: [] }) ?? {
     id: '',
     directory: join(facts.pinfold.stateDir, 'sessions'),
@@ -92,16 +88,9 @@ export async function runOnMac(
   mkdirSync(tempDir, { recursive: true, mode: 0o700 });
   try {
     linkHomeFiles(facts, policy);
-    const session = { policy, matches, wanted, scan, tag, place, events, system };
-    return await carryOut(session, () =>
-      system.start({
-        profile,
-        argv: target.argv,
-        cwd: target.cwd,
-        environment: { ...environment, TMPDIR: `${tempDir}/`, TMPPREFIX: join(tempDir, 'zsh') },
-        limits,
-        ...(options.streams && { streams: options.streams }),
-      }),
+    return await carryOut(
+      { policy, facts, tempDir, limits, matches, wanted, unseen: scan.unseen, place },
+      { target, options, events, system },
     );
   } finally {
     rmSync(tempDir, { recursive: true, force: true });
@@ -109,69 +98,133 @@ export async function runOnMac(
 }
 
 interface Session {
+  /** As enforced: with what the scan added. */
   readonly policy: Policy;
+  readonly facts: HostFacts;
+  readonly tempDir: string;
+  readonly limits: Confined['limits'];
   readonly matches: readonly { readonly path: string; readonly directory: boolean }[];
   readonly wanted: { readonly roots: readonly string[]; readonly patterns: readonly string[] };
-  readonly scan: TreeScan;
-  readonly tag: string;
-  readonly place: { readonly id: string; readonly directory: string };
+  readonly unseen: readonly string[];
+  readonly place: SessionPlace;
+}
+
+interface Around {
+  readonly target: Target;
+  readonly options: RunOptions;
   readonly events: MacEvents;
   readonly system: MacSystem;
 }
 
-async function carryOut(session: Session, start: () => ConfinedProcess): Promise<RunOutcome> {
-  const { policy, events, system, place } = session;
+async function carryOut(session: Session, around: Around): Promise<RunOutcome> {
+  const { policy, place } = session;
+  const { events, system, options, target } = around;
   let child = undefined as ConfinedProcess | undefined;
-  const denials = new Denials({
+  const append = (event: SessionEvent) => events.onEvent?.(event);
+  const denials = new Denials({ policy, eventsFile: undefined, append, launcher: () => child?.pid });
+  const take = (denial: Denial) => {
+    events.onDenial?.(denial);
+    return denials.take(denial);
+  };
+  const guard = nameGuard(session, (denial) => {
+    take(denial);
+    child?.kill('SIGKILL');
+  });
+  const traffic = new TrafficBook(events);
+  const network = mayReach(policy)
+    ? await MacNetwork.start({
+        policy,
+        environment: options.environment,
+        whenRecorded: () => denials.ready(),
+        events: {
+          onDenial: take,
+          onConnected: (connected) => control?.connected(connected),
+          onTraffic: (each) => traffic.take(each),
+        },
+      })
+    : undefined;
+  const control = controlSocket(place, {
     policy,
-    eventsFile: undefined,
-    append: (event) => events.onEvent?.(event),
-    launcher: () => child?.pid,
+    network: async () => network ?? noNetwork(),
+    append,
+    signal: (name) => child?.kill(name),
+    cwd: target.cwd,
   });
-  const guard = new NameGuard({
-    roots: session.wanted.roots,
-    before: session.matches,
-    guarded: (entries) =>
-      scanMeant(policy, entries).filter(({ path }) => !isAmong(path, session.scan.unseen)),
-    quarantineDir: join(place.directory, 'quarantine'),
-    onCaught: ({ path, movedTo }) => {
-      denials.take({
-        act: 'create',
-        subject: { kind: 'path', path },
-        observer: 'watch',
-        outcome: 'quarantined',
-        movedTo,
-      });
-      child?.kill('SIGKILL');
-    },
-  });
-  const stopLog = await system.followLog(session.tag, (report) => {
-    for (const denial of denialsOf(report, policy)) denials.take(denial);
+  if (control) events.onGrants?.(() => control.answering());
+  const tag = `pinfold-${randomBytes(8).toString('hex')}`;
+  const confined = confinedCommand({ ...session, target, options, system, network, tag });
+  const stopLog = await system.followLog(tag, (report) => {
+    for (const denial of denialsOf(report, policy)) take(denial);
   });
   guard.start();
+  let timedOut = false as boolean;
   try {
-    child = start();
+    child = system.start(confined);
     const running = child;
     events.onStarted?.({ signal: (name) => running.kill(name) }, child.pid);
-    const watchdog = startWatchdog(child, policy.limits.wallTime?.value);
-    const ending = await endingOf(child, () => events.onEnforced?.(ENFORCED)).finally(watchdog.stop);
+    const stopWatchdog = startWatchdog(
+      { signal: (name) => running.kill(name), close: async () => running.kill('SIGKILL') },
+      policy.limits.wallTime?.value,
+      () => {
+        timedOut = true;
+      },
+    );
+    const ending = await endingOf(child, () => events.onEnforced?.(ENFORCED)).finally(stopWatchdog);
     await stopLog();
+    await network?.close();
+    traffic.tell();
     await sweepUp(session, guard);
     return {
       sessionId: place.id,
       ending,
       enforcement: ENFORCED,
       ...(await denials.end()),
-      // Nothing of the network is carried by Pinfold here.
-      traffic: [],
+      traffic: traffic.totals,
+      // A server inside listens on the host's loopback itself.
       published: [],
       breached: guard.caught > 0,
-      ...(watchdog.exceeded() ? { timedOut: true as const } : {}),
+      ...(timedOut ? { timedOut: true as const } : {}),
     };
   } finally {
     child?.kill('SIGKILL');
     await stopLog();
+    await control?.close();
+    await network?.close();
   }
+}
+
+function nameGuard(session: Session, onCaught: (denial: Denial) => void): NameGuard {
+  const { policy, wanted, matches, unseen, place } = session;
+  return new NameGuard({
+    roots: wanted.roots,
+    before: matches,
+    guarded: (entries) => scanMeant(policy, entries).filter(({ path }) => !isAmong(path, unseen)),
+    quarantineDir: join(place.directory, 'quarantine'),
+    onCaught: ({ path, movedTo }) =>
+      onCaught({
+        act: 'create',
+        subject: { kind: 'path', path },
+        observer: 'watch',
+        outcome: 'quarantined',
+        movedTo,
+      }),
+  });
+}
+
+/** A run that nobody records has no directory of its own, and nobody to reach it. */
+function controlSocket(
+  { id, directory }: SessionPlace,
+  session: ControlledSession,
+): ControlSocket | undefined {
+  return id === '' ? undefined : new ControlSocket(directory, session);
+}
+
+/** Not reached: where no host may be named, every grant is refused before. */
+function noNetwork(): never {
+  throw new SandboxError('ERR_GRANT_REFUSED', {
+    what: 'Cannot open a host in this session',
+    why: "this machine's administrator lets no other hosts be named",
+  });
 }
 
 /** Said once the profile is in force; there is nothing in between. */
@@ -196,120 +249,4 @@ async function endingOf(child: ConfinedProcess, onConfirmed: () => void): Promis
   const { code, signal } = await ended;
   if (signal !== null) return { kind: 'killed', signal: constants.signals[signal] };
   return { kind: 'exited', code: code ?? 0 };
-}
-
-function startWatchdog(
-  child: ConfinedProcess,
-  seconds: number | undefined,
-): { stop: () => void; exceeded: () => boolean } {
-  let exceeded = false;
-  let kill: NodeJS.Timeout | undefined;
-  const term =
-    seconds === undefined
-      ? undefined
-      : setTimeout(() => {
-          exceeded = true;
-          child.kill('SIGTERM');
-          kill = setTimeout(() => child.kill('SIGKILL'), 5000);
-        }, seconds * 1000);
-  return {
-    stop: () => {
-      clearTimeout(term);
-      clearTimeout(kill);
-    },
-    exceeded: () => exceeded,
-  };
-}
-
-function refuseDoubt({ missing, unseen, roots, cutShort, unnameable }: TreeScan): void {
-  const unread = unseen.find((path) => roots.includes(path));
-  const why = cutShort
-    ? 'they hold too many entries'
-    : unnameable.length > 0
-      ? `the path ${JSON.stringify(unnameable[0]!.path)} is not valid UTF-8`
-      : unread !== undefined
-        ? `${unread} cannot be read`
-        : missing.length > 0
-          ? `${missing[0]} has just gone`
-          : undefined;
-  if (why === undefined) return;
-  throw new SandboxError('ERR_SETUP_FAILED', {
-    what: 'Cannot look through the writable directories',
-    why,
-    fix: 'Make the project directory readable, or name a smaller one with --project',
-  });
-}
-
-/** The last look: a directory moved in from elsewhere may hold names that could not have been made in place. */
-async function sweepUp({ wanted }: Session, guard: NameGuard): Promise<void> {
-  const after = scanTrees(wanted);
-  await guard.sweep(after.hits);
-}
-
-/** ulimit(1) of sh. There is none for memory that macOS keeps. */
-function limitsOf({ limits }: Policy): (readonly [string, string])[] {
-  if (limits.memory !== undefined) {
-    throw new SandboxError('ERR_SETUP_FAILED', {
-      what: 'Cannot limit memory',
-      why: 'macOS has no limit that its kernel keeps for memory',
-      fix: 'Run without limits.memory',
-    });
-  }
-  const { cpuTime, fileSize, processes, openFiles } = limits;
-  return [
-    ['-c', '0'],
-    ...(cpuTime ? [['-t', String(cpuTime.value)] as const] : []),
-    // In blocks of 512 bytes; a part of one would round up to more than was asked.
-    ...(fileSize ? [['-f', String(Math.floor(fileSize.value / 512))] as const] : []),
-    ...(processes ? [['-u', String(processes.value)] as const] : []),
-    ...(openFiles ? [['-n', String(openFiles.value)] as const] : []),
-  ];
-}
-
-/** Nothing can be mounted, so the private home holds links to the person's git settings, which are shown where they are. */
-function linkHomeFiles({ homeFiles = [] }: HostFacts, policy: Policy): void {
-  if (policy.sandboxHome === policy.homeDir) return;
-  for (const { source, target } of homeFiles) {
-    // SECURITY: a session before may have left a link on the way; only the home's own directory is sure.
-    if (dirname(target) !== policy.sandboxHome) continue;
-    const present = lstatSync(target, { throwIfNoEntry: false });
-    if (present?.isSymbolicLink() && readlinkSync(target) === source) continue;
-    if (present !== undefined) rmSync(target, { recursive: true, force: true });
-    symlinkSync(source, target);
-  }
-}
-
-const ACTS: readonly (readonly [RegExp, Act])[] = [
-  [/^file-(read-metadata|test-existence)/, 'look-up'],
-  [/^file-(read|map-executable)/, 'read'],
-  [/^file-write-create/, 'create'],
-  [/^file-write-unlink/, 'remove'],
-  [/^file-write-(mode|owner|flags|times|xattr|setugid|acl)/, 'metadata'],
-  [/^file-write/, 'write'],
-  [/^file-(link|clone)/, 'link'],
-  [/^process-exec/, 'execute'],
-  [/^network-outbound/, 'connect'],
-  [/^network-(bind|inbound)/, 'bind'],
-];
-
-/** EPERM of errno(3), which is what sandbox refusals answer. */
-const EPERM = 1;
-
-/** In the words of a denial; nothing for what they have no word for (services, facts of the kernel). */
-export function denialsOf({ operation, target, program, pid }: SandboxReport, policy: Policy): Denial[] {
-  const act = ACTS.find(([pattern]) => pattern.test(operation))?.[1];
-  if (act === undefined || target === undefined) return [];
-  const common = { act, observer: 'log', outcome: 'refused', errno: EPERM, actor: { pid, program } } as const;
-  if (operation.startsWith('network-')) {
-    if (target.startsWith('/')) return [{ ...common, subject: { kind: 'socket', path: target } }];
-    const [, host, port] = /^(?:remote:|local:)?(.*?)(?::(\d{1,5}))?$/s.exec(target)!;
-    return [{ ...common, subject: { kind: 'host', host: host!, ...(port && { port: Number(port) }) } }];
-  }
-  if (!target.startsWith('/')) return [];
-  const { rule } = decide(
-    policy,
-    target,
-    act === 'read' || act === 'look-up' || act === 'execute' ? 'read' : 'write',
-  );
-  return [{ ...common, subject: { kind: 'path', path: target }, ...(rule && { rule }) }];
 }

@@ -1,13 +1,13 @@
 /** The network of one run with what is told of it: denials, first connections, sums by place, published ports. */
-import { type Traffic, TrafficLedger, type TrafficTotal } from '../network/traffic-ledger.ts';
+import type { Traffic, TrafficTotal } from '../network/traffic-ledger.ts';
 import type { Launcher } from '../platform/linux/launcher.ts';
 import type { LauncherRecord } from '../platform/linux/plan.ts';
 import type { Policy } from '../policy/types.ts';
 import { programInside } from './actor.ts';
 import type { Denials } from './denials.ts';
-import type { SessionEvent } from './event-log.ts';
 import { LazyNetwork } from './lazy-network.ts';
 import type { NetworkEvents, SandboxNetwork } from './sandbox-network.ts';
+import { TrafficBook, type TrafficEvents } from './traffic-book.ts';
 import type { PublishedPort } from './types.ts';
 
 export interface RunNetworkOptions {
@@ -19,26 +19,19 @@ export interface RunNetworkOptions {
   readonly denials: Pick<Denials, 'ready'>;
   readonly take: NetworkEvents['onDenial'];
   readonly onConnected: NetworkEvents['onConnected'];
-  readonly events: {
-    onEvent?(event: SessionEvent): void;
-    onTraffic?(traffic: Traffic): void;
-  };
-}
-
-/** `reached`: a first connection has ended; `traffic`: the sum at the end of the session. */
-function trafficEvent(kind: 'reached' | 'traffic', { kind: way, ...rest }: Traffic): SessionEvent {
-  return { kind, way, ...rest };
+  readonly events: TrafficEvents;
 }
 
 export class RunNetwork {
   readonly #events: RunNetworkOptions['events'];
-  readonly #ledger = new TrafficLedger();
+  readonly #traffic: TrafficBook;
   /** By place; the last word on each. */
   readonly #published = new Map<string, PublishedPort>();
   readonly #network: LazyNetwork;
 
   constructor({ policy, launcher, environment, denials, take, onConnected, events }: RunNetworkOptions) {
     this.#events = events;
+    this.#traffic = new TrafficBook(events);
     this.#network = new LazyNetwork({
       policy,
       sockets: launcher,
@@ -57,12 +50,11 @@ export class RunNetwork {
 
   /** A connection has ended, whoever carried it. */
   account(traffic: Traffic): void {
-    this.#events.onTraffic?.(traffic);
-    if (this.#ledger.add(traffic)) this.#events.onEvent?.(trafficEvent('reached', traffic));
+    this.#traffic.take(traffic);
   }
 
   get traffic(): readonly TrafficTotal[] {
-    return this.#ledger.totals;
+    return this.#traffic.totals;
   }
 
   get published(): readonly PublishedPort[] {
@@ -79,7 +71,7 @@ export class RunNetwork {
 
   /** Writes the sums to the log. Call once, after `close`. */
   tell(): void {
-    for (const total of this.traffic) this.#events.onEvent?.(trafficEvent('traffic', total));
+    this.#traffic.tell();
   }
 
   async close(): Promise<void> {

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { connectCommand } from '../../src/network/proxy/connect-script.ts';
 import { proxyWorld } from '../../src/network/proxy/proxy.fixture.ts';
 import { proxyEnvironment } from '../../src/network/proxy/proxy-wiring.ts';
 import { Relay } from '../../src/network/relay.ts';
@@ -75,6 +76,16 @@ describe('with the proxy in its environment', () => {
     const environment = proxyEnvironment({ ...it, connectCommand });
     await run('git', ['ls-remote', 'ssh://git@allowed.test:2222/r.git'], environment);
     expect(it.gate.dialled).toEqual([{ host: 'allowed.test', port: 2222 }]);
+  });
+
+  test("git over ssh goes through Pinfold's own connect command", async () => {
+    await using it = await proxyWorld();
+    const environment = proxyEnvironment({ ...it, connectCommand: connectCommand(process.execPath) });
+    const allowed = await run('git', ['ls-remote', 'ssh://git@allowed.test:2222/r.git'], environment);
+    expect(it.gate.dialled).toEqual([{ host: 'allowed.test', port: 2222 }]);
+    expect(allowed.text).not.toContain('is refused by the gate');
+    const denied = await run('git', ['ls-remote', 'ssh://git@denied.test/r.git'], environment);
+    expect(denied.text).toContain('pinfold: denied.test:22 is refused by the gate');
   });
 });
 
