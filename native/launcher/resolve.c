@@ -30,27 +30,22 @@ struct walk {
 /* The number by which the process knows itself: the last in NSpid, since /proc inside is the innermost namespace's. */
 static int inner_pid(pid_t pid, char *text, size_t size)
 {
-	char path[64], line[256];
-	FILE *file;
-	int error = -ESRCH;
+	char status[4096], path[64], *line = NULL, *last;
+	CLEANUP_FD int fd = -1;
+	ssize_t length;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	file = fopen(path, "re");
-	if (!file)
-		return -errno;
-	while (fgets(line, sizeof(line), file)) {
-		char *last;
-
-		if (strncmp(line, "NSpid:", 6))
-			continue;
-		line[strcspn(line, "\n")] = 0;
-		last = strrchr(line, '\t');
-		if (last && snprintf(text, size, "%s", last + 1) < (int)size)
-			error = 0;
-		break;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	length = read(fd, status, sizeof(status) - 1);
+	if (length > 0) {
+		status[length] = 0;
+		line = strstr(status, "\nNSpid:");
 	}
-	fclose(file);
-	return error;
+	if (!line)
+		return -ESRCH;
+	line[1 + strcspn(line + 1, "\n")] = 0;
+	last = strrchr(line, '\t');
+	return last && snprintf(text, size, "%s", last + 1) < (int)size ? 0 : -ESRCH;
 }
 
 static bool on_proc(int fd)

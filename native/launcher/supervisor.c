@@ -58,25 +58,14 @@ static struct subject subject_of(const struct watched *row, const struct seccomp
 /* Copies the path out of the caller's memory, page by page: the string may end just before an unmapped one. */
 static int copy_path(pid_t pid, uint64_t address, char *path)
 {
-	size_t length = 0;
+	size_t first = 4096 - (size_t)(address & 4095);
+	struct iovec local = { path, PATH_MAX };
+	struct iovec remote[] = { { (void *)(uintptr_t)address, first }, { (void *)(uintptr_t)(address + first), PATH_MAX - first } };
+	ssize_t got = process_vm_readv(pid, &local, 1, remote, ARRAY_SIZE(remote), 0);
 
-	while (length < PATH_MAX) {
-		size_t chunk = 4096 - (size_t)((address + length) & 4095);
-		struct iovec local, remote;
-		ssize_t got;
-
-		if (chunk > PATH_MAX - length)
-			chunk = PATH_MAX - length;
-		local = (struct iovec){ path + length, chunk };
-		remote = (struct iovec){ (void *)(uintptr_t)(address + length), chunk };
-		got = process_vm_readv(pid, &local, 1, &remote, 1, 0);
-		if (got <= 0)
-			return got < 0 ? -errno : -EFAULT;
-		if (memchr(path + length, 0, (size_t)got))
-			return 0;
-		length += (size_t)got;
-	}
-	return -ENAMETOOLONG;
+	if (got <= 0)
+		return got < 0 ? -errno : -EFAULT;
+	return memchr(path, 0, (size_t)got) ? 0 : got == PATH_MAX ? -ENAMETOOLONG : -EFAULT;
 }
 
 /* `base`: BASE or FROM_BASE, the path is the argument after it. Without a path it is the descriptor itself. */

@@ -49,7 +49,10 @@ function isClosedOutside(act: WatchedAct, path: string): boolean {
   }
 }
 
-/** What the call is answered. Between two mounts nothing is moved, whatever they allow: the kernel asks that first. */
+/**
+ * What the call is answered; of what is hidden, either that there is no access or no writing. Between two mounts nothing is
+ * moved, whatever they allow: the kernel asks that first.
+ */
 function errnoOf(act: WatchedAct, { refused }: Making, names: readonly Making[]): number {
   if (refused === 'mounted') return EBUSY;
   if (act === 'execute') return EACCES;
@@ -67,7 +70,9 @@ export function mountDenial(
   pinnedBy: (path: string) => number | undefined,
 ): Denial | undefined {
   const making = names.find(({ refused }) => refused !== 'no');
-  if (!making) return undefined;
+  // A hard link to what cannot be looked at fails by that, and who may not look is seen by the tripwire.
+  if (!making || (row.act === 'link' && row.arrives?.from !== undefined && making.bringsMore))
+    return undefined;
   const path = decodeName(making.path);
   const act = making.present ? (row.actPresent ?? row.act) : row.act;
   const decision = decide(policy, path, act === 'execute' ? 'read' : 'write');
@@ -80,7 +85,7 @@ export function mountDenial(
     subject: { kind: 'path', path },
     observer: 'supervisor',
     outcome: 'refused',
-    errno: errnoOf(act, making, names),
+    ...(decide(policy, path, 'read').allowed && { errno: errnoOf(act, making, names) }),
     ...(rule && { rule }),
   };
 }

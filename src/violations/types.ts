@@ -60,7 +60,7 @@ export interface Denial {
   readonly actor?: Actor;
   /** The rule that decided; absent where no rule mentions the subject, and what no rule mentions is refused. */
   readonly rule?: PathRule | DomainRule;
-  /** What the program was answered (errno(3)); absent where it was answered nothing, or in another way. */
+  /** What the program was answered (errno(3)); absent where it was answered nothing, or in another way, or nobody can say. */
   readonly errno?: number;
   /** One clause of the observer: "resolves to a private address". Chosen by us, but may quote what came from inside. */
   readonly detail?: string;
