@@ -24,6 +24,7 @@
 
 struct known {
 	struct destination at;
+	bool told;    /* Node hears of each call, and none waits for it */
 	time_t until; /* on the monotonic clock; 0: for good */
 };
 
@@ -81,12 +82,12 @@ static bool is_loopback(struct destination *at)
 	return at->family == AF_INET ? at->address[0] == 127 : !memcmp(at->address, one, sizeof(one));
 }
 
-static bool is_known(struct destinations *known, const struct destination *at)
+static const struct known *find(const struct destinations *known, const struct destination *at)
 {
 	for (size_t i = 0; i < known->count; i++)
 		if (!memcmp(&known->items[i].at, at, sizeof(*at)))
-			return !known->items[i].until || known->items[i].until > now();
-	return false;
+			return !known->items[i].until || known->items[i].until > now() ? &known->items[i] : NULL;
+	return NULL;
 }
 
 static bool port_is_known(const struct destinations *known, uint32_t port)
@@ -115,30 +116,64 @@ static uint32_t type_of(pid_t pid, int fd)
 }
 
 /* True when Node was asked and will answer. */
-bool destinations_ask(struct destinations *known, const struct spec *spec, pid_t init, const struct seccomp_notif *request)
+static bool ask(struct destinations *known, const struct spec *spec, const struct seccomp_notif *request, const struct msghdr *to)
 {
-	const __u64 *a = request->data.args;
-	bool send = request->data.nr == SYS_sendto, bind = request->data.nr == SYS_bind;
+	bool bind = request->data.nr == SYS_bind;
+	const struct known *found;
 	struct destination at;
 	struct record record;
 
-	if (request->data.nr == SYS_listen) {
+	if (!to->msg_name || !read_destination((pid_t)request->pid, (uintptr_t)to->msg_name, to->msg_namelen, &at))
+		return false;
+	if (bind ? !port_is_known(known, at.port) : !(spec->asks & (is_loopback(&at) ? ASK_LOOPBACK : ASK_REMOTE)))
+		return false;
+	found = bind ? NULL : find(known, &at);
+	if (found && !found->told)
+		return false;
+	record_begin(&record, RECORD_ASKED);
+	record_bytes(&record, found ? &(uint64_t){ 0 } : &(uint64_t){ request->id }, sizeof(request->id));
+	record_u32(&record, request->pid);
+	record_u32(&record, request->data.nr == SYS_connect ? ACT_CONNECT : bind ? ACT_BIND : ACT_SEND);
+	record_u32(&record, type_of((pid_t)request->pid, (int)request->data.args[0]));
+	record_bytes(&record, &at, sizeof(at));
+	return record_send(&record) == 0 && !found;
+}
+
+/* Of several destinations each is asked about, and the first answer counts for the whole call: none may be relied on. */
+bool destinations_ask(struct destinations *known, const struct spec *spec, pid_t init, const struct seccomp_notif *request)
+{
+	const __u64 *a = request->data.args;
+	struct mmsghdr messages[8] = { { .msg_hdr.msg_name = (void *)(uintptr_t)a[1], .msg_hdr.msg_namelen = (socklen_t)a[2] } };
+	size_t count = 1;
+	bool asked = false;
+	struct iovec local = { messages, sizeof(messages->msg_hdr) }, remote;
+
+	switch (spec->asks ? request->data.nr : -1) {
+	case SYS_listen:
 		if (spec->asks & ASK_LOOPBACK)
 			report_number(RECORD_LISTENING, (uint32_t)init);
 		return false;
+	case SYS_sendto:
+		messages->msg_hdr = (struct msghdr){ .msg_name = (void *)(uintptr_t)a[4], .msg_namelen = (socklen_t)a[5] };
+		break;
+	case SYS_sendmmsg:
+		count = a[2] < ARRAY_SIZE(messages) ? a[2] : ARRAY_SIZE(messages);
+		local.iov_len = count * sizeof(*messages);
+		/* fall through */
+	case SYS_sendmsg:
+		remote = (struct iovec){ (void *)(uintptr_t)a[1], local.iov_len };
+		if (process_vm_readv((pid_t)request->pid, &local, 1, &remote, 1, 0) < 0)
+			return false;
+		break;
+	case SYS_connect:
+	case SYS_bind:
+		break;
+	default:
+		return false;
 	}
-	if (!spec->asks || !read_destination((pid_t)request->pid, send ? a[4] : a[1], send ? a[5] : a[2], &at))
-		return false;
-	if (bind ? !port_is_known(known, at.port)
-		 : !(spec->asks & (is_loopback(&at) ? ASK_LOOPBACK : ASK_REMOTE)) || is_known(known, &at))
-		return false;
-	record_begin(&record, RECORD_ASKED);
-	record_bytes(&record, &request->id, sizeof(request->id));
-	record_u32(&record, request->pid);
-	record_u32(&record, send ? ACT_SEND : bind ? ACT_BIND : ACT_CONNECT);
-	record_u32(&record, type_of((pid_t)request->pid, (int)a[0]));
-	record_bytes(&record, &at, sizeof(at));
-	return record_send(&record) == 0;
+	for (size_t i = 0; i < count; i++)
+		asked |= ask(known, spec, request, &messages[i].msg_hdr);
+	return asked;
 }
 
 /* Lets Node's answer count, and keeps it for `seconds`. */
@@ -154,7 +189,8 @@ int destinations_settle(struct destinations *known, int listener, const struct v
 	if (verdict->seconds && at == known->count && known->count < MOST_KNOWN)
 		known->count++;
 	if (verdict->seconds && at < known->count)
-		known->items[at] = (struct known){ verdict->at, verdict->seconds == UINT32_MAX ? 0 : now() + verdict->seconds };
+		known->items[at] = (struct known){ verdict->at, verdict->seconds == FOR_GOOD_AND_TOLD,
+						   verdict->seconds >= FOR_GOOD_AND_TOLD ? 0 : now() + verdict->seconds };
 	if (!verdict->id)
 		return 0; /* About no call, only about what is known. */
 	if (!verdict->error)

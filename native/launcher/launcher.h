@@ -182,6 +182,7 @@ int acts_start(const struct network *network, int listener, const uint8_t *paylo
 struct destinations;
 struct seccomp_notif;
 /* Node's answer to what it was asked. It holds for `seconds`: 0 for this call only, UINT32_MAX for good. `id` 0: no call waits. */
+#define FOR_GOOD_AND_TOLD (UINT32_MAX - 1)
 struct verdict {
 	uint64_t id;
 	int32_t error;

@@ -218,14 +218,8 @@ int supervisor_answer(struct supervisor *supervisor)
 	memset(&request, 0, sizeof(request));
 	if (ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0)
 		return errno == ENOENT || errno == EINTR ? 0 : -errno;
-	switch (request.data.nr) {
-	case SYS_connect:
-	case SYS_sendto:
-	case SYS_bind:
-	case SYS_listen:
-		if (destinations_ask(supervisor->destinations, supervisor->spec, supervisor->init, &request))
-			return 0;
-	}
+	if (destinations_ask(supervisor->destinations, supervisor->spec, supervisor->init, &request))
+		return 0;
 	answer = judge(supervisor, &request);
 	if (answer > 0)
 		return 0;

@@ -6,13 +6,14 @@ import type { Complaint, Passage } from './http-requests.ts';
 import type { ClientInspection, Spoken } from './inspection.ts';
 import type { EndCause } from './traffic.ts';
 import type { Connected, Refusal } from './types.ts';
+import { LightWaiter, type Waiter } from './waiter.ts';
 
 /** Has the client's listeners from its construction on, and the server's from `attach`. */
 export class Connection<Peer> {
   readonly #parts: ConnectionParts<Peer>;
   readonly #client: Socket;
   readonly #openedAt = Date.now();
-  readonly #abort = new AbortController();
+  readonly #waiter = new LightWaiter();
   #inspection: ClientInspection | undefined;
   #spoken: Spoken | undefined;
   #connected: Connected | undefined;
@@ -47,9 +48,9 @@ export class Connection<Peer> {
     return this.#connected;
   }
 
-  /** Aborted when nobody waits for an answer any more. */
-  get signal(): AbortSignal {
-    return this.#abort.signal;
+  /** Gives up when nobody waits for an answer any more. */
+  get waiter(): Waiter {
+    return this.#waiter;
   }
 
   /** The client's bytes now have somewhere to go. */
@@ -79,7 +80,7 @@ export class Connection<Peer> {
   /** Tells the client in its own protocol if nothing was relayed yet, else breaks it off. */
   refuse(refusal: Refusal): void {
     if (this.#cause !== undefined || this.#refusal !== undefined) return;
-    this.#abort.abort();
+    this.#waiter.giveUp();
     this.#refusal = { refusal, eventId: this.#parts.owner.refused(refusal, this.#parts.peer) };
     this.#waiting = [];
     this.#stopTimer();
@@ -98,7 +99,7 @@ export class Connection<Peer> {
     if (this.#cause !== undefined && cause !== 'session-ended') return;
     this.#cause ??= this.#refusal === undefined ? cause : 'refused';
     this.#stopTimer();
-    this.#abort.abort();
+    this.#waiter.giveUp();
     breakOff(this.#client);
     if (this.#server !== undefined) breakOff(this.#server);
   }
@@ -220,7 +221,7 @@ export class Connection<Peer> {
     this.#finished = true;
     this.#cause ??= 'ended';
     this.#stopTimer();
-    this.#abort.abort();
+    this.#waiter.giveUp();
     const { peer, named: destination, owner } = this.#parts;
     const to = this.#connected;
     owner.closed(this, {

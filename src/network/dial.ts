@@ -1,6 +1,7 @@
 /** Connects to one of several addresses of a host, IPv6 and IPv4 in turn: "happy eyeballs", RFC 8305. */
 import { connect, type Socket } from 'node:net';
 import { formatAddress, type IpAddress } from '../policy/ip-address.ts';
+import type { Waiter } from './waiter.ts';
 
 export interface DialTarget {
   readonly port: number;
@@ -98,7 +99,7 @@ class Race {
 }
 
 /** Rejects with the signal's reason when it is aborted, and for nothing else. */
-export function dial(target: DialTarget, options: DialOptions = {}, signal?: AbortSignal): Promise<Dialled> {
+export function dial(target: DialTarget, options: DialOptions = {}, signal?: Waiter): Promise<Dialled> {
   const { timeoutMs = 20_000 } = options;
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();

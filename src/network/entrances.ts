@@ -6,15 +6,26 @@ export interface EntrancesOptions {
   readonly sockets: SandboxSockets;
   /** Takes over each connection; `at` is where it was made to. */
   readonly onConnection: (client: Socket, at: SocketAddress) => void;
+  /** Connections to `at` are no longer taken. */
+  readonly onClosed: (at: SocketAddress) => void;
+}
+
+interface Entrance {
+  readonly at: SocketAddress;
+  readonly opened: Promise<Server>;
 }
 
 /** Listeners at one time; the one that was asked for longest ago gives way. A wildcard allows any number of names. */
 const MOST_OPEN = 1024;
 
+function keyOf({ address, port }: SocketAddress): string {
+  return `${address} ${port}`;
+}
+
 export class Entrances {
   readonly #options: EntrancesOptions;
   /** In the order of their last use. */
-  readonly #open = new Map<string, Promise<Server>>();
+  readonly #open = new Map<string, Entrance>();
 
   constructor(options: EntrancesOptions) {
     this.#options = options;
@@ -25,27 +36,42 @@ export class Entrances {
    * server inside has the port on every address.
    */
   async open(at: SocketAddress): Promise<void> {
-    const key = `${at.address} ${at.port}`;
-    const known = this.#open.get(key);
-    this.#open.delete(key);
-    const opened = known ?? this.#listen(at);
-    this.#open.set(key, opened);
-    if (this.#open.size > MOST_OPEN) this.#closeOldest();
+    const entrance = this.#use(at) ?? { at, opened: this.#listen(at) };
+    this.#open.set(keyOf(at), entrance);
+    if (this.#open.size > MOST_OPEN) this.#close(this.#open.values().next().value!);
     try {
-      await opened;
+      await entrance.opened;
     } catch (error) {
-      this.#open.delete(key);
+      this.#open.delete(keyOf(at));
       throw error;
     }
   }
 
-  close(): void {
-    while (this.#open.size > 0) this.#closeOldest();
+  has(at: SocketAddress): boolean {
+    return this.#open.has(keyOf(at));
   }
 
-  #closeOldest(): void {
-    const [key, opened] = this.#open.entries().next().value!;
-    this.#open.delete(key);
+  /** Closes those that `isWanted` does not hold for. */
+  retain(isWanted: (at: SocketAddress) => boolean): void {
+    for (const entrance of [...this.#open.values()]) if (!isWanted(entrance.at)) this.#close(entrance);
+  }
+
+  close(): void {
+    this.retain(() => false);
+  }
+
+  /** What is open at this place, as the one that was used last. */
+  #use(at: SocketAddress): Entrance | undefined {
+    const entrance = this.#open.get(keyOf(at));
+    if (entrance === undefined) return undefined;
+    this.#open.delete(keyOf(at));
+    this.#open.set(keyOf(at), entrance);
+    return entrance;
+  }
+
+  #close({ at, opened }: Entrance): void {
+    this.#open.delete(keyOf(at));
+    this.#options.onClosed(at);
     opened.then(
       (server) => server.close(),
       () => {}, // It never stood.
@@ -54,9 +80,10 @@ export class Entrances {
 
   async #listen(at: SocketAddress): Promise<Server> {
     const handle = await this.#options.sockets.socket('listening', at);
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (client) =>
-      this.#options.onConnection(client, at),
-    );
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (client) => {
+      this.#use(at);
+      this.#options.onConnection(client, at);
+    });
     await new Promise<void>((done, fail) => server.once('error', fail).listen({ _handle: handle }, done));
     return server;
   }

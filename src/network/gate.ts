@@ -10,6 +10,7 @@ import { HostLookup } from './host-lookup.ts';
 import { OwnAddresses } from './own-addresses.ts';
 import type { Allowed, Connected, Destination, Gate, Refusal, RefusalReason, Verdict } from './types.ts';
 import { openTunnel, type Upstream } from './upstream-proxy.ts';
+import type { Waiter } from './waiter.ts';
 
 export interface GateOptions {
   /** Shared with the resolver inside, so that both follow the same changes. */
@@ -70,7 +71,7 @@ export class EgressGate implements Gate {
       : refuse(destination, 'literal', 'it was dialled as an address, and no rule allows that address');
   }
 
-  async connect(destination: Destination, signal?: AbortSignal): Promise<Connected | Refusal> {
+  async connect(destination: Destination, signal?: Waiter): Promise<Connected | Refusal> {
     const verdict = this.judge(destination);
     const outcome = verdict.kind === 'refused' ? verdict : await this.#reach(verdict, signal);
     if (outcome.kind === 'refused') {
@@ -135,7 +136,7 @@ export class EgressGate implements Gate {
     return via === 'direct' ? this.#checkAddress(destination, parseAddress(address)!) : undefined;
   }
 
-  async #reach(allowed: Allowed, signal: AbortSignal | undefined): Promise<Connected | Refusal> {
+  async #reach(allowed: Allowed, signal: Waiter | undefined): Promise<Connected | Refusal> {
     const { destination } = allowed;
     const { revision } = this.#rules;
     const proxy = this.#proxyFor(destination);
@@ -163,7 +164,7 @@ export class EgressGate implements Gate {
 
   async #dialDirect(
     { destination, rule }: Allowed,
-    signal: AbortSignal | undefined,
+    signal: Waiter | undefined,
   ): Promise<Connected | Refusal> {
     const found = await this.#addressesOf(destination);
     signal?.throwIfAborted();
@@ -192,7 +193,7 @@ export class EgressGate implements Gate {
   async #dialUpstream(
     { destination, rule }: Allowed,
     proxy: ProxyUrl,
-    signal: AbortSignal | undefined,
+    signal: Waiter | undefined,
   ): Promise<Connected | Refusal> {
     const { dialling } = this.#options;
     const found = await this.#addressesOf(proxy);

@@ -19,6 +19,12 @@ export interface NameServerOptions {
   ) => void;
 }
 
+interface Question {
+  readonly message: Uint8Array;
+  readonly from: SocketAddress;
+  readonly transport: 'tcp' | 'udp';
+}
+
 /** A client that says nothing keeps its connection this long. */
 const IDLE_MS = 10_000;
 const MOST_CONNECTIONS = 256;
@@ -42,6 +48,7 @@ export class NameServer {
 
   close(): void {
     this.#datagrams?.close();
+    this.#datagrams = undefined;
     this.#server?.close();
     for (const client of this.#clients) client.destroy();
   }
@@ -67,15 +74,22 @@ export class NameServer {
     );
   }
 
-  #answer(message: Uint8Array, from: SocketAddress, transport: 'tcp' | 'udp'): Uint8Array | undefined {
-    const { reply, refused } = this.#options.resolver.answer(message);
-    if (refused !== undefined) this.#options.onRefused(refused, from, transport);
-    return reply;
+  /** A refusal waits for the end of this turn, in which is read who asks: the client is told only then. */
+  #answer(question: Question, tell: (reply: Uint8Array) => void): void {
+    const { reply, refused } = this.#options.resolver.answer(question.message);
+    const answer = () => reply !== undefined && tell(reply);
+    if (refused === undefined) answer();
+    else
+      setImmediate(() => {
+        this.#options.onRefused(refused, question.from, question.transport);
+        answer();
+      });
   }
 
   #answerDatagram(socket: DatagramSocket, message: Uint8Array, from: RemoteInfo): void {
-    const reply = this.#answer(message, from, 'udp');
-    if (reply !== undefined) socket.send(reply, from.port, from.address, () => {});
+    this.#answer({ message, from, transport: 'udp' }, (reply) => {
+      if (this.#datagrams !== undefined) socket.send(reply, from.port, from.address, () => {});
+    });
   }
 
   #serve(client: Socket): void {
@@ -87,10 +101,8 @@ export class NameServer {
     client.on('close', () => this.#clients.delete(client));
     client.on('data', (chunk) => {
       const { messages, broken } = deframer.push(chunk);
-      for (const message of messages) {
-        const reply = this.#answer(message, from, 'tcp');
-        if (reply !== undefined) client.write(frame(reply));
-      }
+      for (const message of messages)
+        this.#answer({ message, from, transport: 'tcp' }, (reply) => client.write(frame(reply)));
       if (broken) client.destroy();
     });
   }

@@ -75,7 +75,7 @@ export class Relay<Peer> {
   serve(client: Socket, named: Destination, peer: Peer): void {
     const connection = this.#admit(client, named, peer);
     if (connection === undefined) return;
-    this.#gate.connect(named, connection.signal).then(
+    this.#gate.connect(named, connection.waiter).then(
       (answer) => (answer.kind === 'connected' ? connection.attach(answer) : connection.refuse(answer)),
       () => connection.end('failed'),
     );

@@ -8,6 +8,7 @@ export interface SocketAddress {
 
 /** A connect, an addressed send or a bind inside that waits for an answer. */
 export interface AskedCall extends SocketAddress {
+  /** 0: it was let pass already, by an answer that holds `FOR_GOOD_AND_TOLD`. */
   readonly id: bigint;
   /** Of the process, on the host. */
   readonly pid: number;
@@ -18,6 +19,8 @@ export interface AskedCall extends SocketAddress {
 
 /** Until it is settled anew. */
 export const FOR_GOOD = 0xffffffff;
+/** The same, and each call that passes is told of. */
+export const FOR_GOOD_AND_TOLD = 0xfffffffe;
 
 export interface SandboxSockets {
   /**

@@ -5,6 +5,7 @@ import type { DomainRule } from '../policy/types.ts';
 import type { RelayEvents } from './relay.ts';
 import type { ConnectionRecord } from './traffic.ts';
 import type { Connected, Destination, Gate, Refusal, Verdict } from './types.ts';
+import type { Waiter } from './waiter.ts';
 
 export const ruleFor = (pattern: string, access: 'allow' | 'deny' = 'allow'): DomainRule => ({
   pattern,
@@ -35,7 +36,7 @@ export class NameGate implements Gate {
     return { kind: 'refused', destination, reason: 'not-allowed', detail: `no rule allows ${host}` };
   }
 
-  connect(destination: Destination, signal?: AbortSignal): Promise<Connected | Refusal> {
+  connect(destination: Destination, signal?: Waiter): Promise<Connected | Refusal> {
     const verdict = this.judge(destination);
     if (verdict.kind === 'refused') return Promise.resolve(verdict);
     this.dialled.push(destination);

@@ -1,6 +1,7 @@
 /** The words of the egress gate: where a program wants to go, what was decided, and what was dialled. */
 import type { Socket } from 'node:net';
 import type { DomainRule } from '../policy/types.ts';
+import type { Waiter } from './waiter.ts';
 
 /** Where a connection is meant to end. */
 export interface Destination {
@@ -75,5 +76,5 @@ export interface Gate {
   /** By name, port and rules alone: nothing is resolved and nothing dialled. */
   judge(destination: Destination): Verdict;
   /** Judges, resolves on the host, checks every address, dials one that passed. Never throws but for an aborted `signal`. */
-  connect(destination: Destination, signal?: AbortSignal): Promise<Connected | Refusal>;
+  connect(destination: Destination, signal?: Waiter): Promise<Connected | Refusal>;
 }

@@ -6,6 +6,7 @@ import { ProxyUrl } from '../policy/proxy-url.ts';
 import type { Dialled } from './dial.ts';
 import { exceptionsOf } from './no-proxy.ts';
 import type { Destination } from './types.ts';
+import { signalOf, type Waiter } from './waiter.ts';
 
 /** The proxy for a destination; undefined: it is dialled from here. */
 export type Upstream = (destination: Destination) => ProxyUrl | undefined;
@@ -88,10 +89,10 @@ function connectRequest({ host, port }: Destination, proxy: ProxyUrl): string {
 export async function openTunnel(
   socket: Socket,
   { destination, proxy, timeoutMs = 20_000 }: TunnelRequest,
-  signal?: AbortSignal,
+  signal?: Waiter,
 ): Promise<Exclude<Dialled, { kind: 'connected' }> | { readonly kind: 'open' }> {
   const timeout = AbortSignal.timeout(timeoutMs);
-  const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+  const either = signal === undefined ? timeout : AbortSignal.any([signalOf(signal), timeout]);
   const fail = (why: string) => {
     socket.destroy();
     return { kind: 'failed', why: `the upstream proxy ${proxy.host}:${proxy.port} ${why}` } as const;

@@ -1,23 +1,27 @@
 /** The network of one run: answers what is asked for inside, by the loopback bridge and the egress gate. Loaded at the first ask. */
-import type { Socket } from 'node:net';
-import { Askers } from '../network/askers.ts';
-import { CallQueue } from '../network/call-queue.ts';
+import { type Caller, Callers } from '../network/callers.ts';
 import { EgressRules } from '../network/egress-rules.ts';
 import { Entrances } from '../network/entrances.ts';
 import { EgressGate } from '../network/gate.ts';
 import { HostBridge } from '../network/loopback/host-bridge.ts';
+import { type HostUse, hostUse } from '../network/loopback/host-use.ts';
 import { Publisher } from '../network/loopback/publisher.ts';
 import { DNS_PORT, NameServer } from '../network/name-server.ts';
 import { Relay } from '../network/relay.ts';
 import { Resolver } from '../network/resolver.ts';
-import type { AskedCall, SandboxSockets, SocketAddress } from '../network/sandbox-sockets.ts';
+import {
+  type AskedCall,
+  FOR_GOOD,
+  FOR_GOOD_AND_TOLD,
+  type SandboxSockets,
+  type SocketAddress,
+} from '../network/sandbox-sockets.ts';
 import { Territory } from '../network/territory.ts';
 import type { ConnectionRecord } from '../network/traffic.ts';
 import type { Traffic } from '../network/traffic-ledger.ts';
 import type { Connected, Destination, Refusal } from '../network/types.ts';
 import { upstreamFrom } from '../network/upstream-proxy.ts';
 import { RESOLVER_ADDRESS } from '../platform/linux/plan.ts';
-import { portRefusal } from '../policy/service-ports.ts';
 import type { DomainRule, Policy } from '../policy/types.ts';
 import type { Denial } from '../violations/types.ts';
 import { callDenial, EACCES, refusalDenial } from './network-denials.ts';
@@ -50,26 +54,18 @@ function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
 }
 
-interface Peer {
-  readonly pid: number;
-  readonly program: string | undefined;
-  /** The client's end of the connection. */
-  readonly from: SocketAddress;
-}
-
 export class SandboxNetwork {
   readonly #options: NetworkOptions;
   readonly #bridge: HostBridge;
   readonly #publisher: Publisher;
   readonly #rules: EgressRules;
   readonly #gate: EgressGate;
-  readonly #relay: Relay<Peer>;
+  readonly #relay: Relay<Caller>;
   readonly #resolver: Resolver;
   readonly #nameServer: NameServer;
   readonly #entrances: Entrances;
   readonly #territory: Territory;
-  readonly #calls = new CallQueue();
-  readonly #askers = new Askers();
+  readonly #callers: Callers;
   #withdrawn = 0;
 
   constructor(options: NetworkOptions) {
@@ -77,6 +73,7 @@ export class SandboxNetwork {
     const { policy, sockets, events } = options;
     const { upstreamProxy, domains } = policy.network;
     this.#territory = new Territory(sockets);
+    this.#callers = new Callers(options.programOf);
     this.#rules = new EgressRules(domains);
     this.#gate = new EgressGate({
       rules: this.#rules,
@@ -89,12 +86,12 @@ export class SandboxNetwork {
         ...(upstreamProxy && { setting: upstreamProxy.value }),
       }),
     });
-    this.#relay = new Relay<Peer>({
+    this.#relay = new Relay<Caller>({
       gate: this.#gate,
       events: {
         // Who connected may only be nearly known; whose the socket is, is certain.
         refused: (refusal, { pid, from }) =>
-          this.#deny(refusal, this.#askers.ownerOf(from, 'tcp') || pid, 'gate') ?? '',
+          this.#deny(refusal, this.#callers.ownerOf(from, 'tcp') || pid, 'gate') ?? '',
         closed: (record) => this.#account(record),
       },
       ...(policy.limits.upload && { uploadLimit: policy.limits.upload.value }),
@@ -105,12 +102,14 @@ export class SandboxNetwork {
       resolver: this.#resolver,
       address: RESOLVER_ADDRESS,
       onRefused: (refusal, from, transport) =>
-        void this.#deny(refusal, this.#askers.ownerOf(from, transport), 'resolver'),
+        void this.#deny(refusal, this.#callers.ownerOf(from, transport), 'resolver'),
     });
     this.#entrances = new Entrances({
       sockets,
+      // What tells of the call was written before the connection was, and is read in the same turn.
       onConnection: (client, at) =>
-        this.#relay.serve(client, this.#destinationOf(at), this.#peerOf(client, at)),
+        setImmediate(() => this.#relay.serve(client, this.#destinationOf(at), this.#callers.of(client, at))),
+      onClosed: (at) => sockets.settle({ errno: 0, at }),
     });
     this.#bridge = new HostBridge({
       sockets,
@@ -128,8 +127,13 @@ export class SandboxNetwork {
     });
   }
 
-  /** Answers a call that waits. */
+  /** Answers a call that waits, or takes note of one that an earlier answer let pass. */
   asked(call: AskedCall): void {
+    if (call.id === 0n) this.#callers.note(call);
+    else this.#decide(call);
+  }
+
+  #decide(call: AskedCall): void {
     this.#answer(call).catch((error: unknown) => {
       // The network process is gone or refuses: nothing may be reached that was not prepared.
       this.#refuse(call, error instanceof Error ? error.message : String(error));
@@ -149,12 +153,14 @@ export class SandboxNetwork {
   revoke(pattern: string): { readonly rules: readonly DomainRule[]; readonly closed: number } {
     const before = this.#withdrawn;
     const rules = this.#gate.revoke(pattern);
+    this.#reconsider();
     return { rules, closed: this.#withdrawn - before };
   }
 
   /** Takes an allowance back from what comes next; what it opened goes on. Throws ERR_USAGE. */
   retire(pattern: string): void {
     this.#gate.retire(pattern);
+    this.#reconsider();
   }
 
   close(): void {
@@ -175,45 +181,30 @@ export class SandboxNetwork {
     if (call.address === RESOLVER_ADDRESS && call.port === DNS_PORT) {
       await this.#territory.takeNames();
       await this.#nameServer.start();
-      this.#askers.saw(call.pid);
-      return this.#pass(call);
+      this.#callers.note(call);
+      return this.#pass(call, FOR_GOOD_AND_TOLD);
     }
     const destination = this.#destinationOf(call);
     // getaddrinfo(3) connects a datagram socket to each address to sort them, and QUIC falls back when the kernel says that
     // nothing is there: for a name that may be reached neither is a violation, and no datagram gets out.
-    if (call.transport === 'udp') {
-      return destination.host === call.address
-        ? this.#refuse(call, 'no datagram leaves the sandbox; names are asked of its own resolver')
-        : this.#pass(call);
-    }
-    return await this.#enter(call, destination);
+    if (call.transport === 'udp' && destination.host === call.address)
+      return this.#refuse(call, 'no datagram leaves the sandbox; names are asked of its own resolver');
+    const verdict = this.#gate.judge(destination);
+    if (verdict.kind === 'allowed') return await this.#enter(call, destination);
+    if (call.transport === 'udp') return this.#pass(call, call.port === 0 ? FOR_GOOD : 0);
+    this.#deny(verdict, call.pid, 'supervisor');
+    this.#settle(call, EACCES);
   }
 
   async #answerLoopback(call: AskedCall): Promise<void> {
     // Datagrams stay on the private loopback.
-    if (call.transport === 'udp') return this.#pass(call);
-    const { access, localPorts } = this.#options.policy.network;
-    const isUsual = call.address === '127.0.0.1' || call.address === '::1';
-    const verdicts = [call.address, ...(isUsual ? ['localhost'] : [])].map((host) =>
-      this.#gate.judge({ host, port: call.port }),
-    );
-    const denial = verdicts.find((each) => each.kind === 'refused' && each.reason === 'denied');
-    if (denial?.kind === 'refused') return await this.#bridge.connect(call, denial.detail);
-    // What is listed as such is reached whatever `networkAccess` says.
-    if (verdicts.some(({ kind }) => kind === 'allowed')) return await this.#bridge.connect(call, undefined);
-    // Of the loopback's other addresses the host may use each for something else: 127.0.0.53 is its way to all names.
-    if (access.value !== 'local' || !isUsual) return this.#pass(call);
-    const ports = localPorts?.map(({ value }) => value);
-    return await this.#bridge.connect(call, portRefusal(call.port, ports));
+    const use = call.transport === 'udp' ? ({ kind: 'private' } as const) : this.#hostUse(call);
+    if (use.kind === 'private') return this.#pass(call);
+    await this.#bridge.connect(call, use.kind === 'refused' ? use.why : undefined);
   }
 
+  /** Opens the place that stands for an allowed destination. A datagram's caller is about to connect to it, or finds nothing. */
   async #enter(call: AskedCall, destination: Destination): Promise<void> {
-    const verdict = this.#gate.judge(destination);
-    if (verdict.kind === 'refused') {
-      this.#deny(verdict, call.pid, 'supervisor');
-      return this.#settle(call, EACCES);
-    }
-    this.#askers.saw(call.pid);
     await (destination.host === call.address
       ? this.#territory.takeAddress(call.address)
       : this.#territory.takeNames());
@@ -221,28 +212,34 @@ export class SandboxNetwork {
       await this.#entrances.open({ address: call.address, port: call.port });
     } catch (error) {
       if ((error as { errno?: number }).errno !== EADDRINUSE) throw error;
+      if (call.transport === 'udp') return this.#pass(call);
       return this.#refuse(call, `a server inside has port ${call.port} there`);
     }
-    this.#calls.expect(call);
-    return this.#pass(call);
+    this.#callers.note(call);
+    // The rule may have gone while the place was opened.
+    this.#pass(call, this.#entrances.has(call) ? FOR_GOOD_AND_TOLD : 0);
   }
 
-  #peerOf(client: Socket, at: SocketAddress): Peer {
-    const pid = this.#calls.take(at);
-    const from = { address: client.remoteAddress ?? '', port: client.remotePort ?? 0 };
-    return { pid, program: pid === 0 ? undefined : this.#options.programOf(pid), from };
+  /** Closes what was opened by a rule that is gone; what comes next is asked about anew. */
+  #reconsider(): void {
+    this.#entrances.retain((at) => this.#gate.judge(this.#destinationOf(at)).kind === 'allowed');
+    this.#bridge.retain((at) => this.#hostUse(at).kind === 'host');
+  }
+
+  #hostUse(at: SocketAddress): HostUse {
+    return hostUse(at, this.#gate, this.#options.policy.network);
   }
 
   #destinationOf({ address, port }: SocketAddress): Destination {
     return this.#resolver.destinationOf(address, port);
   }
 
-  #settle({ id, address, port }: AskedCall, errno: number): void {
-    this.#options.sockets.settle({ id, errno, at: { address, port } });
+  #settle({ id, address, port }: AskedCall, errno: number, seconds = 0): void {
+    this.#options.sockets.settle({ id, errno, at: { address, port }, seconds });
   }
 
-  #pass(call: AskedCall): void {
-    this.#settle(call, 0);
+  #pass(call: AskedCall, seconds = 0): void {
+    this.#settle(call, 0, seconds);
   }
 
   #refuse(call: AskedCall, why: string): void {
@@ -255,7 +252,7 @@ export class SandboxNetwork {
     return this.#options.events.onDenial(refusalDenial(refusal, pid, observer));
   }
 
-  #account({ destination, up, down, peer, cause }: ConnectionRecord<Peer>): void {
+  #account({ destination, up, down, peer, cause }: ConnectionRecord<Caller>): void {
     if (cause === 'refused') return;
     const { host, port } = destination;
     const { program } = peer;

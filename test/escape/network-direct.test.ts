@@ -45,8 +45,7 @@ const BEYOND: readonly Row[] = [
   [`bash:${DENIED}:8080`, 'Permission denied', 'CANARY denied /'],
   [`udp:${DENIED}:8080`, 'EACCES', 'CANARY'],
   [`udp-connected:${DENIED}:8080`, 'EACCES', 'CANARY'],
-  // Nobody looks at the address of sendmsg: the kernel has no way there.
-  [`udp-message:${DENIED}:8080`, 'ENETUNREACH', 'CANARY'],
+  [`udp-message:${DENIED}:443`, 'EACCES', 'CANARY'],
   // QUIC, DNS to other servers by UDP and TCP, DNS over TLS.
   [`udp:${DENIED}:443`, 'EACCES', 'CANARY'],
   ['query:93.184.216.53:53:udp', 'EACCES', 'code 3'],
@@ -119,6 +118,21 @@ describe.each(people)('as $label', (person) => {
     expect(hosts).toContain(`${METADATA} 8080`);
     expect(hosts).toContain('93.184.216.53 53');
     for (const { program } of violations) expect(program).toMatch(/\/python3/);
+  });
+
+  test('a destination that lies in memory is recorded, behind others in the same call too', async () => {
+    const first = await inside([`udp-message:${DENIED}:4001`, `messages:4002:${DENIED}`], NONE);
+    expect(first.answers).toEqual(['EACCES', 'EACCES']);
+    expect(first.violations.map(({ host, port }) => `${host} ${port}`)).toEqual([
+      `${DENIED} 4001`,
+      `${DENIED} 4002`,
+    ]);
+    for (const { program } of first.violations) expect(program).toMatch(/\/python3/);
+    const behind = await inside([`messages:8080:127.0.0.1:${DENIED}`], NONE);
+    expect(behind.violations.map(({ host }) => host)).toEqual([DENIED]);
+    await net.visits();
+    expect(await outside([`messages:8080:127.0.0.1:${DENIED}`])).toEqual(['sent 2']);
+    await expect.poll(async () => (await net.visits()).map(({ name }) => name)).toContain('denied');
   });
 
   test('in local the host’s services are reached, its name server and proxies are not', async () => {

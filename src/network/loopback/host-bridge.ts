@@ -37,10 +37,17 @@ function dialHost({ address, port }: SocketAddress): Promise<Socket | undefined>
   });
 }
 
+/** One port of the host as it is reached inside. */
+interface Bridged {
+  readonly at: SocketAddress;
+  readonly server: Server;
+}
+
 export class HostBridge {
   readonly #options: HostBridgeOptions;
-  readonly #listeners = new Map<string, { readonly at: SocketAddress; readonly server: Server }>();
-  readonly #connections = new Set<Socket>();
+  readonly #listeners = new Map<string, Bridged>();
+  /** By the place that each was made to. */
+  readonly #connections = new Map<Socket, SocketAddress>();
 
   constructor(options: HostBridgeOptions) {
     this.#options = options;
@@ -75,12 +82,17 @@ export class HostBridge {
 
   /** Gives a port back before a server inside binds it. */
   release(port: number): void {
-    for (const { at, server } of [...this.#listeners.values()]) if (at.port === port) this.#drop(at, server);
+    for (const bridged of [...this.#listeners.values()]) if (bridged.at.port === port) this.#drop(bridged);
+  }
+
+  /** Closes those that `isWanted` does not hold for, with their connections. */
+  retain(isWanted: (at: SocketAddress) => boolean): void {
+    for (const bridged of [...this.#listeners.values()]) if (!isWanted(bridged.at)) this.#drop(bridged);
+    for (const [socket, at] of this.#connections) if (!isWanted(at)) socket.destroy();
   }
 
   close(): void {
-    for (const { at, server } of [...this.#listeners.values()]) this.#drop(at, server);
-    for (const socket of this.#connections) socket.destroy();
+    this.retain(() => false);
   }
 
   /** Undefined when somebody inside holds the port. */
@@ -98,7 +110,7 @@ export class HostBridge {
     return server;
   }
 
-  #drop(at: SocketAddress, server: Server): void {
+  #drop({ at, server }: Bridged): void {
     this.#listeners.delete(`${at.address} ${at.port}`);
     server.close();
     this.#options.sockets.settle({ errno: 0, at });
@@ -110,26 +122,28 @@ export class HostBridge {
     first.once('close', () => {
       if (spare === first) spare = undefined;
     });
-    this.#listeners.set(`${at.address} ${at.port}`, { at, server });
+    const bridged = { at, server };
+    this.#listeners.set(`${at.address} ${at.port}`, bridged);
     server.on('connection', (client) => {
       const ready = spare;
       spare = undefined;
-      void this.#join(at, server, client, ready);
+      void this.#join(bridged, client, ready);
     });
-    server.on('error', () => this.#drop(at, server));
+    server.on('error', () => this.#drop(bridged));
   }
 
-  async #join(at: SocketAddress, server: Server, client: Socket, ready: Socket | undefined): Promise<void> {
+  async #join(bridged: Bridged, client: Socket, ready: Socket | undefined): Promise<void> {
+    const { at } = bridged;
     client.on('error', () => {});
     const host = ready ?? (await dialHost(at));
     if (host === undefined) {
       // The service has gone: the next connect is asked about anew and refused by the kernel.
-      this.#drop(at, server);
+      this.#drop(bridged);
       client.resetAndDestroy();
       return;
     }
     for (const socket of [client, host]) {
-      this.#connections.add(socket);
+      this.#connections.set(socket, at);
       socket.once('close', () => this.#connections.delete(socket));
     }
     joinSockets(client, host, (traffic) => this.#options.onTraffic(at, traffic));

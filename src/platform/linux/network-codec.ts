@@ -22,6 +22,8 @@ export const ASKED_BYTES = 20 + ADDRESS_BYTES;
 
 /** For good, until it is settled anew. */
 export const FOR_GOOD = 0xffffffff;
+/** The same, and each call that passes is told in an `asked` record without `id`. */
+export const FOR_GOOD_AND_TOLD = 0xfffffffe;
 
 export interface Settlement {
   /** Of the call that waits; absent: this is only about what is to be known. */

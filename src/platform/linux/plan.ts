@@ -146,6 +146,7 @@ export interface SocketAddress {
 /** A call that waits until `Launcher.settle` answers it. */
 export interface AskedRecord extends SocketAddress {
   readonly kind: 'asked';
+  /** 0: it was let pass already, as an earlier answer said. */
   readonly id: bigint;
   /** On the host. */
   readonly pid: number;
