@@ -99,6 +99,7 @@ async function record(run: Recorded): Promise<RunOutcome> {
           onStarted(control);
         },
         onEnforced: (enforcement) => session?.enforced(enforcement),
+        onWeakened: (enforcement) => session?.weakened(enforcement),
         onEvent: (event) => session?.append(event),
       },
     );

@@ -51,21 +51,27 @@ function isKnown(ancestor: { pid: number; program: string | undefined }): ancest
 }
 
 /**
- * undefined for a process that is not, or no longer, one of those that `launcher` started. SECURITY: numbers are used
- * again, so without the chain a refusal could be laid at the door of a process of the host, its secrets on its command
- * line shown.
+ * From the process up to, and without, the first one inside; undefined for a process that is not, or no longer, one of those
+ * that `launcher` started. SECURITY: numbers are used again, so without the chain a refusal could be laid at the door of a
+ * process of the host, its secrets on its command line shown.
  */
-export function identifyInside(pid: number, launcher: number): Actor | undefined {
+function chainOf(pid: number, launcher: number): number[] | undefined {
   const chain: number[] = [];
   for (let at: number | undefined = parentOf(pid); at !== launcher; at = parentOf(at)) {
     if (at === undefined || at <= 1 || chain.length === MAX_CHAIN) return undefined;
     chain.push(at);
   }
+  // The last is init, the launcher's child: ours, and nothing that a person started. Without any, it is init itself.
+  return chain.length === 0 ? undefined : chain.slice(0, -1);
+}
+
+/** undefined for a process that is none of those that `launcher` started. */
+export function identifyInside(pid: number, launcher: number): Actor | undefined {
+  const chain = chainOf(pid, launcher);
+  if (chain === undefined) return undefined;
   const program = programOf(pid);
   const command = commandOf(pid);
-  // The last is init, the launcher's child: ours, and nothing that a person started. Without any, it is init itself.
-  if (chain.length === 0) return undefined;
-  const parents = chain.slice(0, -1).map((each) => ({ pid: each, program: programOf(each) }));
+  const parents = chain.map((each) => ({ pid: each, program: programOf(each) }));
   return {
     pid,
     ...(program !== undefined && { program }),
@@ -76,5 +82,5 @@ export function identifyInside(pid: number, launcher: number): Actor | undefined
 
 /** The executable of a process of the sandbox; undefined as for `identifyInside`. */
 export function programInside(pid: number, launcher: number | undefined): string | undefined {
-  return launcher === undefined ? undefined : identifyInside(pid, launcher)?.program;
+  return launcher === undefined || chainOf(pid, launcher) === undefined ? undefined : programOf(pid);
 }

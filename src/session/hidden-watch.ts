@@ -4,6 +4,7 @@ import type { Launcher } from '../platform/linux/launcher.ts';
 import type { FailureRecord, Plan } from '../platform/linux/plan.ts';
 import { prepareTripwire, type TripwireReadiness } from '../platform/linux/tripwire/device.ts';
 import type { TripwireServer } from '../platform/linux/tripwire/server.ts';
+import type { Decider } from '../policy/decide.ts';
 import { decodeName } from '../policy/printable.ts';
 import type { Policy } from '../policy/types.ts';
 import type { Denials } from './denials.ts';
@@ -24,33 +25,39 @@ export function watchFailure({ tripwire }: Plan, failure: FailureRecord): WatchF
 
 export interface Watched {
   readonly plan: Plan;
-  readonly policy: Policy;
+  readonly decider: Decider;
   readonly capabilities: { readonly uid: number; readonly gid: number };
 }
+
+export interface Watchers extends Pick<Denials, 'take' | 'ready'> {
+  /** Whether this thread's look at the path is a part of an act that is recorded already. */
+  readonly isTold: (pid: number, path: string) => boolean;
+  /** The file system is served no more, since the run is over or though it goes on: the kernel refuses every look (ENOTCONN). */
+  readonly onLost: () => void;
+}
+
+/** After it a run that is ending has said so: a target is over before what watches it, a session that is closed not. */
+const GRACE_MS = { target: 50, session: 1000 } as const;
 
 /** Serves the file system over hidden places; whoever looks at one waits until it is known who did. */
 export async function watchHidden(
   launcher: Launcher,
   watched: Watched,
-  {
-    take,
-    ready,
-    isTold,
-  }: Pick<Denials, 'take' | 'ready'> & {
-    /** Whether this thread's look at the path is a part of an act that is recorded already. */
-    readonly isTold: (pid: number, path: string) => boolean;
-  },
+  { take, ready, isTold, onLost }: Watchers,
 ): Promise<TripwireServer | undefined> {
-  const { plan, policy, capabilities } = watched;
+  const { plan, decider, capabilities } = watched;
   const { tripwire: pipe } = launcher;
   if (plan.tripwire === undefined || pipe === undefined) return undefined;
   const { serveTripwire } = await import('../platform/linux/tripwire/service.ts');
+  // The relay ends with the sandbox, and also when it is killed, or sends what no kernel does.
+  const grace = plan.argv.length > 0 ? GRACE_MS.target : GRACE_MS.session;
+  pipe.once('close', () => setTimeout(onLost, grace).unref());
   return serveTripwire(pipe, {
     layout: plan.tripwire,
     owner: { uid: capabilities.uid, gid: capabilities.gid },
     onSighting: (sighting) => {
       if (isTold(sighting.pid, decodeName(sighting.path))) return undefined;
-      return take(sightedDenial(policy, sighting)) === undefined ? ready() : undefined;
+      return take(sightedDenial(decider, sighting)) === undefined ? ready() : undefined;
     },
     isOwn: (pid) => pid === launcher.pid,
   });

@@ -173,6 +173,7 @@ export function openLive(loaded: LoadedPolicy, options: LiveOptions): Promise<Li
         session = new LiveSession({ loaded, planned, record, control, enforcement, grants, commands }, ended);
         resolve(session);
       },
+      onWeakened: (enforcement) => record?.weakened(enforcement),
       onEvent: (event) => record?.append(event),
       onDenial: (denial) => options.onDenial?.(denial),
       onTraffic: (traffic) => options.onTraffic?.(traffic),

@@ -4,6 +4,7 @@ import type { Launcher } from '../platform/linux/launcher.ts';
 import type { Making, MakingRecord, Plan } from '../platform/linux/plan.ts';
 import type { Arch } from '../platform/linux/seccomp/tables.ts';
 import { type WatchedRow, watchedRows } from '../platform/linux/watched-calls.ts';
+import type { Decider } from '../policy/decide.ts';
 import type { Policy } from '../policy/types.ts';
 import type { Denial } from '../violations/types.ts';
 import { programInside } from './actor.ts';
@@ -12,6 +13,7 @@ import { EACCES, guardedDenial, mountDenial } from './observed.ts';
 export interface NameSupervisorOptions {
   /** As enforced: guarded names have numbers of its rules. */
   readonly policy: Policy;
+  readonly decider: Decider;
   readonly plan: Pick<Plan, 'guarded' | 'opened'>;
   readonly arch: Arch;
   readonly launcher: Pick<Launcher, 'settle' | 'pid'>;
@@ -55,7 +57,7 @@ export class NameSupervisor {
     const making = names.find(({ refused }) => refused !== 'no');
     if (!making) return;
     const row = this.#row(making);
-    const denial = mountDenial(this.#options.policy, row, names, (path) => this.#pinnedBy(path));
+    const denial = mountDenial(this.#options, row, names, (path) => this.#pinnedBy(path));
     if (!denial) return;
     this.#tell(pid, denial);
     if (row.unasked) return;

@@ -4,7 +4,7 @@ import type { RefusedMaking } from '../platform/linux/guarded-makings.ts';
 import type { Making } from '../platform/linux/plan.ts';
 import type { TripwireSighting } from '../platform/linux/tripwire/server.ts';
 import type { WatchedAct, WatchedRow } from '../platform/linux/watched-calls.ts';
-import { decide } from '../policy/decide.ts';
+import { type Decider, decide } from '../policy/decide.ts';
 import { parentOf } from '../policy/paths.ts';
 import { decodeName } from '../policy/printable.ts';
 import type { Policy } from '../policy/types.ts';
@@ -16,6 +16,12 @@ export const EACCES = 13;
 const EBUSY = 16;
 const EXDEV = 18;
 const EROFS = 30;
+
+/** As enforced. A decider is dear to make, and refusals may come by the million. */
+export interface Rules {
+  readonly policy: Policy;
+  readonly decider: Decider;
+}
 
 /** `policy` is the one as enforced: a guarded name has its rule's number in it. */
 export function guardedDenial(policy: Policy, act: WatchedAct, refused: RefusedMaking): Denial {
@@ -64,7 +70,7 @@ function errnoOf(act: WatchedAct, { refused }: Making, names: readonly Making[])
  * number of the rule for whose sake a mount point that may be written stays in its place.
  */
 export function mountDenial(
-  policy: Policy,
+  { policy, decider }: Rules,
   row: WatchedRow,
   names: readonly Making[],
   pinnedBy: (path: string) => number | undefined,
@@ -75,7 +81,7 @@ export function mountDenial(
     return undefined;
   const path = decodeName(making.path);
   const act = making.present ? (row.actPresent ?? row.act) : row.act;
-  const decision = decide(policy, path, act === 'execute' ? 'read' : 'write');
+  const decision = decider.decide(path, act === 'execute' ? 'read' : 'write');
   const pin = decision.allowed && making.refused === 'mounted' ? pinnedBy(path) : undefined;
   if (decision.allowed && pin === undefined) return undefined;
   if (BYTE_CODE.test(path) || isClosedOutside(act, path)) return undefined;
@@ -85,7 +91,7 @@ export function mountDenial(
     subject: { kind: 'path', path },
     observer: 'supervisor',
     outcome: 'refused',
-    ...(decide(policy, path, 'read').allowed && { errno: errnoOf(act, making, names) }),
+    ...(decider.decide(path, 'read').allowed && { errno: errnoOf(act, making, names) }),
     ...(rule && { rule }),
   };
 }
@@ -101,9 +107,9 @@ function isSocket(path: string): boolean {
 }
 
 /** Somebody looked at something hidden or denied. */
-export function sightedDenial(policy: Policy, { act, path, pid, errno }: TripwireSighting): Denial {
+export function sightedDenial(decider: Decider, { act, path, pid, errno }: TripwireSighting): Denial {
   const subject = decodeName(path);
-  const { rule } = decide(policy, subject, 'read');
+  const { rule } = decider.decide(subject, 'read');
   return {
     act,
     subject: { kind: isSocket(subject) ? 'socket' : 'path', path: subject },

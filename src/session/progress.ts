@@ -1,5 +1,6 @@
 /** Folds what the launcher records of a run into what became of it. */
 import type { FailureRecord, LauncherRecord, Plan } from '../platform/linux/plan.ts';
+import type { WireRecord } from '../platform/linux/plan-codec.ts';
 import type { Ending } from './types.ts';
 
 /** errno(3). */
@@ -11,6 +12,8 @@ export class Progress {
   started = false;
   failure: FailureRecord | undefined;
   ending: Ending | undefined;
+  /** The target has ended, or a session without one. */
+  over = false;
   readonly #plan: Plan;
 
   constructor(plan: Plan) {
@@ -19,7 +22,8 @@ export class Progress {
     if (plan.argv.length === 0) this.ending = { kind: 'closed' };
   }
 
-  take(record: LauncherRecord): void {
+  take(record: WireRecord): void {
+    if (record.kind === 'ended' || record.kind === 'exited' || record.kind === 'killed') this.over = true;
     if (record.kind === 'applied') this.applied.add(record.step);
     if (record.kind === 'started') this.started = true;
     if (record.kind === 'failure') this.failure ??= record;

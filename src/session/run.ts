@@ -55,6 +55,8 @@ export interface RunEvents {
   onStarted?(control: RunControl, launcherPid: number | undefined): void;
   /** Every mechanism is in force and the command has been started. */
   onEnforced?(enforcement: readonly Enforcement[]): void;
+  /** A mechanism was lost while it runs. */
+  onWeakened?(enforcement: readonly Enforcement[]): void;
   /** What belongs in the session's log: violations and their counts, bounded. */
   onEvent?(event: SessionEvent): void;
   /** Each refusal as it is seen; `onEvent` has them counted. */
@@ -176,13 +178,19 @@ async function carryOut(
     timedOut = true;
   });
   const { applied } = progress;
-  const enforced = () =>
-    enforcementOf({ plan, applied, abi: planned.capabilities.landlockAbi, blind: planned.blind });
-  const names = new NameSupervisor({ policy, plan, arch: planned.capabilities.arch, launcher, take });
+  let lost: Date | undefined;
+  const { blind, capabilities, decider } = planned;
+  const enforced = () => enforcementOf({ plan, applied, abi: capabilities.landlockAbi, blind, lost });
+  const names = new NameSupervisor({ policy, decider, plan, arch: capabilities.arch, launcher, take });
   const tripwire = await watchHidden(launcher, planned, {
     take,
     ready: () => denials.ready(),
     isTold: (pid, path) => names.isTold(pid, path),
+    onLost: () => {
+      if (progress.over) return;
+      lost = new Date();
+      events.onWeakened?.(enforced());
+    },
   });
   const network = new RunNetwork({
     policy,
@@ -195,7 +203,7 @@ async function carryOut(
   });
   const grantUse = new GrantUse({
     policy,
-    decider: planned.decider,
+    decider,
     launcher: () => launcher.pid,
     append: (event) => events.onEvent?.(event),
   });
@@ -217,7 +225,7 @@ async function carryOut(
     onTraffic: (traffic) => network.account(traffic),
   });
   const run = launcher.run(sockets?.plan ?? plan, (record) => {
-    progress.take(record as LauncherRecord);
+    progress.take(record);
     if (record.kind === 'started') sockets?.relay.hide();
     if (record.kind === 'asked' || record.kind === 'listening') network.take(record);
     if (record.kind === 'started') events.onEnforced?.(enforced());

@@ -88,6 +88,13 @@ export class OpenSession {
     this.#save();
   }
 
+  /** A mechanism was lost while it runs. */
+  weakened(enforcement: readonly Enforcement[]): void {
+    this.enforced(enforcement);
+    const missing = enforcement.flatMap((each) => (each.state === 'partial' ? [each] : []));
+    this.#log.append({ kind: 'weakened', enforcement: missing });
+  }
+
   append(event: SessionEvent): void {
     this.#log.append(event);
   }

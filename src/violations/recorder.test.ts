@@ -108,6 +108,15 @@ describe('who did it', () => {
     recorder.record(denialOf('/x', { actor: { pid: 3000 } }));
     expect(looked).toBe(501);
   });
+
+  test('is, where it cannot be looked up any more, who it was in the same second', () => {
+    const { recorder } = makeRecorder({ identify: (pid) => ({ pid, program: `/bin/${pid}` }) });
+    for (let at = 0; at < 2000; at += 1) recorder.record(denialOf('/x', { actor: { pid: 1 + (at % 2) } }));
+    expect(recorder.violations).toMatchObject([
+      { count: 1000, denial: { actor: { program: '/bin/1' } } },
+      { count: 1000, denial: { actor: { program: '/bin/2' } } },
+    ]);
+  });
 });
 
 describe('a flood', () => {

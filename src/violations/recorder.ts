@@ -54,6 +54,8 @@ export class Recorder {
   #droppedWritten = 0;
   #lookUps = 0;
   #second = 0;
+  /** Who was identified in this second: never more than may be looked up. */
+  readonly #seen = new Map<number, Actor>();
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -131,9 +133,14 @@ export class Recorder {
     if (second !== this.#second) {
       this.#second = second;
       this.#lookUps = 0;
+      this.#seen.clear();
     }
     this.#lookUps += 1;
-    return this.#lookUps > LOOK_UPS_PER_SECOND ? actor : (identify(actor.pid) ?? actor);
+    // In a flood a process is what it was a moment ago: else one violation would become two, of a program and of nobody.
+    if (this.#lookUps > LOOK_UPS_PER_SECOND) return this.#seen.get(actor.pid) ?? actor;
+    const known = identify(actor.pid);
+    if (known) this.#seen.set(actor.pid, known);
+    return known ?? actor;
   }
 
   #writeCount(entry: Entry): void {

@@ -198,8 +198,22 @@ describe.each(people)('as $label', (person) => {
     const { relay } = await family(child.pid!);
     process.kill(relay, 'SIGKILL');
     await until(() => !alive(relay));
+    const sessions = `${world.home}/.local/state/pinfold/sessions`;
+    const last = `${sessions}/${readdirSync(sessions).sort().at(-1)}`;
+    const log = () => readFileSync(`${last}/events.jsonl`, 'utf8');
+    await until(() => log().includes('"kind":"weakened"'));
     mkdirSync(marker);
-    expect((await ended).stdout).toBe('ready\nENOTCONN\nENOTCONN\nok:a project\n');
+    const { stdout, stderr } = await ended;
+    expect(stdout).toBe('ready\nENOTCONN\nENOTCONN\nok:a project\n');
+    // And the person is told what nobody saw.
+    expect(stderr).toMatch(/^pinfold did not see looks at hidden names from \d\d:\d\d:\d\d UTC on: /m);
+    const { enforcement } = JSON.parse(readFileSync(`${last}/session.json`, 'utf8')) as Outcome;
+    expect(enforcement.find(({ mechanism }) => mechanism === 'tripwire')).toMatchObject({ state: 'partial' });
+  });
+
+  test('a run whose relay lasts says nothing of it', async () => {
+    const { stdout, stderr } = await inside(['sh', '-c', 'sleep 0.2; echo done']);
+    expect([stdout, stderr]).toEqual(['done\n', '']);
   });
 });
 

@@ -129,6 +129,24 @@ function lockSection({ plan, capabilities }: Planned): Section {
   ];
 }
 
+/** What is seen of what is refused; whatever is not is refused all the same. */
+function seenSection({ plan, policy, blind }: Planned): Section {
+  const looks = 'who looks at hidden or denied names, with the whole path';
+  const acts = 'acts on what is read-only, denied or protected';
+  const always = 'the making of guarded names, and connections that are refused';
+  const seen = [...(blind === undefined ? [looks] : []), ...(plan.seen ? [acts] : []), always];
+  const unseen = [...(blind === undefined ? [] : [`${looks}: ${blind}`]), ...(plan.seen ? [] : [acts])];
+  const monitor = `monitor ${policy.monitor.value} (${shownOrigin(policy.monitor.origin, policy.homeDir)})`;
+  return [
+    'Seen when it is refused',
+    [
+      monitor,
+      ...seen.map((each) => escapeText(each)),
+      ...unseen.map((each) => escapeText(`not seen: ${each}`)),
+    ],
+  ];
+}
+
 function environmentSection({ plan, dropped }: Planned): Section {
   return [
     'Environment',
@@ -169,6 +187,7 @@ export function renderPlan(output: Output, loaded: LoadedPolicy, planned: Planne
     ...mountSections(policy, plan),
     ['Network', [networkPhrase(policy)]],
     nameSection(planned),
+    seenSection(planned),
     environmentSection(planned),
     ['Limits', limits.length > 0 ? limits : ['none but those of the host']],
     lockSection(planned),

@@ -83,6 +83,10 @@ export function renderSummary(output: Output, policy: Policy, outcome: RunOutcom
       `${name} ${paint(output, 'bad', 'ended the command')}: it ran longer than wallTime, ${duration(limit)}`,
     );
   }
+  const unwatched = outcome.enforcement.find(({ mechanism }) => mechanism === 'tripwire');
+  if (unwatched?.state === 'partial') {
+    lines.push(`${name} ${paint(output, 'warning', 'did not see')} ${unwatched.missing.join('; ')}`);
+  }
   lines.push(...refusalLines(output, policy, outcome));
   if (output.isTerminal) lines.push(...trafficLines(output, outcome), ...publishedLines(output, outcome));
   if (outcome.requests.length > 0) {

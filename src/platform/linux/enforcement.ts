@@ -46,10 +46,24 @@ export interface Confirmed {
   readonly abi: number;
   /** Why looks at hidden names are not seen; absent when the plan has them seen. */
   readonly blind: string | undefined;
+  /** When they ceased to be seen; absent while they are. */
+  readonly lost?: Date | undefined;
+}
+
+function tripwire(lost: Date | undefined): Enforcement {
+  if (!lost) return full('tripwire');
+  const since = lost.toISOString().slice(11, 19);
+  return {
+    mechanism: 'tripwire',
+    state: 'partial',
+    missing: [
+      `looks at hidden names from ${since} UTC on: what watches them ended, and they are refused unseen`,
+    ],
+  };
 }
 
 /** The status of each mechanism after the steps named in `applied` were confirmed. */
-export function enforcementOf({ plan, applied, abi, blind }: Confirmed): Enforcement[] {
+export function enforcementOf({ plan, applied, abi, blind, lost }: Confirmed): Enforcement[] {
   const pending = (mechanism: Mechanism): Enforcement => ({
     mechanism,
     state: 'none',
@@ -76,7 +90,7 @@ export function enforcementOf({ plan, applied, abi, blind }: Confirmed): Enforce
       missing: ['a name that wins a race is caught after it was made: moved away, and the session is ended'],
     }),
     plan.tripwire
-      ? after('mounts', full('tripwire'))
+      ? after('mounts', tripwire(lost))
       : { mechanism: 'tripwire', state: 'none', reason: `${blind}: looks at hidden names are not seen` },
   ];
 }
