@@ -138,11 +138,13 @@ static int execute(char **argv, char **environment)
 		size_t length = strcspn(search, ":");
 		char path[4096];
 
-		if (length && snprintf(path, sizeof(path), "%.*s/%s", (int)length, search, argv[0]) < (int)sizeof(path)) {
+		bool fits = length && snprintf(path, sizeof(path), "%.*s/%s", (int)length, search, argv[0]) < (int)sizeof(path);
+
+		/* Looked for first: each execve() waits until the supervisor has looked too. */
+		if (fits && access(path, F_OK) == 0)
 			execve(path, argv, environment);
-			if (errno != ENOENT && errno != ENOTDIR)
-				seen = errno;
-		}
+		if (fits && errno != ENOENT && errno != ENOTDIR)
+			seen = errno;
 		search += length + (search[length] == ':');
 	}
 	return -seen;

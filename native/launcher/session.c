@@ -225,7 +225,7 @@ static bool is_crowded(const struct session *session)
 
 static int supervise(struct session *session)
 {
-	bool crowded = false;
+	bool crowded = false, gone = false;
 
 	for (;;) {
 		struct pollfd wait[] = {
@@ -233,7 +233,7 @@ static int supervise(struct session *session)
 			{ .fd = session->sync, .events = crowded ? POLLIN | POLLOUT : POLLIN },
 			{ .fd = crowded ? -1 : CONTROL_FD, .events = POLLIN },
 			{ .fd = session->signals, .events = POLLIN },
-			{ .fd = session->supervisor ? supervisor_fd(session->supervisor) : -1, .events = POLLIN },
+			{ .fd = session->supervisor && !gone ? supervisor_fd(session->supervisor) : -1, .events = POLLIN },
 			{ .fd = session->channel, .events = POLLIN },
 		};
 		int error = 0;
@@ -246,6 +246,7 @@ static int supervise(struct session *session)
 			error = supervisor_answer(session->supervisor);
 		if (!error && wait[1].revents & POLLIN)
 			error = hear_init(session);
+		gone |= (wait[4].revents & POLLHUP) != 0; /* Nobody is left to be heard, and init is about to end. */
 		crowded = wait[2].revents && is_crowded(session);
 		if (!error && wait[2].revents && !crowded)
 			error = obey_control(session);
