@@ -1,5 +1,5 @@
 /** System calls as data: the launcher makes them one after the other (`native/launcher/calls.c`), and decides nothing. */
-import { SandboxError } from '../../errors.ts';
+import { ByteWriter } from './byte-writer.ts';
 import { ARCH_TABLES, type Arch } from './seccomp/tables.ts';
 
 /** What no system call says. Numbers from 0x10000 on, beyond all of the kernel's; `enum own_call`. */
@@ -31,69 +31,62 @@ export interface CallOptions {
   readonly tolerates?: readonly number[];
 }
 
+const MOST_TOLERATED = 7;
+const ARGUMENTS = 6;
+
 export class CallList {
   readonly arch: Arch;
   /** What the calls that follow are for: named when one fails. */
   label = '';
   /** The mechanism that the calls that follow belong to. */
   step = '';
-  readonly #calls: Buffer[] = [];
-  readonly #data: Buffer[] = [];
-  readonly #texts = new Map<string, number>();
-  readonly #blobs = new Map<Uint8Array, number>();
-  #dataLength = 0;
+  readonly #calls = new ByteWriter(1024 * CALL_BYTES);
+  readonly #data = new ByteWriter(1 << 15);
+  readonly #kept = new Map<string | Uint8Array, number>();
 
   constructor(arch: Arch) {
     this.arch = arch;
   }
 
-  add(name: string, args: readonly Argument[], options: CallOptions = {}): void {
+  add(name: string, args: readonly Argument[], { place = -1, tolerates = [] }: CallOptions = {}): void {
     const number =
       (OWN_CALLS as Readonly<Record<string, number>>)[name] ?? ARCH_TABLES[this.arch].numbers[name];
     if (number === undefined) throw new Error(`no system call ${name} on ${this.arch}`);
-    const call = Buffer.alloc(CALL_BYTES);
+    const calls = this.#calls;
+    calls.u32(number);
+    calls.u32(place);
+    calls.u32(this.#keep(this.label));
+    calls.u32(this.#keep(this.step));
     let pointers = 0;
     args.forEach((argument, index) => {
-      const plain = typeof argument === 'number' || typeof argument === 'bigint';
-      if (!plain) pointers |= 1 << index;
-      const value = plain ? BigInt(argument) : BigInt(this.#keep(argument));
-      call.writeBigUInt64LE(BigInt.asUintN(64, value), 24 + 8 * index);
+      if (!isNumber(argument)) pointers |= 1 << index;
     });
-    call.writeUInt32LE(number, 0);
-    call.writeInt32LE(options.place ?? -1, 4);
-    call.writeUInt32LE(this.#keep(this.label), 8);
-    call.writeUInt32LE(this.#keep(this.step), 12);
-    call.writeUInt8(pointers, 16);
-    for (const [index, errno] of (options.tolerates ?? []).entries()) call.writeUInt8(errno, 17 + index);
-    this.#calls.push(call);
+    calls.u8(pointers);
+    for (let index = 0; index < MOST_TOLERATED; index += 1) calls.u8(tolerates[index] ?? 0);
+    for (let index = 0; index < ARGUMENTS; index += 1) {
+      const argument = args[index] ?? 0;
+      calls.u64(isNumber(argument) ? argument : this.#keep(argument));
+    }
   }
 
   /** What two calls are given the same bytes object for is one place: the first may write there what the second reads. */
   encode(): { readonly calls: Buffer; readonly data: Buffer } {
-    return { calls: Buffer.concat(this.#calls), data: Buffer.concat([...this.#data, Buffer.alloc(1)]) };
+    return { calls: this.#calls.all(), data: Buffer.concat([this.#data.all(), Buffer.alloc(1)]) };
   }
 
   #keep(value: string | Uint8Array): number {
-    const known = typeof value === 'string' ? this.#texts.get(value) : this.#blobs.get(value);
+    const known = this.#kept.get(value);
     if (known !== undefined) return known;
-    if (typeof value === 'string' && value.includes('\0')) throw cutShort(value);
-    const at = this.#dataLength;
-    const bytes = typeof value === 'string' ? Buffer.from(`${value}\0`) : Buffer.from(value);
-    this.#data.push(bytes);
-    this.#dataLength += bytes.length;
-    if (typeof value === 'string') this.#texts.set(value, at);
-    else this.#blobs.set(value, at);
+    const at = this.#data.length;
+    if (typeof value === 'string') this.#data.text(value);
+    else this.#data.bytes(value);
+    this.#kept.set(value, at);
     return at;
   }
 }
 
-/** In C a text ends at its first NUL. */
-export function cutShort(text: string): SandboxError {
-  return new SandboxError('ERR_PATH_INVALID', {
-    what: `Cannot use ${JSON.stringify(text)}`,
-    why: 'it holds a NUL character',
-    fix: 'Remove the NUL character',
-  });
+function isNumber(argument: Argument): argument is number | bigint {
+  return typeof argument === 'number' || typeof argument === 'bigint';
 }
 
 /** Fields of a C structure, little-endian: `[value, bytes]`. */

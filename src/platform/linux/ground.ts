@@ -14,8 +14,20 @@ export function groundHere(streams: readonly unknown[] = []): Ground {
   const terminal = streams.find((stream): stream is number => typeof stream === 'number' && isatty(stream));
   return {
     arch: archHere(),
-    kindOf: kindHere,
+    kindOf: remembered(kindHere),
     terminal: terminal === undefined ? undefined : readlinkSync(`/proc/self/fd/${terminal}`),
+  };
+}
+
+/** A plan asks three times about most paths, and within a moment. */
+function remembered<T>(look: (path: string) => T): (path: string) => T {
+  const seen = new Map<string, T>();
+  return (path) => {
+    const known = seen.get(path);
+    if (known !== undefined || seen.has(path)) return known as T;
+    const found = look(path);
+    seen.set(path, found);
+    return found;
   };
 }
 

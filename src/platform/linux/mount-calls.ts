@@ -52,6 +52,10 @@ const PART = 38;
 const SOURCES = 40;
 const MASK_NAMES = { directory: '.masked-directory', file: '.masked-file' } as const;
 
+/** One of each for all calls: the kernel only reads them. */
+const IN_ROOT = openHow(O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+const ON_HOST = openHow(O_PATH, RESOLVE_NO_SYMLINKS);
+
 const DEVPTS_OPTIONS = [['newinstance'], ['ptmxmode', '0666'], ['mode', '0620']];
 
 type Bind = Extract<MountStep, { readonly op: 'bind' | 'console' }>;
@@ -81,6 +85,8 @@ class MountCalls {
   readonly #root: NewRoot;
   /** Number of the descriptor that holds what a step shows. */
   readonly #sources = new Map<MountStep, number>();
+  /** By what they set. */
+  readonly #attributes = new Map<number, Buffer>();
 
   constructor(calls: CallList, steps: readonly MountStep[], ground: Ground) {
     this.#calls = calls;
@@ -142,8 +148,7 @@ class MountCalls {
       if (path === undefined || (absent && (step.op === 'console' || step.optional))) continue;
       const source = SOURCES + this.#sources.size;
       this.#sources.set(step, source);
-      const how = openHow(O_PATH, RESOLVE_NO_SYMLINKS);
-      this.#say(`open ${path}`, 'openat2', [AT_FDCWD, path, how, how.length], { place: source });
+      this.#say(`open ${path}`, 'openat2', [AT_FDCWD, path, ON_HOST, ON_HOST.length], { place: source });
       if (step.op === 'bind' && step.identity) this.#checkIdentity(source, step.identity);
       this.#call('open_tree', [source, '', O_CLOEXEC | OPEN_TREE_CLONE | AT_RECURSIVE | AT_EMPTY_PATH], {
         place: source,
@@ -309,12 +314,19 @@ class MountCalls {
 
   /** Opens a path of the new root as POINT. */
   #open(path: string, options: CallOptions = {}): void {
-    const how = openHow(O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
-    this.#call('openat2', [ROOT, path.slice(1) || '.', how, how.length], { place: POINT, ...options });
+    this.#call('openat2', [ROOT, path.slice(1) || '.', IN_ROOT, IN_ROOT.length], {
+      place: POINT,
+      ...options,
+    });
   }
 
   #setAttributes(mount: number, set: number, flags: number): void {
-    this.#call('mount_setattr', [mount, '', AT_EMPTY_PATH | flags, attributes(set, 0), 32]);
+    let known = this.#attributes.get(set);
+    if (known === undefined) {
+      known = attributes(set, 0);
+      this.#attributes.set(set, known);
+    }
+    this.#call('mount_setattr', [mount, '', AT_EMPTY_PATH | flags, known, known.length]);
   }
 
   #say(label: string, name: string, args: Parameters<CallList['add']>[1], options: CallOptions = {}): void {

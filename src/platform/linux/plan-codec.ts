@@ -1,7 +1,8 @@
 /** The wire format between Node and the launcher: plan and signals out, records in. `native/launcher/spec.c` mirrors it. */
 import { SandboxError } from '../../errors.ts';
 import { boundaryCalls } from './boundary-calls.ts';
-import { CallList, cutShort } from './call-list.ts';
+import { ByteWriter } from './byte-writer.ts';
+import { CallList } from './call-list.ts';
 import { sieveOf } from './guarded-makings.ts';
 import type { Ground } from './mount-calls.ts';
 import {
@@ -25,81 +26,13 @@ const CONTROL = { plan: 2, signal: 3, command: 4, calls: 5, verdict: 20, socket:
 export const TARGET_ID = 0;
 const ASK = { remote: 1, loopback: 2 } as const;
 
-/** Grows a buffer field by field; native (little-endian: x86-64, arm64) byte order. One buffer: a plan has 3,000 fields. */
-class Writer {
-  #buffer: Buffer;
-  #view: DataView;
-  #length = 0;
-
-  constructor(bytes = 1 << 16) {
-    this.#buffer = Buffer.allocUnsafeSlow(bytes);
-    this.#view = new DataView(this.#buffer.buffer);
-  }
-
-  #reserve(bytes: number): void {
-    if (this.#length + bytes <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafeSlow(2 * (this.#length + bytes));
-    this.#buffer.copy(larger, 0, 0, this.#length);
-    this.#buffer = larger;
-    this.#view = new DataView(larger.buffer);
-  }
-
-  u32(value: number): void {
-    this.#reserve(4);
-    this.#view.setUint32(this.#length, value, true);
-    this.#length += 4;
-  }
-
-  u64(value: bigint): void {
-    this.#reserve(8);
-    this.#view.setBigUint64(this.#length, value, true);
-    this.#length += 8;
-  }
-
-  blob(bytes: Uint8Array): void {
-    this.u32(bytes.length);
-    this.#reserve(bytes.length);
-    this.#buffer.set(bytes, this.#length);
-    this.#length += bytes.length;
-  }
-
-  /** NUL-terminated inside its length. A NUL within would cut the string short in C, so it is refused here. */
-  string(text: string): void {
-    if (text.includes('\0')) throw cutShort(text);
-    // UTF-8 takes at most three bytes for each UTF-16 unit; the true length is written over its place afterwards.
-    this.#reserve(5 + 3 * text.length);
-    const start = this.#length + 4;
-    const size = this.#buffer.write(text, start) + 1;
-    this.#buffer[start + size - 1] = 0;
-    this.#view.setUint32(this.#length, size, true);
-    this.#length = start + size;
-  }
-
-  /** Rows of one size each: their number, then all of them. */
-  rows({ count, bytes }: { readonly count: number; readonly bytes: Uint8Array }): void {
-    this.u32(count);
-    this.#reserve(bytes.length);
-    this.#buffer.set(bytes, this.#length);
-    this.#length += bytes.length;
-  }
-
-  list(items: readonly string[]): void {
-    this.u32(items.length);
-    for (const item of items) this.string(item);
-  }
-
-  bytes(): Buffer {
-    return this.#buffer.subarray(0, this.#length);
-  }
-}
-
-function writeCalls(out: Writer, list: CallList): void {
+function writeCalls(out: ByteWriter, list: CallList): void {
   const { calls, data } = list.encode();
   out.blob(calls);
   out.blob(data);
 }
 
-function writeRlimits(out: Writer, rlimits: Plan['rlimits']): void {
+function writeRlimits(out: ByteWriter, rlimits: Plan['rlimits']): void {
   out.u32(rlimits.length);
   for (const limit of rlimits) {
     out.u32(limit.resource);
@@ -110,7 +43,7 @@ function writeRlimits(out: Writer, rlimits: Plan['rlimits']): void {
 
 /** The bytes of a plan, without frame. Throws SandboxError ERR_PATH_INVALID when a string holds NUL. */
 export function encodePlan(plan: Plan, ground: Ground): Buffer {
-  const out = new Writer();
+  const out = new ByteWriter(1 << 17);
   out.u32(SPEC_VERSION);
   out.u32(plan.namespaces);
   out.string(plan.uidMap);
@@ -128,7 +61,7 @@ export function encodePlan(plan: Plan, ground: Ground): Buffer {
   out.list(plan.environment);
   out.list(plan.argv);
   out.string(plan.cwd);
-  return out.bytes();
+  return out.all();
 }
 
 function frame(type: number, payload: Uint8Array): Buffer {
@@ -163,17 +96,17 @@ export function socketFrame(token: number, kind: SocketKind, at: SocketAddress):
 const NO_CALLS = new CallList('x64');
 /** Has calls made for the sandbox that runs; a `called` record of this token tells how they went. */
 export function callsFrame(token: number, calls: CallList): Buffer {
-  const out = new Writer(4096);
+  const out = new ByteWriter(4096);
   out.u32(token);
   writeCalls(out, calls);
-  return frame(CONTROL.calls, out.bytes());
+  return frame(CONTROL.calls, out.all());
 }
 
 const STREAM = { ignore: 0, pipe: 1, inherit: 2 } as const;
 
 /** Throws SandboxError ERR_PATH_INVALID when a string holds NUL. */
 export function commandFrame(id: number, command: CommandPlan): Buffer {
-  const out = new Writer(1024);
+  const out = new ByteWriter(1024);
   out.u32(CONTROL.command);
   out.u32(0);
   out.u32(id);
@@ -186,7 +119,7 @@ export function commandFrame(id: number, command: CommandPlan): Buffer {
   out.list(command.environment ?? []);
   out.list(command.argv);
   out.string(command.cwd);
-  const bytes = out.bytes();
+  const bytes = out.all();
   bytes.writeUInt32LE(bytes.length - 8, 4);
   return bytes;
 }
