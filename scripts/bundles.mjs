@@ -41,12 +41,10 @@ function lazyParts(root) {
   };
 }
 
-/** `import.meta` does not exist in CommonJS; the banner and `define` below give it back. */
-const CJS_META = "const __pinfoldUrl = require('node:url').pathToFileURL(__filename).href;";
-
 function outputs(root) {
   const commandLine = { format: 'cjs', plugins: [lazyParts(root)] };
   return [
+    { entry: 'src/cli/entry.ts', file: 'dist/pinfold.cjs', mode: 0o755, ...commandLine },
     { entry: 'src/cli/main.ts', file: 'dist/main.cjs', ...commandLine },
     ...Object.entries(LAZY).map(([entry, file]) => ({ entry, file: `dist/${file}`, ...commandLine })),
     { entry: 'src/index.ts', file: 'dist/index.cjs', format: 'cjs' },
@@ -78,17 +76,11 @@ function settings(root, bundler, { entry, file, format, plugins }) {
     // jsonc-parser's "main" is a UMD file that no bundler can follow.
     mainFields: ['module', 'main'],
     minifyWhitespace: true,
+    minifyIdentifiers: cjs && plugins !== undefined,
     legalComments: 'inline',
     // import() of a CommonJS file goes through the ESM loader, which costs milliseconds; require does not.
     supported: cjs ? { 'dynamic-import': false } : {},
-    define: cjs
-      ? {
-          'import.meta.url': '__pinfoldUrl',
-          'import.meta.dirname': '__dirname',
-          'import.meta.filename': '__filename',
-        }
-      : {},
-    banner: cjs ? { js: CJS_META } : {},
+    define: cjs ? { 'import.meta.dirname': '__dirname', 'import.meta.filename': '__filename' } : {},
     logLevel: 'warning',
   };
 }
@@ -113,13 +105,26 @@ export async function buildBundles(root) {
   await Promise.all(
     wanted.map(async (output) => {
       const { outputFiles } = await bundler.build(settings(root, bundler, output));
-      replaceFile(`${root}/${output.file}`, outputFiles[0].contents, 0o644);
+      replaceFile(`${root}/${output.file}`, outputFiles[0].contents, output.mode ?? 0o644);
     }),
   );
-  replaceFile(`${root}/dist/pinfold.cjs`, readFileSync(`${root}/scripts/entry.cjs`), 0o755);
   await writeManual(root, bundler);
   writeCodeCache(root);
 }
+
+/** So that the cache holds what reads settings too. */
+const SETTINGS = `{
+  // What most projects say.
+  "sandbox": {
+    "mode": "standard",
+    "deniedPaths": ["**/.env", "./secrets"],
+    "allowedPaths": [{ "path": "./build", "mode": "write" }],
+    "networkAccess": "none",
+    "allowedDomains": ["*.example.com:443"],
+    "environment": { "drop": ["FOO"] },
+  },
+}
+`;
 
 /**
  * Runs the command line once in a throwaway home and keeps what V8 compiled. It fits the Node that built it; another one
@@ -129,10 +134,12 @@ function writeCodeCache(root) {
   const home = mkdtempSync(`${tmpdir()}/pinfold-build-`);
   const cache = `${home}/main.cache`;
   const project = `${home}/project`;
-  mkdirSync(project);
-  spawnSync(process.execPath, [`${root}/scripts/code-cache.cjs`, `${root}/dist/main.cjs`, cache], {
+  mkdirSync(`${project}/.pinfold`, { recursive: true });
+  writeFileSync(`${project}/.pinfold/settings.json`, SETTINGS);
+  const words = ['-r', `${root}/scripts/code-cache.cjs`, `${root}/dist/pinfold.cjs`, 'run', '--', 'true'];
+  spawnSync(process.execPath, words, {
     cwd: project,
-    env: { PATH: process.env.PATH, HOME: home },
+    env: { PATH: process.env.PATH, HOME: home, PINFOLD_CODE_CACHE: cache },
     stdio: 'ignore',
     timeout: 30_000,
   });

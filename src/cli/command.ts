@@ -1,4 +1,5 @@
 /** What a command of Pinfold is: one table entry from which parsing, help and shell completion are all made. */
+import type { EarlyLauncher } from '../platform/linux/launcher-process.ts';
 
 /** Where values of an option or argument come from; drives completion in the shell. */
 export type Completion = 'path' | 'directory' | 'command' | 'session' | 'profile' | 'agent' | 'none';
@@ -65,7 +66,7 @@ export interface Output {
   readonly columns: number;
 }
 
-/** What a command may touch of its process; nothing else in src/cli reads process.* (except main.ts). */
+/** What a command may touch of its process; nothing else in src/cli reads process.* (except main.ts and entry.ts). */
 export interface Context {
   /** Absolute working directory. */
   readonly cwd: string;
@@ -76,6 +77,8 @@ export interface Context {
   readonly err: Output;
   /** Absolute path of `pinfold-launcher`. */
   readonly launcherPath: string;
+  /** One that runs already, for a command that is likely to want it. */
+  readonly started?: EarlyLauncher | undefined;
   readonly version: string;
   /** By what Pinfold is started again: absolute paths. */
   readonly entry: { readonly node: string; readonly script: string };

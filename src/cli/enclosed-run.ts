@@ -76,7 +76,7 @@ interface Recorded {
 async function record(run: Recorded): Promise<RunOutcome> {
   const { loaded, target, context, surroundings, onStarted, onPlanned } = run;
   let session: OpenSession | undefined;
-  const { launcherPath, environment } = context;
+  const { launcherPath, started, environment } = context;
   bind(loaded);
   const early = (await surroundings?.before()) ?? [];
   const settle = async () => {
@@ -86,7 +86,7 @@ async function record(run: Recorded): Promise<RunOutcome> {
     const outcome = await runInside(
       loaded,
       target,
-      { launcherPath, environment },
+      { launcherPath, started, environment },
       {
         onPlanned(planned) {
           onPlanned(planned);

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isatty } from 'node:tty';
-import { programPath } from '../platform/linux/programs.ts';
+import type { EarlyLauncher } from '../platform/linux/launcher-process.ts';
 import type { Context, Output } from './command.ts';
 import { runCommand } from './commands/run.ts';
 import { parseLine } from './parse.ts';
@@ -57,14 +57,15 @@ async function ask(question: string): Promise<string> {
 /** The directory of the bundle, which is also the launcher's: `dist/`. */
 const here = import.meta.dirname;
 
-function makeContext(): Context {
+function makeContext({ launcherPath, started }: Beginning): Context {
   const environment = process.env;
   return {
     cwd: process.cwd(),
     environment,
     out: makeOutput(1),
     err: makeOutput(2),
-    launcherPath: environment.PINFOLD_LAUNCHER || programPath('launcher', here),
+    launcherPath,
+    started,
     get version() {
       return JSON.parse(readFileSync(join(here, '../package.json'), 'utf8')).version as string;
     },
@@ -101,14 +102,20 @@ function report(thrown: unknown, words: readonly string[], context: Context): nu
   return NOT_ESTABLISHED;
 }
 
-async function main(): Promise<void> {
+/** What was done before this file was loaded. */
+export interface Beginning {
+  readonly launcherPath: string;
+  readonly started: EarlyLauncher | undefined;
+}
+
+export async function main(beginning: Beginning): Promise<void> {
   const words = process.argv.slice(2);
-  const context = makeContext();
+  const context = makeContext(beginning);
   try {
     process.exitCode = await dispatch(words, context);
   } catch (thrown) {
     process.exitCode = report(thrown, words, context);
   }
+  // Nothing of a run is left by now: to take Node itself down piece by piece would only cost time.
+  if (!beginning.started?.abandon() && words[0] === 'run') process.exit();
 }
-
-void main();

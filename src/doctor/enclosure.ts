@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { StandardStreams } from '../platform/linux/launcher.ts';
+import type { StandardStreams } from '../platform/linux/launcher-process.ts';
 import type { Mode } from '../policy/types.ts';
 import type { RunOptions } from '../session/plan-run.ts';
 import { loadPolicy } from '../session/prepare.ts';

@@ -2,7 +2,6 @@
 import { lstatSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { SandboxError } from '../errors.ts';
 import type { HomeFile, HostFacts } from '../policy/host-facts.ts';
 import { checkContextName, contextHomeName, refuseOtherContext } from './contexts.ts';
@@ -130,7 +129,7 @@ function placeHomeFiles(files: readonly GitFile[], homeDir: string, privateHome:
 
 /** The nearest directory above this file that is a package of its own. */
 function findInstallDir(): string {
-  const here = realpathSync.native(import.meta.dirname ?? dirname(fileURLToPath(import.meta.url)));
+  const here = realpathSync.native(import.meta.dirname);
   for (let directory = here; directory !== '/'; directory = dirname(directory)) {
     if (statSync(join(directory, 'package.json'), { throwIfNoEntry: false })?.isFile()) return directory;
   }

@@ -3,7 +3,12 @@ import { SandboxError } from '../errors.ts';
 import { findExisting, followMatches, kindOf, type PathKind } from '../host/existing.ts';
 import { scanTrees } from '../host/tree-scan.ts';
 import { type Capabilities, probeCapabilities } from '../platform/linux/capabilities.ts';
-import { Launcher, type StandardStreams } from '../platform/linux/launcher.ts';
+import { Launcher } from '../platform/linux/launcher.ts';
+import {
+  type EarlyLauncher,
+  type StandardStreams,
+  startLauncher,
+} from '../platform/linux/launcher-process.ts';
 import type { Plan } from '../platform/linux/plan.ts';
 import { buildPlan, type ScanRequest, scanMatches, scanRequest } from '../platform/linux/plan-builder.ts';
 import { compileSeccomp } from '../platform/linux/seccomp/compile.ts';
@@ -25,6 +30,8 @@ export interface RunOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Where the command's standard streams lead; default: to those of this process. */
   readonly streams?: StandardStreams;
+  /** One that was started before there were options; it has a channel, a tripwire, and this process's standard streams. */
+  readonly started?: EarlyLauncher | undefined;
   /** A session that lasts until it is closed and runs commands; the target's argv may be empty then. */
   readonly live?: boolean;
 }
@@ -140,7 +147,9 @@ export async function planFor(loaded: LoadedPolicy, target: Target, options: Run
       fix: 'See the profile with pinfold export sbpl, and the rules with pinfold policy',
     });
   }
-  const launcher = new Launcher(options.launcherPath, '/');
+  const launcher = new Launcher(
+    options.started?.take(options.launcherPath) ?? startLauncher(options.launcherPath),
+  );
   try {
     return await makePlan(launcher, loaded, target, options, prepareWatch(loaded.policy));
   } finally {

@@ -6,6 +6,7 @@ import type { Traffic } from '../network/traffic-ledger.ts';
 import type { Enforcement } from '../platform/backend.ts';
 import { enforcementOf, setupError } from '../platform/linux/enforcement.ts';
 import { Launcher } from '../platform/linux/launcher.ts';
+import { startLauncher } from '../platform/linux/launcher-process.ts';
 import type { LauncherRecord, Plan } from '../platform/linux/plan.ts';
 import { scanMatches } from '../platform/linux/plan-builder.ts';
 import { relayedSockets } from '../platform/linux/socket-relays.ts';
@@ -83,17 +84,20 @@ export async function runInside(
     const { runOnMac } = await import('./macos-run.ts');
     return await runOnMac(loaded, target, options, events);
   }
-  const { streams } = options;
   // Before the scan: made after it, in an open home, it would look like a name that slipped past the refusal.
   mkdirSync(join(loaded.facts.pinfold.stateDir, 'sessions'), { recursive: true, mode: 0o700 });
   let tripwire = prepareWatch(loaded.policy);
   let place: SessionPlace | undefined;
   for (;;) {
-    const launcher = new Launcher(options.launcherPath, '/', {
-      channel: true,
-      tripwire: tripwire.kind === 'ready',
-      ...(streams && { streams }),
-    });
+    const { launcherPath: path, streams } = options;
+    const launcher = new Launcher(
+      (streams ? undefined : options.started?.take(path)) ??
+        startLauncher(path, {
+          channel: true,
+          tripwire: tripwire.kind === 'ready',
+          ...(streams && { streams }),
+        }),
+    );
     try {
       const planned = await makePlan(launcher, loaded, target, options, tripwire);
       place ??= events.onPlanned?.(planned) ?? {

@@ -24,10 +24,10 @@ export const RUN_FLAGS = {
 export async function showPlan(
   loaded: LoadedPolicy,
   target: Target,
-  { launcherPath, environment, out }: Context,
+  { launcherPath, started, environment, out }: Context,
   { json }: { readonly json: boolean },
 ): Promise<number> {
-  const planned = await planFor(loaded, target, { launcherPath, environment });
+  const planned = await planFor(loaded, target, { launcherPath, started, environment });
   out.write(
     json
       ? `${JSON.stringify(planAsData(loaded, planned), undefined, 2)}\n`

@@ -1,10 +1,11 @@
-/** Starts the launcher and speaks with it; the only place that knows how it is spawned. */
-import { type ChildProcess, spawn } from 'node:child_process';
+/** Speaks with the launcher: plan and orders in, records and handles out. */
+import type { ChildProcess } from 'node:child_process';
 import { constants as osConstants } from 'node:os';
 import type { Duplex, Readable } from 'node:stream';
 import { SandboxError } from '../../errors.ts';
 import type { CallList } from './call-list.ts';
 import { groundHere } from './ground.ts';
+import type { LauncherProcess, Stream } from './launcher-process.ts';
 import type { Settlement, SocketKind } from './network-codec.ts';
 import type { CommandPlan, Plan, SocketAddress } from './plan.ts';
 import {
@@ -51,27 +52,7 @@ export class CallsFailed extends Error {
   }
 }
 
-/** One word or descriptor for each of stdin, stdout and stderr. */
-export type StandardStreams = readonly [Stream, Stream, Stream];
-type Stream = number | 'inherit' | 'ignore';
-const INHERITED: StandardStreams = ['inherit', 'inherit', 'inherit'];
-
-export interface LauncherOptions {
-  /** Node's IPC channel, on which the launcher sends handles. It costs start-up time, so only on demand. */
-  readonly channel?: boolean;
-  /** stdin, stdout and stderr of the target: descriptors of this process, `ignore` for /dev/null. Default: this process's. */
-  readonly streams?: StandardStreams;
-  /** A pipe for the requests of the tripwire file system (`Launcher.tripwire`). */
-  readonly tripwire?: boolean;
-}
-
 const TRIPWIRE_FD = 5;
-
-/** Descriptors 5 and 6. The launcher closes a 5 that no plan wants. */
-function extraPipes({ tripwire, channel }: LauncherOptions): ('pipe' | 'ignore' | 'ipc')[] {
-  if (channel) return [tripwire ? 'pipe' : 'ignore', 'ipc'];
-  return tripwire ? ['pipe'] : [];
-}
 
 /** A running launcher. It carries out at most one plan; `close` ends it. */
 export class Launcher {
@@ -87,30 +68,24 @@ export class Launcher {
   readonly #awaited = new Map<number, Awaited>();
   #tokens = 0;
 
-  constructor(path: string, cwd: string, options: LauncherOptions = {}) {
-    // Extra pipes are socket pairs in libuv. The environment stays empty but for Node's own NODE_CHANNEL_*, which name
-    // the channel: the target's comes with the plan.
-    this.#streams = (options.streams ?? INHERITED).map((stream, fd) => (stream === 'inherit' ? fd : stream));
-    this.#child = spawn(path, [], {
-      cwd,
-      env: {},
-      argv0: 'pinfold-launcher',
-      stdio: [...(options.streams ?? INHERITED), 'pipe', 'pipe', ...extraPipes(options)],
-    });
-    this.#control = this.#child.stdio[3] as Duplex;
+  constructor({ path, child, streams, channel, gone }: LauncherProcess) {
+    this.#child = child;
+    this.#streams = streams.map((stream, fd) => (stream === 'inherit' ? fd : stream));
+    this.#control = child.stdio[3] as Duplex;
     // EPIPE after the launcher has gone: its end is reported by `exit`, with more to say.
     this.#control.on('error', () => {});
     this.#hello = this.#greet();
     // Awaited later, by whoever needs it first; a failure before that must not count as unhandled.
     this.#hello.catch(() => {});
-    this.#read(this.#child.stdio[4] as Readable);
-    if (options.channel) this.#child.on('message', (message, handle) => this.#receive(message, handle));
-    this.#child.on('error', (cause) => this.#finish(startFailure(path, cause)));
+    this.#read(child.stdio[4] as Readable);
+    if (channel) child.on('message', (message, handle) => this.#receive(message, handle));
     // Once it has said that all is over it has no more to say; before that its last records are waited for.
-    this.#child.on('exit', (code, signal) => {
+    child.on('exit', (code, signal) => {
       if (this.#over) this.#finish(died(code, signal));
     });
-    this.#child.on('close', (code, signal) => this.#finish(died(code, signal)));
+    void gone.then((end) =>
+      this.#finish('cause' in end ? startFailure(path, end.cause) : died(end.code, end.signal)),
+    );
   }
 
   /** Requests of the tripwire file system come, and answers go, while a plan with `tripwire` is carried out. */
