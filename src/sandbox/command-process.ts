@@ -5,10 +5,12 @@ import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { SandboxError } from '../errors.ts';
 import type { Enforcement } from '../platform/backend.ts';
-import type { CommandPlan } from '../platform/linux/plan.ts';
+import type { CommandPlan, TerminalSize } from '../platform/linux/plan.ts';
 import type { CommandEvents, CommandNews } from '../session/commands.ts';
 import type { LiveSession } from '../session/live.ts';
+import { checkedSize } from '../session/terminal-command.ts';
 import { CommandInput, CommandOutput } from './streams.ts';
+import { TerminalStreams } from './terminal-streams.ts';
 
 export interface CommandControls {
   /** Kills the process group (`killSignal`) when it aborts; the process then emits an AbortError. */
@@ -48,6 +50,12 @@ function abortError(cause: unknown): Error {
   return Object.assign(error, { code: 'ABORT_ERR' });
 }
 
+export interface CommandSurroundings {
+  readonly narrowing?: readonly Enforcement[];
+  /** The streams are those of `TERMINAL_STREAMS`. */
+  readonly terminal?: boolean;
+}
+
 export class CommandProcess extends EventEmitter {
   exitCode: number | null = null;
   signalCode: SignalName | null = null;
@@ -72,15 +80,19 @@ export class CommandProcess extends EventEmitter {
 
   readonly narrowing: readonly Enforcement[];
 
-  constructor(plan: CommandPlan, narrowing: readonly Enforcement[] = []) {
+  readonly #terminal: TerminalStreams | undefined;
+
+  constructor(plan: CommandPlan, { narrowing = [], terminal = false }: CommandSurroundings = {}) {
     super();
     this.narrowing = narrowing;
     this.#argv = plan.argv;
     this.spawnfile = plan.argv[0] ?? '';
     this.spawnargs = plan.argv;
     const [input, output, errors] = plan.streams;
-    this.stdin = input === 'pipe' ? this.#watched(new CommandInput(), false) : null;
-    this.stdout = output === 'pipe' ? this.#watched(new CommandOutput(), true) : null;
+    this.#terminal = terminal ? new TerminalStreams() : undefined;
+    const { input: typed, output: shown } = this.#terminal ?? {};
+    this.stdin = input === 'pipe' ? this.#watched(typed ?? new CommandInput(), false) : null;
+    this.stdout = output === 'pipe' ? this.#watched(shown ?? new CommandOutput(), true) : null;
     this.stderr = errors === 'pipe' ? this.#watched(new CommandOutput(), true) : null;
     this.stdio = [this.stdin, this.stdout, this.stderr];
   }
@@ -98,7 +110,10 @@ export class CommandProcess extends EventEmitter {
   begin(session: LiveSession, plan: CommandPlan | Promise<CommandPlan>, controls: CommandControls): void {
     const events: CommandEvents = {
       onRecord: (record) => this.#hear(record),
-      onHandle: (stream, handle) => this.stdio[stream]?.connect(handle),
+      onHandle: (stream, handle) => {
+        if (this.#terminal) this.#terminal.connect(stream, handle);
+        else this.stdio[stream]?.connect(handle);
+      },
     };
     this.#session = session;
     this.#send = session.start(plan, events);
@@ -127,6 +142,18 @@ export class CommandProcess extends EventEmitter {
     this.#send(number);
     if (number !== 0) this.killed = true;
     return true;
+  }
+
+  /** Of its terminal. Throws ERR_USAGE where it has none, and for what is no size. */
+  resize(size: TerminalSize): void {
+    if (this.#terminal === undefined) {
+      throw new SandboxError('ERR_USAGE', {
+        what: 'Cannot resize the terminal of this command',
+        why: 'it has none',
+        fix: 'Start it with pty: true',
+      });
+    }
+    this.#terminal.resize(checkedSize(size));
   }
 
   /** A command that runs keeps the event loop alive, by its session; there is nothing to let go of singly. */

@@ -6,7 +6,7 @@ import type { Denial } from '../violations/types.ts';
 import type { CommandProcess } from './command-process.ts';
 import type { SpawnOptions } from './spawn-options.ts';
 
-export interface RunOptions extends Omit<SpawnOptions, 'stdio'> {
+export interface RunOptions extends Omit<SpawnOptions, 'stdio' | 'pty'> {
   /** What the command reads. Default: nothing. */
   readonly input?: string | Uint8Array | undefined;
   /** Bytes of each of stdout and stderr beyond which the command is killed. Default 64 MiB. */

@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events';
 import { resolve } from 'node:path';
 import type { Traffic } from '../network/traffic-ledger.ts';
 import type { Enforcement } from '../platform/backend.ts';
+import type { CommandPlan, TerminalSize } from '../platform/linux/plan.ts';
 import { scrubEnvironment } from '../policy/environment.ts';
 import type { Policy } from '../policy/types.ts';
 import { type LiveSession, openLive, sandboxClosed } from '../session/live.ts';
@@ -11,13 +12,14 @@ import type { GrantedHost, RevokedHost } from '../session/live-grants.ts';
 import type { GrantedPath } from '../session/live-paths.ts';
 import { loadPolicy, refuseDisabled } from '../session/prepare.ts';
 import type { OpenGrants } from '../session/run.ts';
+import { onTerminal } from '../session/terminal-command.ts';
 import type { LoadedPolicy } from '../session/types.ts';
 import type { Denial } from '../violations/types.ts';
 import { CommandProcess } from './command-process.ts';
 import { type HostGrant, type PathGrant, readGrant } from './live-grant.ts';
 import { layerOf, type SandboxOptions } from './options.ts';
 import { collect, type RunOptions, type RunResult } from './run-result.ts';
-import { commandPlan, type SpawnOptions } from './spawn-options.ts';
+import { commandPlan, type SpawnOptions, terminalOf } from './spawn-options.ts';
 
 /** What the library needs to know of the process that it is in. */
 export interface Surroundings {
@@ -56,6 +58,8 @@ export interface Egress {
 export interface SandboxProcess extends ChildProcess {
   /** What holds for this command besides the sandbox's boundary, once it has been spawned; empty where nothing is narrower. */
   readonly narrowing: readonly Enforcement[];
+  /** Of the terminal that `pty` gave it. Throws ERR_USAGE where it has none. */
+  resize(size: { readonly columns: number; readonly rows: number }): void;
 }
 
 export class Sandbox extends EventEmitter<{ violation: [Violation]; egress: [Egress] }> {
@@ -173,11 +177,18 @@ export class Sandbox extends EventEmitter<{ violation: [Violation]; egress: [Egr
   #spawn(command: string, args: readonly string[], options: SpawnOptions): CommandProcess {
     if (this.#state !== 'live') throw sandboxClosed();
     const scrub = (environment: NonNullable<SpawnOptions['env']>) => this.#scrub(environment);
-    const wide = commandPlan({ command, args, options, cwd: this.#cwd, scrub });
+    const asked = commandPlan({ command, args, options, cwd: this.#cwd, scrub });
+    const size = terminalOf(options);
+    const wide = size === undefined ? asked : this.#onTerminal(asked, size);
     const { plan, enforcement } = this.#session.narrower.narrow(wide, options);
-    const child = new CommandProcess(wide, enforcement);
+    const child = new CommandProcess(wide, { narrowing: enforcement, terminal: size !== undefined });
     child.begin(this.#session, plan, options);
     return child;
+  }
+
+  #onTerminal(plan: CommandPlan, size: TerminalSize): CommandPlan {
+    const { arch } = this.#session.planned.capabilities;
+    return onTerminal(plan, { arch, size, sessionEnvironment: this.#session.planned.plan.environment });
   }
 
   /**

@@ -1,9 +1,10 @@
 /** What a caller says about one command, made into what the launcher is told. */
 import { resolve } from 'node:path';
 import { SandboxError } from '../errors.ts';
-import type { CommandPlan } from '../platform/linux/plan.ts';
+import type { CommandPlan, TerminalSize } from '../platform/linux/plan.ts';
 import type { Narrowing } from '../policy/narrowing.ts';
 import { nearest } from '../policy/suggestion.ts';
+import { DEFAULT_SIZE } from '../session/terminal-command.ts';
 import type { CommandControls } from './command-process.ts';
 
 export type Stdio = 'pipe' | 'ignore' | 'inherit' | 0 | 1 | 2 | null | undefined;
@@ -21,11 +22,16 @@ export interface SpawnOptions extends CommandControls, Narrowing {
    * on until the sandbox is closed. A process that made a group or session of its own is kept either way.
    */
   readonly leftovers?: 'keep' | 'kill';
+  /**
+   * A terminal of its own, of 80 columns and 24 rows where nothing is said: what it writes, errors too, comes from `stdout`, and
+   * the end of `stdin` is typed as Control-D. It excludes `stdio`.
+   */
+  readonly pty?: boolean | Partial<TerminalSize> | undefined;
 }
 
 const KNOWN = [
   ...['cwd', 'env', 'stdio', 'leftovers', 'signal', 'timeout', 'killSignal'],
-  ...['mode', 'networkAccess', 'readOnly'],
+  ...['mode', 'networkAccess', 'readOnly', 'pty'],
 ];
 
 type Stream = CommandPlan['streams'][number];
@@ -60,6 +66,17 @@ function refuseUnknown(options: object): void {
     what: `Cannot use the option ${bad}`,
     why: 'it means nothing to a command inside',
     fix: near === undefined ? `Known: ${KNOWN.join(', ')}` : `Did you mean ${near}?`,
+  });
+}
+
+/** Undefined: no terminal. Throws ERR_USAGE for one with `stdio`. */
+export function terminalOf({ pty, stdio }: SpawnOptions): TerminalSize | undefined {
+  if (pty === undefined || pty === false) return undefined;
+  if (stdio === undefined) return { ...DEFAULT_SIZE, ...(pty === true ? {} : pty) };
+  throw new SandboxError('ERR_USAGE', {
+    what: 'Cannot use stdio together with pty',
+    why: 'a command on a terminal reads from it and writes to it',
+    fix: 'Leave stdio out',
   });
 }
 

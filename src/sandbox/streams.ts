@@ -3,7 +3,7 @@ import { Socket, type SocketConstructorOpts } from 'node:net';
 import { Readable, Writable } from 'node:stream';
 
 /** `handle` is no part of the public types; it is what Node itself makes the streams of its children from. */
-function socketOf(
+export function socketOf(
   handle: object,
   direction: { readonly readable: boolean; readonly writable: boolean },
 ): Socket {
@@ -19,13 +19,16 @@ export class CommandOutput extends Readable {
     super({ highWaterMark: 65536 });
   }
 
-  /** Undefined: the pipe will never come, so there is nothing more to read. */
   connect(handle: object | undefined): void {
-    if (handle === undefined) {
+    this.attach(handle && socketOf(handle, { readable: true, writable: false }));
+  }
+
+  /** Undefined: the pipe will never come, so there is nothing more to read. */
+  attach(socket: Socket | undefined): void {
+    if (socket === undefined) {
       this.#finish();
       return;
     }
-    const socket = socketOf(handle, { readable: true, writable: false });
     this.#socket = socket;
     if (this.destroyed) {
       socket.destroy();
@@ -61,11 +64,14 @@ export class CommandInput extends Writable {
   #onConnect: (() => void) | undefined;
 
   connect(handle: object | undefined): void {
-    if (handle === undefined) {
+    this.attach(handle && socketOf(handle, { readable: false, writable: true }));
+  }
+
+  attach(socket: Socket | undefined): void {
+    if (socket === undefined) {
       this.destroy();
       return;
     }
-    const socket = socketOf(handle, { readable: false, writable: true });
     this.#socket = socket;
     socket.on('error', (error) => this.destroy(error));
     socket.on('close', () => this.destroy());

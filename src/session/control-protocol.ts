@@ -1,5 +1,7 @@
 /** What is said over the control socket of a session: one JSON object on each line, requests one way and answers the other. */
 import { type ErrorCode, isSandboxError, SandboxError } from '../errors.ts';
+import type { TerminalSize } from '../platform/linux/plan.ts';
+import type { Narrowing } from '../policy/narrowing.ts';
 import type { GrantedHost, Lasting, RevokedHost } from './live-grants.ts';
 import type { GrantedPath, HeldPath, PathAccess } from './live-paths.ts';
 
@@ -34,10 +36,16 @@ export interface ControlOps {
   };
   /**
    * Runs a command; it must be the only request of its connection. After the answer the connection carries frames
-   * (exec-frames.ts). `cwd`: absolute; default that of the session.
+   * (exec-frames.ts). `cwd`: absolute; default that of the session. `terminal`: it gets one of its own, of this size and with
+   * this `TERM`. `narrowing`: what it is given less than the session.
    */
   readonly exec: {
-    readonly asks: { readonly argv: readonly string[]; readonly cwd?: string };
+    readonly asks: {
+      readonly argv: readonly string[];
+      readonly cwd?: string;
+      readonly terminal?: TerminalSize & { readonly name?: string | undefined };
+      readonly narrowing?: Narrowing;
+    };
     readonly gives: object;
   };
   /** SIGTERM, and SIGKILL to whatever is left after `graceMs`. The connection ends with the session. */

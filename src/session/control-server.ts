@@ -5,7 +5,6 @@
 import type { Socket } from 'node:net';
 import { SandboxError } from '../errors.ts';
 import type { Connected } from '../network/types.ts';
-import type { CommandPlan } from '../platform/linux/plan.ts';
 import { normalizePath } from '../policy/paths.ts';
 import type { Policy } from '../policy/types.ts';
 import type { Commands } from './commands.ts';
@@ -19,8 +18,14 @@ import {
 } from './control-protocol.ts';
 import type { SessionEvent } from './event-log.ts';
 import { ExecRelay } from './exec-relay.ts';
+import { type AskedCommand, commandFrom, misuse } from './exec-request.ts';
 import { type GrantableNetwork, LiveGrants } from './live-grants.ts';
 import { LivePaths, type LivePathsOptions } from './live-paths.ts';
+import { Narrower } from './narrower.ts';
+import type { Planned } from './plan-run.ts';
+import { TemporaryPlaces } from './temporary-places.ts';
+import { onTerminal } from './terminal-command.ts';
+import type { LoadedPolicy } from './types.ts';
 
 /** What a session lets its control socket do. */
 export interface ControlledSession {
@@ -31,10 +36,12 @@ export interface ControlledSession {
   readonly network: () => Promise<GrantableNetwork>;
   readonly append: (event: SessionEvent) => void;
   readonly signal: (name: NodeJS.Signals) => void;
-  /** Absent where a running session takes no further commands. */
-  readonly commands?: Commands;
-  /** Working directory of commands that name none. */
-  readonly cwd: string;
+  /** What one more command needs; absent where a running session takes none. */
+  readonly execution?: {
+    readonly commands: Commands;
+    readonly loaded: Pick<LoadedPolicy, 'layers' | 'facts'>;
+    readonly planned: Planned;
+  };
 }
 
 /** Milliseconds until the first request must have come, and between two. */
@@ -45,14 +52,6 @@ type Handlers = {
     asks: ControlOps[K]['asks'],
   ) => Promise<ControlOps[K]['gives']>;
 };
-
-function misuse(why: string): SandboxError {
-  return new SandboxError('ERR_USAGE', {
-    what: 'Cannot understand the request to the session',
-    why,
-    fix: 'Use the pinfold of the same release as the session',
-  });
-}
 
 function noPaths(): SandboxError {
   return new SandboxError('ERR_PLATFORM_UNSUPPORTED', {
@@ -75,13 +74,19 @@ export class ControlServer {
   readonly #paths: LivePaths | undefined;
   readonly #session: ControlledSession;
   readonly #handlers: Handlers;
+  readonly #narrower: Narrower | undefined;
   #killing: NodeJS.Timeout | undefined;
 
   constructor(session: ControlledSession) {
     this.#session = session;
     this.grants = new LiveGrants(session);
-    const { shows, policy, append } = session;
+    const { shows, policy, append, execution } = session;
     this.#paths = shows && new LivePaths({ ...shows, policy, append });
+    if (execution !== undefined) {
+      const { loaded, planned, commands } = execution;
+      const places = new TemporaryPlaces((plan, events) => commands.start(plan, events));
+      this.#narrower = new Narrower(loaded, planned, places);
+    }
     this.#handlers = {
       allow: ({ host, lasting }) => this.grants.allow(text(host, 'host'), lastingOf(lasting), 'allow'),
       revoke: ({ host }) => this.grants.revoke(text(host, 'host')),
@@ -127,7 +132,7 @@ export class ControlServer {
       }
       for (const line of lines) {
         before = before
-          .then(() => this.#answer(line, (plan) => this.#execute(socket, plan, reader, onData)))
+          .then(() => this.#answer(line, (asked) => this.#execute(socket, asked, reader, onData)))
           .then((said) => said && answer(socket, said));
       }
     };
@@ -136,11 +141,12 @@ export class ControlServer {
   }
 
   /** Undefined: the connection was handed to `execute`, which has answered. */
-  async #answer(line: string, execute: (plan: CommandPlan) => void): Promise<ControlAnswer | undefined> {
+  async #answer(line: string, execute: (asked: AskedCommand) => void): Promise<ControlAnswer | undefined> {
     try {
       const request = understand(line);
       if (request.op === 'exec') {
-        execute(planOf(request, this.#session.cwd));
+        if (this.#session.execution === undefined) throw noCommands();
+        execute(commandFrom(request, this.#session.execution.planned.plan.cwd));
         return undefined;
       }
       return { version: 1, ok: true, result: await this.#carryOut(request) };
@@ -149,14 +155,26 @@ export class ControlServer {
     }
   }
 
-  #execute(socket: Socket, plan: CommandPlan, reader: LineReader, onData: (chunk: Buffer) => void): void {
-    const { commands } = this.#session;
-    if (commands === undefined) throw noCommands();
-    this.#session.append({ kind: 'exec', argv: plan.argv, cwd: plan.cwd });
+  #execute(socket: Socket, asked: AskedCommand, reader: LineReader, onData: (chunk: Buffer) => void): void {
+    const { execution } = this.#session;
+    const { terminal, narrowing } = asked;
+    if (execution === undefined || this.#narrower === undefined) throw noCommands();
+    const { capabilities, plan: session } = execution.planned;
+    const { arch } = capabilities;
+    const sessionEnvironment = session.environment;
+    const wide =
+      terminal === undefined
+        ? asked.plan
+        : onTerminal(asked.plan, { arch, size: terminal, sessionEnvironment, ...terminal });
+    const { plan } = this.#narrower.narrow(wide, narrowing);
+    const { argv, cwd } = wide;
+    const narrower = Object.keys(narrowing).length > 0;
+    this.#session.append({ kind: 'exec', argv, cwd, ...(narrower && { narrowing }) });
     socket.off('data', onData);
     socket.removeAllListeners('end');
     answer(socket, { version: 1, ok: true, result: {} });
-    new ExecRelay(socket, commands, plan).take(reader.rest);
+    const relayed = { plan, terminal: terminal !== undefined };
+    new ExecRelay(socket, execution.commands, relayed).take(reader.rest);
   }
 
   #carryOut(request: Readonly<Record<string, unknown>>): Promise<unknown> {
@@ -194,18 +212,6 @@ function understand(line: string): Readonly<Record<string, unknown>> {
   const request = parse(line);
   if (request.version === CONTROL_VERSION) return request;
   throw misuse(`it speaks version ${String(request.version)}, this session version ${CONTROL_VERSION}`);
-}
-
-function planOf({ argv, cwd }: Readonly<Record<string, unknown>>, home: string): CommandPlan {
-  const isWord = (word: unknown) => typeof word === 'string' && !word.includes('\0');
-  if (!Array.isArray(argv) || argv.length === 0 || argv[0] === '' || !argv.every(isWord)) {
-    throw misuse('a command is a name, and its arguments are texts without NUL');
-  }
-  if (cwd !== undefined && !(isWord(cwd) && (cwd as string).startsWith('/'))) {
-    throw misuse('a directory is an absolute path');
-  }
-  const streams = ['pipe', 'pipe', 'pipe'] as const;
-  return { argv, cwd: (cwd as string | undefined) ?? home, streams, leftovers: 'keep' };
 }
 
 function text(value: unknown, name: string): string {

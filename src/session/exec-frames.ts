@@ -1,10 +1,21 @@
 /** What goes over a control connection once a command runs on it: frames of a kind, a length and bytes, both ways. */
 
+import type { TerminalSize } from '../platform/linux/plan.ts';
+
 /**
- * From the person: `input`, `input-end`, `signal` (one byte). From the session: `output`, `errors`, `taken` (how many bytes of
+ * From the person: `input`, `input-end`, `signal` (one byte), `size` of the terminal (columns and rows, 16 bits each). From the session: `output`, `errors`, `taken` (how many bytes of
  * input went on, 32 bits) and, last, `ended` (JSON: how the command ended).
  */
-export const FRAME_KINDS = ['input', 'input-end', 'signal', 'output', 'errors', 'taken', 'ended'] as const;
+export const FRAME_KINDS = [
+  'input',
+  'input-end',
+  'signal',
+  'output',
+  'errors',
+  'taken',
+  'ended',
+  'size',
+] as const;
 export type FrameKind = (typeof FRAME_KINDS)[number];
 
 export interface Frame {
@@ -23,6 +34,20 @@ export function frame(kind: FrameKind, bytes: Buffer = Buffer.alloc(0)): Buffer 
   head.writeUInt8(FRAME_KINDS.indexOf(kind), 0);
   head.writeUInt32BE(bytes.length, 1);
   return Buffer.concat([head, bytes]);
+}
+
+export function sizeBytes({ columns, rows }: TerminalSize): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt16BE(columns, 0);
+  bytes.writeUInt16BE(rows, 2);
+  return bytes;
+}
+
+/** Undefined for what is no size. */
+export function sizeFrom(bytes: Buffer): TerminalSize | undefined {
+  if (bytes.length !== 4) return undefined;
+  const size = { columns: bytes.readUInt16BE(0), rows: bytes.readUInt16BE(2) };
+  return size.columns > 0 && size.rows > 0 ? size : undefined;
 }
 
 /** As many frames as it takes. */

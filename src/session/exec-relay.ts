@@ -1,8 +1,10 @@
 /** One command of a session, joined to the connection of whoever asked for it: streams, signals, and how it ended. */
 import { Socket, type SocketConstructorOpts } from 'node:net';
 import type { CommandPlan } from '../platform/linux/plan.ts';
-import type { CommandNews, Commands } from './commands.ts';
-import { type Frame, type FrameKind, FrameReader, frame, frames } from './exec-frames.ts';
+import { winsize } from '../platform/linux/terminal-calls.ts';
+import type { CommandEvents, CommandNews, Commands } from './commands.ts';
+import { type Frame, type FrameKind, FrameReader, frame, frames, sizeFrom } from './exec-frames.ts';
+import { END_OF_INPUT } from './terminal-command.ts';
 
 const SIGHUP = 1;
 const SIGKILL = 9;
@@ -16,12 +18,21 @@ function socketOf(handle: object): Socket {
   return new Socket({ handle, allowHalfOpen: true } as SocketConstructorOpts);
 }
 
+export interface RelayedCommand {
+  readonly plan: CommandPlan | Promise<CommandPlan>;
+  /** Its streams are those of a terminal. */
+  readonly terminal: boolean;
+}
+
 export class ExecRelay {
   readonly #peer: Socket;
   readonly #reader = new FrameReader();
   readonly #outputs = new Set<Socket>();
-  #awaited = 2;
+  #awaited: number;
   #input: Socket | undefined;
+  /** Beside the bytes of a terminal. */
+  #sizes: Socket | undefined;
+  readonly #terminal: boolean;
   /** What came for the command before its pipe did. */
   #early: Frame[] = [];
   #news: CommandNews | undefined;
@@ -30,12 +41,15 @@ export class ExecRelay {
   readonly #signal: (signal: number) => void;
 
   /** `peer` has been read up to where the frames begin. */
-  constructor(peer: Socket, commands: Commands, plan: CommandPlan) {
+  constructor(peer: Socket, commands: Commands, { plan, terminal }: RelayedCommand) {
     this.#peer = peer;
-    this.#signal = commands.start(plan, {
+    this.#terminal = terminal;
+    this.#awaited = terminal ? 1 : 2;
+    const events: CommandEvents = {
       onRecord: (news) => this.#hear(news),
       onHandle: (stream, handle) => this.#connect(stream, handle),
-    });
+    };
+    this.#signal = plan instanceof Promise ? commands.startSoon(plan, events) : commands.start(plan, events);
     peer.setTimeout(0);
     peer.on('data', (chunk: Buffer) => this.#take(chunk));
     peer.on('drain', () => {
@@ -63,9 +77,12 @@ export class ExecRelay {
   #obey(each: Frame): void {
     const [number] = each.bytes;
     if (each.kind === 'signal' && number !== undefined) this.#signal(number);
+    const size = each.kind === 'size' ? sizeFrom(each.bytes) : undefined;
+    if (size && this.#sizes?.destroyed === false) this.#sizes.write(winsize(size));
     if (each.kind !== 'input' && each.kind !== 'input-end') return;
     const { length } = each.bytes;
     if (this.#input === undefined) this.#early.push(each);
+    else if (each.kind === 'input-end' && this.#terminal) this.#input.write(END_OF_INPUT);
     else if (each.kind === 'input-end') this.#input.end();
     else {
       const taken = Buffer.alloc(4);
@@ -75,28 +92,29 @@ export class ExecRelay {
   }
 
   #connect(stream: number, handle: object | undefined): void {
-    if (stream === 0) {
-      if (handle === undefined) return;
-      this.#input = socketOf(handle);
-      // The command reads no more; what is left for it goes nowhere.
-      this.#input.on('error', () => {});
-      this.#input.resume();
+    const socket = handle && socketOf(handle);
+    // The command reads no more; what is left for it goes nowhere.
+    socket?.on('error', () => {});
+    if (this.#terminal && stream === 1) this.#sizes = socket?.resume();
+    if (stream === 0 && socket) {
+      this.#input = socket.resume();
       for (const each of this.#early.splice(0)) this.#obey(each);
-      return;
     }
-    if (handle === undefined) {
+    if (stream !== (this.#terminal ? 1 : 0)) this.#show(stream, socket);
+  }
+
+  #show(stream: number, output: Socket | undefined): void {
+    if (output === undefined) {
       this.#closed();
       return;
     }
-    const output = socketOf(handle);
     this.#outputs.add(output);
     output.on('data', (chunk: Buffer) => {
       this.#quiet?.refresh();
-      for (const part of frames(stream === 1 ? 'output' : 'errors', chunk)) {
+      for (const part of frames(stream === 2 ? 'errors' : 'output', chunk)) {
         if (!this.#peer.write(part)) output.pause();
       }
     });
-    output.on('error', () => {});
     output.on('end', () => output.destroy());
     output.on('close', () => {
       this.#outputs.delete(output);
@@ -112,7 +130,7 @@ export class ExecRelay {
   #hear(news: CommandNews): void {
     if (news.event === 'started') return;
     this.#news = news;
-    this.#input?.destroy();
+    if (!this.#terminal) this.#input?.destroy();
     this.#quiet = setTimeout(() => {
       for (const output of this.#outputs) output.destroy();
     }, QUIET);
@@ -122,6 +140,7 @@ export class ExecRelay {
   #finish(): void {
     if (this.#done || this.#news === undefined || this.#awaited > 0) return;
     this.#done = true;
+    this.#sizes?.destroy();
     clearTimeout(this.#quiet);
     this.#send('ended', Buffer.from(JSON.stringify(this.#news)));
     this.#peer.end();

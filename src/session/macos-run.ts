@@ -148,7 +148,6 @@ async function carryOut(session: Session, around: Around): Promise<RunOutcome> {
     network: async () => network ?? noNetwork(),
     append,
     signal: (name) => child?.kill(name),
-    cwd: target.cwd,
   });
   if (control) events.onGrants?.(() => control.answering());
   const tag = `pinfold-${randomBytes(8).toString('hex')}`;

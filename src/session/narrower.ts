@@ -56,6 +56,7 @@ export class Narrower {
       const temporary = await this.#places.take();
       const calls = narrowerCalls({
         arch,
+        first: command.calls,
         landlockAbi,
         network,
         readOnly,

@@ -104,7 +104,7 @@ export async function runInside(
         id: '',
         directory: join(loaded.facts.pinfold.stateDir, 'sessions'),
       };
-      return await carryOut(launcher, planned, place, options, events);
+      return await carryOut({ launcher, loaded, planned, place }, options, events);
     } catch (error) {
       // No guarantee rests on seeing: without it the same boundary is made again, and its status says what is not seen.
       if (!(error instanceof WatchFailed)) throw error;
@@ -151,10 +151,15 @@ async function relays(plan: Plan, options: RunSocketsOptions): Promise<RunSocket
   return await openRelays(plan, options);
 }
 
+interface ReadyRun {
+  readonly launcher: Launcher;
+  readonly loaded: LoadedPolicy;
+  readonly planned: Planned;
+  readonly place: SessionPlace;
+}
+
 async function carryOut(
-  launcher: Launcher,
-  planned: Planned,
-  place: SessionPlace,
+  { launcher, loaded, planned, place }: ReadyRun,
   options: RunOptions,
   events: RunEvents,
 ): Promise<RunOutcome> {
@@ -218,8 +223,7 @@ async function carryOut(
     network: () => network.get(),
     append: (event) => events.onEvent?.(event),
     signal: (name) => launcher.signal(name),
-    commands,
-    cwd: plan.cwd,
+    execution: { commands, loaded, planned },
   });
   if (control) events.onGrants?.(() => control.answering());
   const sockets = await relays(plan, {

@@ -2,9 +2,11 @@
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { SandboxError } from '../../errors.ts';
+import type { Narrowing } from '../../policy/narrowing.ts';
 import type { CommandNews } from '../../session/commands.ts';
 import { execInSession } from '../../session/exec-client.ts';
 import { defineCommand } from '../command.ts';
+import { personsTerminal } from '../exec-terminal.ts';
 import { chooseLive } from '../live-session.ts';
 
 const FORWARDED: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'];
@@ -19,11 +21,23 @@ function exitCodeOf({ event, value }: CommandNews, command: string): { code: num
   return { code: 128 + value, complaint: event === 'lost' ? 'The session has ended\n' : '' };
 }
 
+function narrowingOf(options: {
+  readonly mode: Narrowing['mode'];
+  readonly net: Narrowing['networkAccess'];
+  readonly 'read-only': boolean;
+}): Narrowing {
+  return {
+    ...(options.mode !== undefined && { mode: options.mode }),
+    ...(options.net !== undefined && { networkAccess: options.net }),
+    ...(options['read-only'] && { readOnly: true }),
+  };
+}
+
 export const execCommand = defineCommand({
   name: 'exec',
   summary: 'run one more command in a session that runs',
   description:
-    'It has the session’s boundary, environment and directory, and its streams are yours. There is no terminal for it: an editor or a shell prompt does not work there. Its exit code is passed on, and so are signals. When you go away it is sent SIGHUP.',
+    'It has the session’s boundary, environment and directory. From a terminal it gets one of its own inside, which shows what yours does; else its streams are yours. --mode, --net and --read-only give it less than the session, never more. Its exit code is passed on, and so are signals. When you go away it is sent SIGHUP.',
   passThrough: true,
   arguments: [
     {
@@ -48,8 +62,27 @@ export const execCommand = defineCommand({
       placeholder: 'DIR',
       summary: 'working directory, an absolute path as it is named inside',
     },
+    mode: {
+      type: 'value',
+      placeholder: 'MODE',
+      choices: ['strict', 'standard', 'permissive'],
+      summary: 'show it the files of this mode only',
+      default: 'what the session shows',
+    },
+    net: {
+      type: 'value',
+      placeholder: 'ACCESS',
+      choices: ['none', 'local', 'filtered'],
+      summary: 'none: no socket at all, not even to what the session serves',
+      default: 'the network of the session',
+    },
+    'read-only': { type: 'flag', summary: 'let it write nothing but a temporary directory of its own' },
+    'no-terminal': { type: 'flag', summary: 'give it these streams, though they are a terminal' },
   },
-  examples: [{ line: 'pinfold exec --session 0mwt -- ps aux', does: 'what runs inside' }],
+  examples: [
+    { line: 'pinfold exec --session 0mwt -- ps aux', does: 'what runs inside' },
+    { line: 'pinfold exec --net none --read-only -- ./untrusted', does: 'with less than the session has' },
+  ],
   async run({ options, arguments: argv, context }) {
     if (options.cwd !== undefined && !options.cwd.startsWith('/')) {
       throw new SandboxError('ERR_USAGE', {
@@ -60,14 +93,19 @@ export const execCommand = defineCommand({
     }
     const session = await chooseLive(context, options.session);
     const { stdin: input, stdout: output, stderr: errors } = process;
+    const terminal = options['no-terminal'] ? undefined : personsTerminal(context);
+    const narrowing = narrowingOf(options);
     let stopForwarding = (): void => {};
     try {
       const news = await execInSession(session, {
         argv,
         ...(options.cwd !== undefined && { cwd: options.cwd }),
+        ...(Object.keys(narrowing).length > 0 && { narrowing }),
+        ...(terminal && { terminal: { ...terminal.size, name: terminal.name } }),
         streams: { input, output, errors },
-        onStarted: (signal) => {
-          stopForwarding = context.onSignals(FORWARDED, (name) => signal(constants.signals[name]));
+        onStarted: (control) => {
+          terminal?.take((size) => control.resize(size));
+          stopForwarding = context.onSignals(FORWARDED, (name) => control.signal(constants.signals[name]));
         },
       });
       const { code, complaint } = exitCodeOf(news, argv[0] ?? '');
@@ -75,6 +113,7 @@ export const execCommand = defineCommand({
       return code;
     } finally {
       stopForwarding();
+      terminal?.restore();
       // It would keep this process until somebody types.
       input.destroy();
     }

@@ -28,6 +28,8 @@ const SCRATCH = 4;
 
 export interface NarrowerInput {
   readonly arch: Arch;
+  /** What its process is to call before: a terminal is opened by what the narrower boundary does not show. */
+  readonly first?: CallList | undefined;
   readonly landlockAbi: number;
   readonly network: 'session' | 'none';
   readonly readOnly: boolean;
@@ -79,7 +81,7 @@ function rulesOf({ places, rules, readOnly, temporary, landlockAbi }: NarrowerIn
 /** What the command's process is to call before it becomes the command. */
 export function narrowerCalls(input: NarrowerInput): CallList {
   const { arch, landlockAbi: abi, network } = input;
-  const calls = new CallList(arch);
+  const calls = input.first ?? new CallList(arch);
   calls.step = 'narrower';
   const landlock: NonNullable<Plan['landlock']> = {
     handledFs: handledRights(abi),

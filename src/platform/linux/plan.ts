@@ -155,6 +155,12 @@ export interface AskedRecord extends SocketAddress {
   readonly transport: 'tcp' | 'udp' | undefined;
 }
 
+/** Of a terminal, in characters. */
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
 /** One command of a live session, under the session's boundary and limits, and perhaps a narrower one. */
 export interface CommandPlan {
   readonly argv: readonly string[];
