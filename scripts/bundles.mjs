@@ -26,6 +26,7 @@ const LAZY = {
   'src/session/open-paths.ts': 'open-paths.cjs',
   'src/cli/agent-run.ts': 'agents.cjs',
   'src/session/control-server.ts': 'control.cjs',
+  'src/session/linux-abilities.ts': 'abilities.cjs',
 };
 
 function lazyParts(root) {

@@ -103,3 +103,12 @@ export class LineReader {
     return this.#rest;
   }
 }
+
+/** For a request that no pinfold of this release sends. */
+export function misuse(why: string): SandboxError {
+  return new SandboxError('ERR_USAGE', {
+    what: 'Cannot understand the request to the session',
+    why,
+    fix: 'Use the pinfold of the same release as the session',
+  });
+}

@@ -7,7 +7,6 @@ import { SandboxError } from '../errors.ts';
 import type { Connected } from '../network/types.ts';
 import { normalizePath } from '../policy/paths.ts';
 import type { Policy } from '../policy/types.ts';
-import type { Commands } from './commands.ts';
 import {
   CONTROL_VERSION,
   type ControlAnswer,
@@ -15,33 +14,29 @@ import {
   type ControlOps,
   errorData,
   LineReader,
+  misuse,
 } from './control-protocol.ts';
 import type { SessionEvent } from './event-log.ts';
-import { ExecRelay } from './exec-relay.ts';
-import { type AskedCommand, commandFrom, misuse } from './exec-request.ts';
 import { type GrantableNetwork, LiveGrants } from './live-grants.ts';
-import { LivePaths, type LivePathsOptions } from './live-paths.ts';
-import { Narrower } from './narrower.ts';
-import type { Planned } from './plan-run.ts';
-import { TemporaryPlaces } from './temporary-places.ts';
-import { onTerminal } from './terminal-command.ts';
-import type { LoadedPolicy } from './types.ts';
+import type { LivePaths } from './live-paths.ts';
 
 /** What a session lets its control socket do. */
 export interface ControlledSession {
   /** As enforced. */
   readonly policy: Policy;
-  /** What showing another path in it needs; absent where a running session is shown none. */
-  readonly shows?: Omit<LivePathsOptions, 'policy' | 'append'>;
   readonly network: () => Promise<GrantableNetwork>;
   readonly append: (event: SessionEvent) => void;
   readonly signal: (name: NodeJS.Signals) => void;
-  /** What one more command needs; absent where a running session takes none. */
-  readonly execution?: {
-    readonly commands: Commands;
-    readonly loaded: Pick<LoadedPolicy, 'layers' | 'facts'>;
-    readonly planned: Planned;
-  };
+  /** What it can do on this platform alone; absent where that is nothing. Loaded with the first connection. */
+  readonly abilities?: () => Promise<SessionAbilities>;
+}
+
+/** Neither backend is loaded for what both have, so what one of them can do comes through this. */
+export interface SessionAbilities {
+  readonly paths: Pick<LivePaths, 'allow' | 'revoke' | 'paths'>;
+  /** Reads a request for one more command. What it gives starts it, and speaks on the connection from then on. */
+  command(request: Readonly<Record<string, unknown>>): (socket: Socket, rest: Buffer) => void;
+  close(): void;
 }
 
 /** Milliseconds until the first request must have come, and between two. */
@@ -69,39 +64,34 @@ function noCommands(): SandboxError {
   });
 }
 
+type Start = ReturnType<SessionAbilities['command']>;
+
 export class ControlServer {
   readonly grants: LiveGrants;
-  readonly #paths: LivePaths | undefined;
+  readonly #abilities: SessionAbilities | undefined;
   readonly #session: ControlledSession;
   readonly #handlers: Handlers;
-  readonly #narrower: Narrower | undefined;
   #killing: NodeJS.Timeout | undefined;
 
-  constructor(session: ControlledSession) {
+  constructor(session: ControlledSession, abilities?: SessionAbilities) {
     this.#session = session;
+    this.#abilities = abilities;
     this.grants = new LiveGrants(session);
-    const { shows, policy, append, execution } = session;
-    this.#paths = shows && new LivePaths({ ...shows, policy, append });
-    if (execution !== undefined) {
-      const { loaded, planned, commands } = execution;
-      const places = new TemporaryPlaces((plan, events) => commands.start(plan, events));
-      this.#narrower = new Narrower(loaded, planned, places);
-    }
     this.#handlers = {
       allow: ({ host, lasting }) => this.grants.allow(text(host, 'host'), lastingOf(lasting), 'allow'),
       revoke: ({ host }) => this.grants.revoke(text(host, 'host')),
       'allow-path': async ({ path, access, lasting }) =>
         await this.paths.allow(pathOf(path), accessOf(access), lastingOf(lasting), 'allow'),
       'revoke-path': async ({ path }) => await this.paths.revoke(pathOf(path)),
-      grants: async () => ({ hosts: this.grants.hosts, paths: this.#paths?.paths ?? [] }),
+      grants: async () => ({ hosts: this.grants.hosts, paths: this.#abilities?.paths.paths ?? [] }),
       stop: async ({ graceMs }) => this.#stop(graceMs),
     };
   }
 
   /** Throws ERR_PLATFORM_UNSUPPORTED where a running session is shown no further path. */
-  get paths(): LivePaths {
-    if (this.#paths === undefined) throw noPaths();
-    return this.#paths;
+  get paths(): SessionAbilities['paths'] {
+    if (this.#abilities === undefined) throw noPaths();
+    return this.#abilities.paths;
   }
 
   /** A connection through the gate, which may be the first use of a grant. */
@@ -111,7 +101,7 @@ export class ControlServer {
 
   close(): void {
     this.grants.close();
-    this.#paths?.close();
+    this.#abilities?.close();
     clearTimeout(this.#killing);
   }
 
@@ -132,7 +122,7 @@ export class ControlServer {
       }
       for (const line of lines) {
         before = before
-          .then(() => this.#answer(line, (asked) => this.#execute(socket, asked, reader, onData)))
+          .then(() => this.#answer(line, (start) => this.#handOver(socket, start, reader, onData)))
           .then((said) => said && answer(socket, said));
       }
     };
@@ -140,13 +130,13 @@ export class ControlServer {
     socket.resume();
   }
 
-  /** Undefined: the connection was handed to `execute`, which has answered. */
-  async #answer(line: string, execute: (asked: AskedCommand) => void): Promise<ControlAnswer | undefined> {
+  /** Undefined: the connection was handed over, and was answered. */
+  async #answer(line: string, handOver: (start: Start) => void): Promise<ControlAnswer | undefined> {
     try {
       const request = understand(line);
       if (request.op === 'exec') {
-        if (this.#session.execution === undefined) throw noCommands();
-        execute(commandFrom(request, this.#session.execution.planned.plan.cwd));
+        if (this.#abilities === undefined) throw noCommands();
+        handOver(this.#abilities.command(request));
         return undefined;
       }
       return { version: 1, ok: true, result: await this.#carryOut(request) };
@@ -155,26 +145,11 @@ export class ControlServer {
     }
   }
 
-  #execute(socket: Socket, asked: AskedCommand, reader: LineReader, onData: (chunk: Buffer) => void): void {
-    const { execution } = this.#session;
-    const { terminal, narrowing } = asked;
-    if (execution === undefined || this.#narrower === undefined) throw noCommands();
-    const { capabilities, plan: session } = execution.planned;
-    const { arch } = capabilities;
-    const sessionEnvironment = session.environment;
-    const wide =
-      terminal === undefined
-        ? asked.plan
-        : onTerminal(asked.plan, { arch, size: terminal, sessionEnvironment, ...terminal });
-    const { plan } = this.#narrower.narrow(wide, narrowing);
-    const { argv, cwd } = wide;
-    const narrower = Object.keys(narrowing).length > 0;
-    this.#session.append({ kind: 'exec', argv, cwd, ...(narrower && { narrowing }) });
+  #handOver(socket: Socket, start: Start, reader: LineReader, onData: (chunk: Buffer) => void): void {
     socket.off('data', onData);
     socket.removeAllListeners('end');
     answer(socket, { version: 1, ok: true, result: {} });
-    const relayed = { plan, terminal: terminal !== undefined };
-    new ExecRelay(socket, execution.commands, relayed).take(reader.rest);
+    start(socket, reader.rest);
   }
 
   #carryOut(request: Readonly<Record<string, unknown>>): Promise<unknown> {

@@ -42,11 +42,15 @@ export class ControlSocket {
 
   /** What answers, for whoever holds the session. */
   answering(): Promise<ControlServer> {
-    this.#answering ??= import('./control-server.ts').then(({ ControlServer }) => {
-      this.#answerer = new ControlServer(this.#session);
-      return this.#answerer;
-    });
+    this.#answering ??= this.#load();
     return this.#answering;
+  }
+
+  async #load(): Promise<ControlServer> {
+    const abilities = await this.#session.abilities?.();
+    const { ControlServer } = await import('./control-server.ts');
+    this.#answerer = new ControlServer(this.#session, abilities);
+    return this.#answerer;
   }
 
   /** A connection was made through the gate: nobody has to be told where there is no grant. */

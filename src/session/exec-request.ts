@@ -1,7 +1,7 @@
 /** Reads what a person's other command asks to be run in a session: whoever sends it is the person, and may still be wrong. */
-import { SandboxError } from '../errors.ts';
 import type { CommandPlan, TerminalSize } from '../platform/linux/plan.ts';
 import type { Narrowing } from '../policy/narrowing.ts';
+import { misuse } from './control-protocol.ts';
 import { checkedSize } from './terminal-command.ts';
 
 export interface AskedCommand {
@@ -11,14 +11,6 @@ export interface AskedCommand {
 }
 
 type Said = Readonly<Record<string, unknown>>;
-
-export function misuse(why: string): SandboxError {
-  return new SandboxError('ERR_USAGE', {
-    what: 'Cannot understand the request to the session',
-    why,
-    fix: 'Use the pinfold of the same release as the session',
-  });
-}
 
 /** A key that this release does not know might have made the command narrower: it is not run without. */
 function onlyKnown(said: Said, known: readonly string[]): void {

@@ -219,11 +219,25 @@ async function carryOut(
   const commands = new Commands(launcher);
   const control = controlSocket(place, {
     policy,
-    shows: { facts: planned.facts, plan, launcher, tripwire },
     network: () => network.get(),
     append: (event) => events.onEvent?.(event),
     signal: (name) => launcher.signal(name),
-    execution: { commands, loaded, planned },
+    abilities: async () => {
+      const { LinuxAbilities } = await import('./linux-abilities.ts');
+      const append = (event: SessionEvent) => events.onEvent?.(event);
+      const { facts } = planned;
+      return new LinuxAbilities({
+        policy,
+        facts,
+        plan,
+        launcher,
+        tripwire,
+        append,
+        commands,
+        loaded,
+        planned,
+      });
+    },
   });
   if (control) events.onGrants?.(() => control.answering());
   const sockets = await relays(plan, {
