@@ -27,6 +27,7 @@ const LAZY = {
   'src/cli/agent-run.ts': 'agents.cjs',
   'src/session/control-server.ts': 'control.cjs',
   'src/session/linux-abilities.ts': 'abilities.cjs',
+  'src/session/violation-book.ts': 'violations.cjs',
 };
 
 function lazyParts(root) {
@@ -42,11 +43,17 @@ function lazyParts(root) {
   };
 }
 
+/** As Node wraps what it loads; entry.ts loads this one, and need not copy it to do so. */
+const WRAPPED = {
+  banner: { js: '(function (exports, require, module, __filename, __dirname) {' },
+  footer: { js: '})' },
+};
+
 function outputs(root) {
   const commandLine = { format: 'cjs', plugins: [lazyParts(root)] };
   return [
     { entry: 'src/cli/entry.ts', file: 'dist/pinfold.cjs', mode: 0o755, ...commandLine },
-    { entry: 'src/cli/main.ts', file: 'dist/main.cjs', ...commandLine },
+    { entry: 'src/cli/main.ts', file: 'dist/main.cjs', ...WRAPPED, ...commandLine },
     ...Object.entries(LAZY).map(([entry, file]) => ({ entry, file: `dist/${file}`, ...commandLine })),
     { entry: 'src/index.ts', file: 'dist/index.cjs', format: 'cjs' },
     { entry: 'src/index.ts', file: 'dist/index.js', format: 'esm' },
@@ -62,7 +69,7 @@ async function loadBundler() {
   }
 }
 
-function settings(root, bundler, { entry, file, format, plugins }) {
+function settings(root, bundler, { entry, file, format, plugins, banner = {}, footer = {} }) {
   const cjs = format === 'cjs';
   return {
     absWorkingDir: root,
@@ -82,6 +89,8 @@ function settings(root, bundler, { entry, file, format, plugins }) {
     // import() of a CommonJS file goes through the ESM loader, which costs milliseconds; require does not.
     supported: cjs ? { 'dynamic-import': false } : {},
     define: cjs ? { 'import.meta.dirname': '__dirname', 'import.meta.filename': '__filename' } : {},
+    banner,
+    footer,
     logLevel: 'warning',
   };
 }

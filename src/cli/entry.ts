@@ -1,10 +1,9 @@
 #!/usr/bin/env node
 /**
- * Where the command line begins: starts the launcher, then loads main.cjs with the code that V8 compiled at build time. A
+ * Where the command line begins (bundled as CommonJS): starts the launcher, then loads main.cjs with the code that V8 compiled at build time. A
  * cache of another Node or of another main.cjs is rejected by V8, which then compiles as always.
  */
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 import { EarlyLauncher } from '../platform/linux/launcher-process.ts';
@@ -35,19 +34,17 @@ function readCache(): Buffer | undefined {
 
 function loadMain(): typeof Main {
   const filename = `${here}/main.cjs`;
-  const source = readFileSync(filename, 'latin1'); // The bundler writes ASCII.
-  const wrapped = `(function (exports, require, module, __filename, __dirname) {${source}\n})`;
-  const script = new Script(wrapped, { filename, cachedData: readCache() });
+  // The bundler writes ASCII, and a function around all of it.
+  const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData: readCache() });
   const module = { exports: {} };
-  script.runInThisContext()(module.exports, load, module, filename, here);
+  script.runInThisContext()(module.exports, require, module, filename, here);
   return module.exports as typeof Main;
 }
 
-const load = createRequire(`${here}/main.cjs`);
 const launcherPath = process.env.PINFOLD_LAUNCHER || programPath('launcher', here);
 // Before there is more to copy: to fork this process costs milliseconds, and the more the larger it has become.
 const started =
   process.platform === 'linux' && process.argv[2] === 'run' ? new EarlyLauncher(launcherPath) : undefined;
-for (const name of NODES_OWN) load(name);
+for (const name of NODES_OWN) require(name);
 for (const flag of FLAGS) setFlagsFromString(flag);
 void loadMain().main({ launcherPath, started });

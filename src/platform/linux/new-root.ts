@@ -1,5 +1,5 @@
 /** What the new root holds while it is being built: which file system each path lies on, and what is missing there. */
-import { ancestorsOf, isWithin } from '../../policy/paths.ts';
+import { ancestorsOf, isWithin, parentOf } from '../../policy/paths.ts';
 import type { PathKind } from './places.ts';
 import type { MountStep } from './plan.ts';
 
@@ -11,6 +11,8 @@ export class NewRoot {
   readonly #mounts = new Map<string, FileSystem>();
   /** Entries of the plan's own file systems. */
   readonly #made = new Map<string, PathKind>();
+  /** Directories above any of these, so that most steps need not look for what they hide. */
+  readonly #holding = new Set(['/']);
 
   /** `kindOnHost`: of a path of the host. */
   constructor(kindOnHost: (path: string) => PathKind | undefined) {
@@ -24,14 +26,14 @@ export class NewRoot {
     const absent = step.op === 'bind' && this.#kindOnHost(step.source) === undefined;
     if (absent || (step.op === 'tripwire' && step.optional && this.kindOf(path) === undefined)) return;
     for (const directory of this.missing(path)) this.#made.set(directory, 'directory');
+    for (let above = parentOf(path); !this.#holding.has(above); above = parentOf(above))
+      this.#holding.add(above);
     if (step.op === 'directory') return;
     if (step.op === 'file' || step.op === 'symlink' || step.op === 'console') {
       this.#made.set(path, 'file');
       return;
     }
-    // What was made beneath is hidden now.
-    for (const made of this.#made.keys()) if (made !== path && isWithin(made, path)) this.#made.delete(made);
-    for (const mount of this.#mounts.keys()) if (isWithin(mount, path)) this.#mounts.delete(mount);
+    if (this.#holding.has(path)) this.#hide(path);
     if (step.op === 'tmpfs') this.#mounts.set(path, { kind: 'own' });
     else if (step.op === 'bind') this.#mounts.set(path, { kind: 'host', source: step.source });
     // What it has besides processes, the host's has too.
@@ -59,6 +61,12 @@ export class NewRoot {
     if (system.kind === 'host')
       return this.#kindOnHost(`${system.source}${path.slice(mount === '/' ? 0 : mount.length)}`);
     return path === mount ? 'directory' : this.#made.get(path);
+  }
+
+  /** What was made beneath is hidden now. */
+  #hide(path: string): void {
+    for (const made of this.#made.keys()) if (made !== path && isWithin(made, path)) this.#made.delete(made);
+    for (const mount of this.#mounts.keys()) if (isWithin(mount, path)) this.#mounts.delete(mount);
   }
 
   #fileSystemOf(path: string): readonly [mount: string, system: FileSystem] {

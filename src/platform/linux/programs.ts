@@ -1,7 +1,6 @@
 /** Where the C programs of Pinfold lie: beside the bundle in a checkout, else in the package for this kind of machine. */
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { existsSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 export type ProgramName = 'launcher' | 'doctor-probe';
 
@@ -18,10 +17,11 @@ export function programPath(name: ProgramName, directory: string, arch: string =
   const file = `pinfold-${name}`;
   const beside = join(directory, file);
   if (existsSync(beside)) return beside;
-  try {
-    return createRequire(join(directory, 'from')).resolve(`${programPackage(arch)}/${file}`);
-  } catch {
-    return beside;
+  // As `require` finds it, but without node:module, which takes two milliseconds of every start.
+  for (let at = directory; ; at = dirname(at)) {
+    const installed = join(at, 'node_modules', programPackage(arch), file);
+    if (existsSync(installed)) return realpathSync(installed);
+    if (at === dirname(at)) return beside;
   }
 }
 
