@@ -123,7 +123,7 @@ static int hear_init(struct session *session)
 	int got = read_exactly(session->sync, &message, sizeof(message));
 
 	if (got != 1)
-		return 0; /* Init has ended; its pidfd tells. */
+		return 1; /* Init is ending; its pidfd tells. */
 	if (message.kind == SYNC_LISTENER)
 		return take_listener(session, message.value);
 	if (message.kind == SYNC_TRIPWIRE)
@@ -225,12 +225,12 @@ static bool is_crowded(const struct session *session)
 
 static int supervise(struct session *session)
 {
-	bool crowded = false, gone = false;
+	bool crowded = false, gone = false, over = false;
 
 	for (;;) {
 		struct pollfd wait[] = {
 			{ .fd = session->init_fd, .events = POLLIN },
-			{ .fd = session->sync, .events = crowded ? POLLIN | POLLOUT : POLLIN },
+			{ .fd = over ? -1 : session->sync, .events = crowded ? POLLIN | POLLOUT : POLLIN },
 			{ .fd = crowded ? -1 : CONTROL_FD, .events = POLLIN },
 			{ .fd = session->signals, .events = POLLIN },
 			{ .fd = session->supervisor && !gone ? supervisor_fd(session->supervisor) : -1, .events = POLLIN },
@@ -246,7 +246,9 @@ static int supervise(struct session *session)
 			error = supervisor_answer(session->supervisor);
 		if (!error && wait[1].revents & POLLIN)
 			error = hear_init(session);
-		gone |= (wait[4].revents & POLLHUP) != 0; /* Nobody is left to be heard, and init is about to end. */
+		/* What has hung up says so without end, while the kernel takes init apart. */
+		over |= error > 0;
+		gone |= (wait[4].revents & POLLHUP) != 0;
 		crowded = wait[2].revents && is_crowded(session);
 		if (!error && wait[2].revents && !crowded)
 			error = obey_control(session);

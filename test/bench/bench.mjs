@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { equivalent, handWritten } from './bwrap-args.mjs';
+import { benchLibrary } from './library.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const { values: options } = parseArgs({ options: { rounds: { type: 'string', default: '60' } } });
@@ -79,12 +80,15 @@ function print(title, rows, base) {
   const width = Math.max(...rows.map((row) => row.name.length));
   const reference = rows.find((row) => row.name === base);
   console.log(`\n${title}`);
-  console.log(`  ${''.padEnd(width)}  median ms   (10 % – 90 %)     ratio   largest process`);
+  const memory = rows.some((row) => row.mib !== undefined);
+  console.log(
+    `  ${''.padEnd(width)}  median ms   (10 % – 90 %)     ratio${memory ? '   largest process' : ''}`,
+  );
   for (const { name, median, low, high, mib } of rows) {
     const spread = `(${low.toFixed(1)} – ${high.toFixed(1)})`.padEnd(16);
     const ratio = `${(median / reference.median).toFixed(2)}×`;
     console.log(
-      `  ${name.padEnd(width)}  ${median.toFixed(2).padStart(9)}   ${spread} ${ratio.padStart(6)}   ${mib.toFixed(1)} MiB`,
+      `  ${name.padEnd(width)}  ${median.toFixed(2).padStart(9)}   ${spread} ${ratio.padStart(6)}${memory ? `   ${mib.toFixed(1)} MiB` : ''}`,
     );
   }
 }
@@ -154,15 +158,24 @@ function pinfoldRun(name, projectDir) {
   return { name, argv, cwd: projectDir };
 }
 
+const SETTINGS =
+  '{ "sandbox": { "deniedPaths": ["**/.env"], "environment": { "drop": ["FOO"] } } } // as most are\n';
+
 function benchCommand(projectDir, launcherMib) {
+  const settled = join(work, 'settled');
+  run('git', ['init', '-q', settled]);
+  mkdirSync(join(settled, '.pinfold'));
+  writeFileSync(join(settled, '.pinfold/settings.json'), SETTINGS);
   const contenders = [
     { name: 'node -e 0', argv: [process.execPath, '-e', '0'] },
     pinfoldRun('pinfold run -- true', projectDir),
+    pinfoldRun('the same, with a settings file', settled),
   ];
   const rows = race(contenders, Math.ceil(rounds / 2));
   print('The whole command', rows, 'node -e 0');
   verdict('pinfold run against node -e 0', rows[1].median / rows[0].median, 1.6, '×');
-  verdict('memory, Node and launcher together', rows[1].mib + launcherMib, 55, ' MiB');
+  verdict('with a settings file', rows[2].median / rows[0].median, 1.6, '×');
+  verdict('memory, Node and launcher together', Math.max(rows[1].mib, rows[2].mib) + launcherMib, 55, ' MiB');
 }
 
 function fill(directory, folders, files) {
@@ -194,6 +207,8 @@ try {
   const launcherMib = await benchLauncher(project);
   benchCommand(project, launcherMib);
   benchLargeProject(project);
+  Object.assign(process.env, environment);
+  await benchLibrary(project, rounds, { print, verdict });
 } finally {
   rmSync(work, { recursive: true, force: true });
 }

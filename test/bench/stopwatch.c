@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RECORD_EXITED = 8, RECORD_ENDED = 11 };
+enum { RECORD_CHILD = 5, RECORD_ENDED = 11, CHILD_ENDED = 2 };
 
 static void die(const char *what)
 {
@@ -59,7 +59,8 @@ static void read_whole(int fd, void *buffer, size_t length)
 static int converse(int control, int records, const uint8_t *frame, size_t length)
 {
 	static uint8_t payload[65536];
-	uint32_t head[2], code = 125;
+	uint32_t head[2], child[3];
+	int code = 125;
 
 	for (size_t done = 0; done < length;) {
 		ssize_t put = write(control, frame + done, length - done);
@@ -73,10 +74,12 @@ static int converse(int control, int records, const uint8_t *frame, size_t lengt
 		if (head[1] > sizeof(payload))
 			die("record");
 		read_whole(records, payload, head[1]);
-		if (head[0] == RECORD_EXITED && head[1] == sizeof(code))
-			memcpy(&code, payload, sizeof(code));
+		/* Of the target (0): it has ended, with the status of wait(2). */
+		memcpy(child, payload, sizeof(child));
+		if (head[0] == RECORD_CHILD && child[0] == 0 && child[1] == CHILD_ENDED)
+			code = WIFEXITED(child[2]) ? WEXITSTATUS(child[2]) : 128 + WTERMSIG(child[2]);
 	} while (head[0] != RECORD_ENDED);
-	return (int)code;
+	return code;
 }
 
 static void run(char **argv, int control, int records)
