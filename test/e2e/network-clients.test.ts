@@ -201,6 +201,21 @@ describe.each(people)('as $label', (person) => {
     expect((await fetch('http://denied.test:8080/x', ALSO_DENIED)).stdout).toContain('CANARY denied');
   });
 
+  test('headless Chromium loads a page of an allowed name, and of no other name', async () => {
+    // Its own sandbox is made of namespaces, which nobody makes inside.
+    const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'];
+    const load = (url: string, settings: readonly string[]) =>
+      world.inside(['chromium', ...flags, '--disable-component-update', '--dump-dom', url], settings);
+    expect((await load('http://allowed.test:8080/x', ALLOWED)).stdout).toContain('CANARY allowed /x');
+    await net.visits();
+    const refused = await load('http://denied.test:8080/x', [...ALLOWED, '--json']);
+    expect(refused.stdout).not.toContain('CANARY');
+    // Among its own: it looks for its maker's servers, too.
+    expect(refused.stderr.trimEnd().split('\n').at(-1)).toContain('"host":"denied.test"');
+    expect(await net.visits()).toEqual([]);
+    expect((await load('http://denied.test:8080/x', ALSO_DENIED)).stdout).toContain('CANARY denied /x');
+  }, 180_000);
+
   const SSH = 'ssh -i key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes';
   const CLONE = 'git -c core.sshCommand="$0" clone -q "$1" "$TMPDIR/copy" && ls "$TMPDIR/copy"';
   test.each([
