@@ -47,7 +47,33 @@ async function many(count, wide) {
   return count / ((performance.now() - begun) / 1000);
 }
 
+let held = [];
 const MEASURES = {
+  async hold() {
+    held = await Promise.all(
+      Array.from({ length: 500 }, async () => {
+        const socket = await connect();
+        socket.write(REQUEST);
+        await once(socket, 'data');
+        return socket;
+      }),
+    );
+    return held.length;
+  },
+  async release() {
+    for (const socket of held.splice(0)) socket.destroy();
+    await new Promise((done) => setTimeout(done, 500));
+    return 0;
+  },
+  async first() {
+    const times = [];
+    for (let at = 0; at < 200; at++) {
+      const begun = performance.now();
+      await exchange();
+      times.push(performance.now() - begun);
+    }
+    return times.sort((a, b) => a - b)[100];
+  },
   connections: () => many(1000, 8),
   endure: () => many(10_000, 16),
   async keepAlive() {
@@ -75,15 +101,8 @@ const MEASURES = {
   },
   async wide() {
     const begun = performance.now();
-    const sockets = await Promise.all(
-      Array.from({ length: 500 }, async () => {
-        const socket = await connect();
-        socket.write(REQUEST);
-        await once(socket, 'data');
-        return socket;
-      }),
-    );
-    for (const socket of sockets) socket.destroy();
+    await MEASURES.hold();
+    for (const socket of held.splice(0)) socket.destroy();
     return (performance.now() - begun) / 1000;
   },
 };

@@ -28,7 +28,23 @@ const BULK = Buffer.alloc(1024 * 1024, 1);
 const BULK_MIB = 256;
 /** What the machine calls itself, as its /etc/hosts or name service resolves it. */
 const NAME = hostname();
-const MEASURES = ['connections', 'keepAlive', 'bulk', 'wide'];
+const MEASURES = {
+  connections: 'new conn/s',
+  keepAlive: 'keep-alive ms',
+  first: 'first byte ms',
+  bulk: 'bulk MB/s',
+  wide: '500 at once s',
+};
+/** [what it is of, the least or most that it may be, how it is computed of medians]. */
+const BARS = [
+  [
+    'new connections, of sandbox-runtime',
+    '>= 5',
+    (of, who, srt) => of(who, 'connections') / of(srt, 'connections'),
+  ],
+  ['bulk, of sandbox-runtime', '>= 2.5', (of, who, srt) => of(who, 'bulk') / of(srt, 'bulk')],
+  ['added latency, ms', '<= 0.4', (of, who) => of(who, 'keepAlive') - of('direct', 'keepAlive')],
+];
 
 function serve(socket) {
   socket.setNoDelay(true);
@@ -79,6 +95,24 @@ function has(program) {
 function stateOf(pid) {
   const rss = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   return { descriptors: readdirSync(`/proc/${pid}/fd`).length, rss: Math.round(Number(rss[1]) / 1024) };
+}
+
+/** Medians side by side, then each bar with what was reached. */
+function printTable(all, samples) {
+  const of = (name, what) => median(samples.get(`${what} ${name}`) ?? [Number.NaN]);
+  console.log(['', ...Object.values(MEASURES)].map((word) => word.padStart(16)).join(''));
+  for (const { name } of all) {
+    const figures = Object.keys(MEASURES).map((what) => of(name, what).toPrecision(3).padStart(16));
+    console.log(name.padEnd(20).slice(0, 20) + figures.join('').slice(4));
+  }
+  for (const { name } of all.filter((each) => each.name.startsWith('pinfold')))
+    for (const [what, bar, reached] of BARS) {
+      const figure = reached(of, name, 'sandbox-runtime');
+      const [sign, limit] = bar.split(' ');
+      const holds = sign === '>=' ? figure >= Number(limit) : figure <= Number(limit);
+      const word = Number.isNaN(figure) ? 'not measured' : holds ? 'holds' : 'MISSED';
+      console.log(`${name}: ${what} ${bar}: ${figure.toFixed(2)} ${word}`);
+    }
 }
 
 const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
@@ -139,7 +173,7 @@ async function main() {
   if (values.srt) all.push(sandboxRuntime(values.srt, port, client));
   const samples = new Map();
   for (let round = 0; round < Number(values.rounds); round++)
-    for (const what of MEASURES)
+    for (const what of Object.keys(MEASURES))
       for (const each of [...all.slice(round % all.length), ...all.slice(0, round % all.length)]) {
         const key = `${what} ${each.name}`;
         try {
@@ -149,28 +183,16 @@ async function main() {
           all.splice(all.indexOf(each), 1);
         }
       }
-  for (const what of MEASURES) {
-    console.log(
-      {
-        connections: 'new connections/s',
-        keepAlive: 'keep-alive request, median ms',
-        bulk: 'bulk MB/s',
-        wide: '500 at once, s',
-      }[what],
-    );
-    for (const { name } of all) {
-      const list = samples.get(`${what} ${name}`);
-      console.log(
-        `  ${name.padEnd(20)}${median(list).toFixed(3).padStart(12)}   (${Math.min(...list).toFixed(3)} to ${Math.max(...list).toFixed(3)})`,
-      );
-    }
-  }
+  printTable(all, samples);
   for (const each of all.filter(({ name }) => name.startsWith('pinfold'))) {
-    const before = stateOf(each.child.pid);
-    await each.measure('endure');
-    const after = stateOf(each.child.pid);
+    const states = [stateOf(each.child.pid)];
+    for (const what of ['hold', 'release', 'endure']) {
+      await each.measure(what);
+      states.push(stateOf(each.child.pid));
+    }
+    const told = states.map(({ descriptors, rss }) => `${descriptors} descriptors, ${rss} MiB`);
     console.log(
-      `${each.name}: before ${before.descriptors} descriptors, ${before.rss} MiB; after 10,000 connections ${after.descriptors}, ${after.rss} MiB`,
+      `${each.name}: ${told[0]}; with 500 open ${told[1]}; closed ${told[2]}; after 10,000 connections ${told[3]}`,
     );
   }
   for (const each of all) await each.end();

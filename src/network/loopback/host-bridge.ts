@@ -135,17 +135,25 @@ export class HostBridge {
   async #join(bridged: Bridged, client: Socket, ready: Socket | undefined): Promise<void> {
     const { at } = bridged;
     client.on('error', () => {});
+    this.#keep(client, at);
     const host = ready ?? (await dialHost(at));
+    if (client.destroyed) {
+      // Its rule went while the host was dialled.
+      host?.destroy();
+      return;
+    }
     if (host === undefined) {
       // The service has gone: the next connect is asked about anew and refused by the kernel.
       this.#drop(bridged);
       client.resetAndDestroy();
       return;
     }
-    for (const socket of [client, host]) {
-      this.#connections.set(socket, at);
-      socket.once('close', () => this.#connections.delete(socket));
-    }
+    this.#keep(host, at);
     joinSockets(client, host, (traffic) => this.#options.onTraffic(at, traffic));
+  }
+
+  #keep(socket: Socket, at: SocketAddress): void {
+    this.#connections.set(socket, at);
+    socket.once('close', () => this.#connections.delete(socket));
   }
 }
