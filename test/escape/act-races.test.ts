@@ -1,0 +1,84 @@
+/**
+ * Threads that change the path, what it leads through, or the descriptor, while the supervisor looks: they never gain what
+ * the mounts refuse. PINFOLD_RACE_SECONDS has each of them run longer (`npm run test:races`).
+ */
+import { chmodSync, copyFileSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { treeOf } from '../fixtures/host-tree.ts';
+import { compileFixture, makeWorld, people, type World } from '../fixtures/world.ts';
+
+const SECONDS = Number(process.env.PINFOLD_RACE_SECONDS ?? 1);
+const TIMEOUT_MS = 180_000 + SECONDS * 1000;
+
+const READING = ['read', 'link-target', 'directory', 'link'];
+const CHANGING = [
+  'write',
+  'link-target',
+  'directory',
+  'descriptor',
+  'link',
+  'rename',
+  'make',
+  'mode',
+  'remove',
+];
+
+describe.each(people)('as $label', (person) => {
+  let world: World;
+  let program: string;
+  let inside: string;
+  beforeAll(async () => {
+    world = await makeWorld(person);
+    program = join(world.root, 'bin/race-acts');
+    copyFileSync(await compileFixture('race-acts'), program);
+    chmodSync(program, 0o755);
+    inside = join(world.project, 'in');
+  });
+  afterAll(() => world.dispose());
+  beforeEach(() => {
+    rmSync(inside, { recursive: true, force: true });
+    rmSync(world.outside, { recursive: true, force: true });
+    world.put(join(inside, 'f'), 'in\n');
+    world.put(join(inside, 'way/f'), 'in\n');
+    world.put(join(world.outside, 'f'), 'out\n');
+    symlinkSync(join(inside, 'f'), join(inside, 'link'));
+    symlinkSync(world.outside, join(inside, 'lure'));
+  });
+
+  const race = (kind: string, seconds: number) => [program, kind, inside, world.outside, String(seconds)];
+  const met = (stdout: string, where: 'in' | 'out') =>
+    Number(new RegExp(`^${where} (\\d+)$`, 'm').exec(stdout)?.[1]);
+
+  async function expectNothingGained(kind: string, flags: readonly string[]): Promise<void> {
+    const before = treeOf(world.outside);
+    const ran = await world.inside(race(kind, SECONDS), ['--allow', `${world.root}/bin:ro`, ...flags]);
+    expect([ran.code, met(ran.stdout, 'out')]).toEqual([0, 0]);
+    // What is allowed went on meanwhile.
+    expect(met(ran.stdout, 'in')).toBeGreaterThan(0);
+    expect(treeOf(world.outside)).toEqual(before);
+  }
+
+  async function expectGainedOnTheHost(kind: string): Promise<void> {
+    const control = await world.run(race(kind, 0));
+    expect(met(control.stdout, 'out')).toBeGreaterThan(0);
+  }
+
+  test.each(READING)(
+    'what is hidden is not read by a race of kind "%s"',
+    async (kind) => {
+      await expectNothingGained(kind, []);
+      await expectGainedOnTheHost(kind);
+    },
+    TIMEOUT_MS,
+  );
+
+  test.each(CHANGING)(
+    'what is read-only is not changed by a race of kind "%s"',
+    async (kind) => {
+      await expectNothingGained(kind, ['--allow', `${world.outside}:ro`]);
+      await expectGainedOnTheHost(kind);
+    },
+    TIMEOUT_MS,
+  );
+});
