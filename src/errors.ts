@@ -28,6 +28,7 @@ export const ERROR_CODES = {
   ERR_NARROWING: 'misuse',
   ERR_SANDBOX_CLOSED: 'misuse',
   ERR_COMMAND_NOT_STARTED: 'misuse',
+  ERR_SHELL_ENDED: 'misuse',
   ERR_LAUNCHER_MISSING: 'environment',
   ERR_LAUNCHER_VERSION: 'environment',
   ERR_LAUNCHER_DIED: 'environment',

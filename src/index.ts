@@ -21,6 +21,7 @@ export type { HostGrant, PathGrant } from './sandbox/live-grant.ts';
 export type { SandboxOptions } from './sandbox/options.ts';
 export type { RunOptions, RunResult } from './sandbox/run-result.ts';
 export type { Egress, Sandbox, SandboxProcess, SandboxStatus, Violation } from './sandbox/sandbox.ts';
+export type { Shell, ShellOptions, ShellResult, ShellRunOptions } from './sandbox/shell.ts';
 export type { SpawnOptions, Stdio } from './sandbox/spawn-options.ts';
 export type { GrantedHost, RevokedHost } from './session/live-grants.ts';
 export type { GrantedPath } from './session/live-paths.ts';

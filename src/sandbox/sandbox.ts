@@ -19,6 +19,8 @@ import { CommandProcess } from './command-process.ts';
 import { type HostGrant, type PathGrant, readGrant } from './live-grant.ts';
 import { layerOf, type SandboxOptions } from './options.ts';
 import { collect, type RunOptions, type RunResult } from './run-result.ts';
+import { Shell, type ShellHost, type ShellOptions } from './shell.ts';
+import { shellArgv } from './shell-script.ts';
 import { commandPlan, type SpawnOptions, terminalOf } from './spawn-options.ts';
 
 /** What the library needs to know of the process that it is in. */
@@ -112,21 +114,35 @@ export class Sandbox extends EventEmitter<{ violation: [Violation]; egress: [Egr
   async run(command: string, args: readonly string[] = [], options: RunOptions = {}): Promise<RunResult> {
     const { input, maxOutput, encoding, ...rest } = options;
     const stdio: SpawnOptions['stdio'] = [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'];
-    const violations: Violation[] = [];
-    const note = (violation: Violation) => {
-      if (violations.length < MOST_VIOLATIONS) violations.push(violation);
-    };
-    this.on('violation', note);
+    const violations = this.#watch();
     try {
       const child = this.#spawn(command, args, { leftovers: 'keep', ...rest, stdio });
-      return {
-        ...(await collect(child, { input, maxOutput, encoding })),
-        violations,
-        narrowing: child.narrowing,
-      };
+      const collected = await collect(child, { input, maxOutput, encoding });
+      return { ...collected, violations: violations(), narrowing: child.narrowing };
     } finally {
-      this.off('violation', note);
+      violations();
     }
+  }
+
+  /**
+   * A shell that stays: its working directory and variables are kept from one `run` to the next. It reads no start-up files. Rejects
+   * with ERR_SANDBOX_CLOSED, ERR_NARROWING, ERR_USAGE.
+   */
+  async shell(options: ShellOptions = {}): Promise<Shell> {
+    if (this.#state !== 'live') throw sandboxClosed();
+    const { shell = 'bash', cwd, env, mode, networkAccess, readOnly } = options;
+    const [command = '', ...args] = shellArgv(shell);
+    const spawned = { ...(cwd !== undefined && { cwd }), ...(env !== undefined && { env }) };
+    const scrub = (environment: NonNullable<SpawnOptions['env']>) => this.#scrub(environment);
+    const asked = commandPlan({ command, args, options: spawned, cwd: this.#cwd, scrub });
+    const { plan } = this.#session.narrower.narrow(asked, { mode, networkAccess, readOnly });
+    const host: ShellHost = {
+      plan,
+      start: (started, events) => this.#session.start(started, events),
+      fence: async () => void (await this.run('true')),
+      watch: () => this.#watch(),
+    };
+    return new Shell(host, asked.cwd);
   }
 
   /**
@@ -184,6 +200,19 @@ export class Sandbox extends EventEmitter<{ violation: [Violation]; egress: [Egr
     const child = new CommandProcess(wide, { narrowing: enforcement, terminal: size !== undefined });
     child.begin(this.#session, plan, options);
     return child;
+  }
+
+  /** Collects violations until the returned function is called, which gives them. */
+  #watch(): () => readonly Violation[] {
+    const violations: Violation[] = [];
+    const note = (violation: Violation) => {
+      if (violations.length < MOST_VIOLATIONS) violations.push(violation);
+    };
+    this.on('violation', note);
+    return () => {
+      this.off('violation', note);
+      return violations;
+    };
   }
 
   #onTerminal(plan: CommandPlan, size: TerminalSize): CommandPlan {

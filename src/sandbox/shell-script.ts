@@ -1,0 +1,42 @@
+/** The text that a persistent shell runs: it takes commands from its control socket one after the other, and keeps its state. */
+
+/**
+ * Descriptor 8 is the control socket, 6 and 7 what stdout and stderr were at first (a command may move its own by `exec`); none of them
+ * is a command's. A command is sourced and not evaluated in a function, so that `declare` makes what stays, and so that the trap can
+ * end it by `return`: a loop of the shell's own has no process to kill. The status of the last one is `$?` for the next.
+ *
+ * Two lines each way: the command, with its newlines and backslashes escaped; its status and directory, up to a NUL; then a mark, chosen
+ * only now, so that nothing the command wrote can be it; and the mark behind all that it wrote.
+ */
+const LOOP = String.raw`
+exec 8<&0 6>&1 7>&2 </dev/null
+_pinfold_status=0 _pinfold_on=
+_pinfold_again() { return "$1"; }
+while :; do
+	trap 'case $_pinfold_on in 1) return 130 ;; esac' INT TERM
+	IFS= read -r _pinfold_line <&8 || { [ "$?" -gt 128 ] && continue; exit 0; }
+	_pinfold_text=$(printf '%b.' "$_pinfold_line")
+	_pinfold_on=1
+	_pinfold_again "$_pinfold_status"
+	SOURCE /dev/fd/9 6>&- 7>&- 8>&- 9<<PINFOLD_END
+${'$'}{_pinfold_text%.}
+PINFOLD_END
+	_pinfold_status=$? _pinfold_on=
+	printf '%s %s\0' "$_pinfold_status" "$PWD" >&8
+	IFS= read -r _pinfold_line <&8
+	printf '%s' "$_pinfold_line" >&6
+	printf '%s' "$_pinfold_line" >&7
+done`;
+
+export type ShellKind = 'bash' | 'sh';
+
+export function shellArgv(kind: ShellKind): string[] {
+  // In sh a syntax error in a sourced file ends the shell unless it is sourced by way of "command".
+  if (kind === 'sh') return ['sh', '-c', LOOP.replace('SOURCE', 'command .'), 'sh'];
+  return ['bash', '--noprofile', '--norc', '-c', LOOP.replace('SOURCE', '.'), 'bash'];
+}
+
+/** One line, for `printf %b`. */
+export function escapedLine(command: string): string {
+  return `${command.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n`;
+}
