@@ -23,6 +23,14 @@ export type { RunOptions, RunResult } from './sandbox/run-result.ts';
 export type { Egress, Sandbox, SandboxProcess, SandboxStatus, Violation } from './sandbox/sandbox.ts';
 export type { Shell, ShellOptions, ShellResult, ShellRunOptions } from './sandbox/shell.ts';
 export type { SpawnOptions, Stdio } from './sandbox/spawn-options.ts';
+export {
+  type RefusedAct,
+  type SandboxTool,
+  type SandboxTools,
+  sandboxTools,
+  type ToolOptions,
+  type ToolResult,
+} from './sandbox/tools.ts';
 export type { GrantedHost, RevokedHost } from './session/live-grants.ts';
 export type { GrantedPath } from './session/live-paths.ts';
 export type { Risk } from './violations/types.ts';

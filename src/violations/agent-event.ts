@@ -23,7 +23,7 @@ export interface AgentEvent {
 }
 
 /** `exists` is not asked about the host: what is hidden must not be told apart from what is absent. */
-export function agentEvent({ id, denial }: Violation, policy: Policy): AgentEvent {
+export function agentEvent({ id, denial }: Pick<Violation, 'id' | 'denial'>, policy: Policy): AgentEvent {
   const [instead] = alternativesTo(denial, policy);
   const grant = grantFor(denial, policy, () => true);
   return {
