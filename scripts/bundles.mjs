@@ -55,6 +55,7 @@ function outputs(root) {
     { entry: 'src/cli/entry.ts', file: 'dist/pinfold.cjs', mode: 0o755, ...commandLine },
     { entry: 'src/cli/main.ts', file: 'dist/main.cjs', ...WRAPPED, ...commandLine },
     ...Object.entries(LAZY).map(([entry, file]) => ({ entry, file: `dist/${file}`, ...commandLine })),
+    { entry: 'src/doctor/macos/probe.ts', file: 'dist/doctor-probe.cjs', format: 'cjs' },
     { entry: 'src/index.ts', file: 'dist/index.cjs', format: 'cjs' },
     { entry: 'src/index.ts', file: 'dist/index.js', format: 'esm' },
   ].filter(({ entry }) => existsSync(`${root}/${entry}`));

@@ -1,5 +1,6 @@
 /** Forbidden acts in system calls, in the forms that several guarantees share. None does harm where it is let through. */
 import { type Attempt, payload, type Side } from './guarantee.ts';
+import type { FileActs } from './guarantees/files.ts';
 import { type Argument, type Call, call } from './system-call.ts';
 
 /** fcntl.h of asm-generic; the same on x86-64 and arm64. */
@@ -131,5 +132,33 @@ export function openAttempt(
     calls: () => [call('openat', AT_FDCWD, text(path), flags)],
     evidence: { kind: 'answer', refused: ['ENOENT', 'EACCES', 'EPERM', 'EROFS'] },
     hostRefuses,
+  };
+}
+
+/** The acts on files that every system has, in system calls. */
+export const FILE_ACTS: FileActs<Call> = {
+  read: readAttempt,
+  list: listAttempt,
+  write: writeAttempt,
+  create: createAttempt,
+  rename: renameAttempt,
+  openForWriting: (act, path, hostRefuses) => openAttempt(act, path, O_WRONLY, hostRefuses),
+};
+
+/** proc_pid_environ(5): entries end with NUL. */
+function hasVariable(environment: Buffer, name: string): boolean {
+  return `\0${environment.toString('latin1')}`.includes(`\0${name}=`);
+}
+
+/** Finds a variable of this name. */
+export function variableAttempt(act: string, name: string): Attempt {
+  return {
+    act,
+    calls: () => readCalls('/proc/self/environ'),
+    evidence: {
+      kind: 'content',
+      shows: (bytes) => hasVariable(bytes, name),
+      legible: (bytes) => hasVariable(bytes, 'HOME'),
+    },
   };
 }

@@ -22,14 +22,20 @@ export type Enclose = (
 export interface Tools {
   /** Absolute path of `pinfold-launcher`. */
   readonly launcherPath: string;
-  /** Absolute path of `pinfold-doctor-probe`. */
+  /** Absolute path of doctor's probe. */
   readonly probePath: string;
+  /** Absolute path of what runs the probe, where it is no program of its own. */
+  readonly interpreter?: string;
   /** Of the person; HOME and what names Pinfold's own places are replaced. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Default: `runInside`. */
   readonly enclose?: Enclose;
   /** Aborted when the person wants doctor to stop: whatever runs inside is killed. */
   readonly signal?: AbortSignal;
+}
+
+function probeWords({ interpreter, probePath }: Pick<Tools, 'interpreter' | 'probePath'>): string[] {
+  return [...(interpreter === undefined ? [] : [interpreter]), probePath];
 }
 
 /** Kept from the person's environment: where programs are found, and how they speak. */
@@ -75,7 +81,7 @@ export class Enclosure {
         scope: 'flag',
         trusted: true,
         mode: { value: mode, origin },
-        allowedPaths: [{ value: { path: tools.probePath, mode: 'read' }, origin }],
+        allowedPaths: probeWords(tools).map((path) => ({ value: { path, mode: 'read' }, origin })),
       },
     });
     return new Enclosure(loaded, tools, scratch, environment);
@@ -95,13 +101,13 @@ export class Enclosure {
 
   /** As `inside`, for who wants to watch. */
   async start(words: readonly string[], streams: StandardStreams, events: RunEvents): Promise<RunOutcome> {
-    const { launcherPath, probePath, signal, enclose = runInside } = this.#tools;
+    const { launcherPath, signal, enclose = runInside } = this.#tools;
     signal?.throwIfAborted();
     let stop = (): void => {};
     try {
       return await enclose(
         this.loaded,
-        { argv: [probePath, ...words], cwd: this.#scratch.project },
+        { argv: [...probeWords(this.#tools), ...words], cwd: this.#scratch.project },
         { launcherPath, environment: this.#environment, streams },
         {
           ...events,
@@ -120,7 +126,8 @@ export class Enclosure {
 
   /** The control: the probe on the host, with the environment as it is. */
   async outside(words: readonly string[]): Promise<string> {
-    const child = spawn(this.#tools.probePath, words, {
+    const [program, ...before] = probeWords(this.#tools) as [string, ...string[]];
+    const child = spawn(program, [...before, ...words], {
       cwd: this.#scratch.project,
       env: this.#environment,
       stdio: ['ignore', 'pipe', 'ignore'],

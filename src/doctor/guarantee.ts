@@ -36,16 +36,17 @@ export type Evidence =
   /** By a visit to a listener of doctor's own. */
   | { readonly kind: 'visit'; readonly listener: string };
 
-export interface Attempt {
+/** `C`: how an act is told to the probe that makes it, in system calls or in steps that every system has. */
+export interface Attempt<C = Call> {
   /** "read ~/.ssh/id_ed25519" */
   readonly act: string;
-  readonly calls: (side: Side) => readonly Call[];
+  readonly calls: (side: Side) => readonly C[];
   readonly evidence: Evidence;
   /** Answers by which a host of its own accord refuses this to whoever runs doctor. */
   readonly hostRefuses?: readonly string[];
 }
 
-export interface Guarantee {
+export interface Guarantee<C = Call> {
   /** Stable, for machines. */
   readonly id: string;
   readonly group: Group;
@@ -53,7 +54,7 @@ export interface Guarantee {
   readonly claim: string;
   /** Two or three words for it. */
   readonly short: string;
-  readonly attempts: readonly Attempt[];
+  readonly attempts: readonly Attempt<C>[];
 }
 
 /** What an act writes, so that a file tells which side wrote it. */
@@ -99,7 +100,7 @@ export interface Seen {
 }
 
 /** What became of one attempt on one side. Doctor's own files are read, so call it before the other side acts. */
-export function judge(attempt: Attempt, { answer, side, visited }: Seen): Finding {
+export function judge<C>(attempt: Attempt<C>, { answer, side, visited }: Seen): Finding {
   const { evidence } = attempt;
   const how = outcome(answer);
   if (answer.kind === 'silent') return { kind: 'unclear', how };

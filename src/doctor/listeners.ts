@@ -2,6 +2,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
+import { SERVICE_PORTS } from '../policy/service-ports.ts';
 
 export interface Listener {
   readonly name: string;
@@ -105,4 +106,18 @@ export async function listenDatagram(name: string): Promise<Listener> {
     },
     close: () => socket.close(),
   };
+}
+
+/** On the first port that is free of those on which services run code for whoever asks. */
+export async function listenDangerous(): Promise<Listener | undefined> {
+  for (const port of SERVICE_PORTS.keys()) {
+    try {
+      return await listenStream('dangerous', port);
+    } catch (error) {
+      // Taken by a service of the host, which is not doctor's to touch, or only for root (ip(7)).
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error;
+    }
+  }
+  return undefined;
 }

@@ -34,7 +34,9 @@ function isAbandoned(name: string): boolean {
   const [, pid, startTicks] = /^(\d+)-(\d+)/.exec(name) ?? [];
   if (pid === undefined) return false;
   const { boot } = identify(process.pid);
-  return !isRunning({ pid: Number(pid), startTicks: startTicks!, ...(boot !== undefined && { boot }) });
+  // Where nobody says when a process began, one of the same number counts as the same.
+  const began = startTicks === '0' ? {} : { startTicks: startTicks! };
+  return !isRunning({ pid: Number(pid), ...began, ...(boot !== undefined && { boot }) });
 }
 
 /** Removes what a doctor of this user that was killed left behind: entries of `parent` named `PREFIX` and as it was. */

@@ -1,5 +1,6 @@
 /** From findings on both sides to what a person is told of a guarantee. Pure. */
 import type { Enforcement } from '../platform/backend.ts';
+import type { Mode, NetworkAccess } from '../policy/types.ts';
 import type { Attempt, Finding, Group, Guarantee } from './guarantee.ts';
 
 /** Best first. `unproven`: the act or its control went wrong, so nothing is known; never taken for a success. */
@@ -7,7 +8,7 @@ export const STATES = ['proven', 'weaker', 'unproven', 'not enforced'] as const;
 export type State = (typeof STATES)[number];
 
 export interface Trial {
-  readonly attempt: Attempt;
+  readonly attempt: Pick<Attempt, 'act' | 'hostRefuses'>;
   readonly inside: Finding;
   readonly outside: Finding;
 }
@@ -23,6 +24,16 @@ export interface GuaranteeReport {
   /** What a proof does not show, although it stands. */
   readonly notes: readonly string[];
   readonly trials: readonly { readonly act: string; readonly inside: string; readonly outside: string }[];
+}
+
+export interface ModeReport {
+  /** As asked for. */
+  readonly mode: Mode;
+  /** As the host's managed settings let it be. */
+  readonly enforcedMode: Mode;
+  readonly network: NetworkAccess;
+  readonly guarantees: readonly GuaranteeReport[];
+  readonly enforcement: readonly Enforcement[];
 }
 
 export function worst(states: readonly State[]): State {
@@ -55,7 +66,10 @@ function verdictOf({ attempt, inside, outside }: Trial): Verdict {
   return { state: 'unproven', reason: `${act}: it does not work outside either (${how})` };
 }
 
-export function reportOf(guarantee: Guarantee, trials: readonly Trial[]): GuaranteeReport {
+export function reportOf(
+  guarantee: Pick<Guarantee, 'id' | 'group' | 'claim' | 'short'>,
+  trials: readonly Trial[],
+): GuaranteeReport {
   const { id, group, claim, short } = guarantee;
   const verdicts = trials.map(verdictOf);
   // A guarantee that nothing was tried for is none.
@@ -77,6 +91,27 @@ export function reportOf(guarantee: Guarantee, trials: readonly Trial[]): Guaran
       outside: words(outside),
     })),
   };
+}
+
+/** Reports of all guarantees, from what became of all their attempts, in their order. */
+export function reportsOf<C>(
+  guarantees: readonly Guarantee<C>[],
+  inside: readonly Finding[],
+  outside: readonly Finding[],
+): GuaranteeReport[] {
+  let next = 0;
+  return guarantees.map((guarantee) => {
+    const first = next;
+    next += guarantee.attempts.length;
+    return reportOf(
+      guarantee,
+      guarantee.attempts.map((attempt, index) => ({
+        attempt,
+        inside: inside[first + index]!,
+        outside: outside[first + index]!,
+      })),
+    );
+  });
 }
 
 /**

@@ -1,9 +1,11 @@
 /** `pinfold doctor`: proves each guarantee on this host by attempting the forbidden act. */
+
+import { join } from 'node:path';
 import { stateDirOf } from '../../config/discover.ts';
 import type { Tools } from '../../doctor/enclosure.ts';
-import { type ModeReport, measureOverhead, proveMode } from '../../doctor/prove.ts';
+import { measureOverhead } from '../../doctor/overhead.ts';
+import type { ModeReport } from '../../doctor/verdict.ts';
 import { findHome } from '../../host/host-facts.ts';
-import { programPath } from '../../platform/linux/programs.ts';
 import type { Mode } from '../../policy/types.ts';
 import { type Context, defineCommand } from '../command.ts';
 import { renderMode, renderVerdict } from '../render/doctor.ts';
@@ -19,7 +21,27 @@ function progress({ err }: Context, quiet: boolean): (text: string) => void {
   return (text) => err.write(`\r\x1b[K${text}`);
 }
 
+type ProveMode = (mode: Mode, stateDir: string, tools: Tools) => Promise<ModeReport>;
+
+/** What each system has to attempt with: a program that makes any system call, or steps that Node can take everywhere. */
+async function proofOfThisSystem(): Promise<{
+  readonly proveMode: ProveMode;
+  readonly probe: Pick<Tools, 'probePath' | 'interpreter'>;
+}> {
+  if (process.platform === 'darwin') {
+    const { proveMode } = await import('../../doctor/macos/prove.ts');
+    const probePath = join(import.meta.dirname, 'doctor-probe.cjs');
+    return { proveMode, probe: { probePath, interpreter: process.execPath } };
+  }
+  const [{ proveMode }, { programPath }] = await Promise.all([
+    import('../../doctor/prove.ts'),
+    import('../../platform/linux/programs.ts'),
+  ]);
+  return { proveMode, probe: { probePath: programPath('doctor-probe', import.meta.dirname) } };
+}
+
 async function prove(
+  proveMode: ProveMode,
   modes: readonly Mode[],
   stateDir: string,
   tools: Tools,
@@ -85,12 +107,14 @@ export const doctorCommand = defineCommand({
     });
     const say = progress(context, options.json);
     try {
+      const { proveMode, probe } = await proofOfThisSystem();
       const { reports, overheadMs } = await prove(
+        proveMode,
         MODES.filter((mode) => options.mode.length === 0 || options.mode.includes(mode)),
         stateDirOf(await findHome(environment), environment),
         {
           launcherPath,
-          probePath: programPath('doctor-probe', import.meta.dirname),
+          ...probe,
           environment,
           signal: stop.signal,
         },

@@ -1,7 +1,6 @@
 /** The screen of `pinfold doctor`: a line for each group where all is proven, and the reasons where it is not. */
 import { GROUPS } from '../../doctor/guarantee.ts';
-import type { ModeReport } from '../../doctor/prove.ts';
-import type { GuaranteeReport, State } from '../../doctor/verdict.ts';
+import type { GuaranteeReport, ModeReport, State } from '../../doctor/verdict.ts';
 import type { Output } from '../command.ts';
 import { escapeText } from './escape.ts';
 import { type Look, paint } from './style.ts';

@@ -1,5 +1,4 @@
 /** The guarantee about the environment: secrets and ways to the host's services stay outside. */
-import { readCalls } from '../acts.ts';
 import type { Attempt, Guarantee } from '../guarantee.ts';
 
 /** Variables that doctor sets for both sides; the token makes each value its own. */
@@ -14,24 +13,8 @@ export function decoys(token: string): Readonly<Record<string, string>> {
   };
 }
 
-/** proc_pid_environ(5): entries end with NUL. */
-function hasVariable(environment: Buffer, name: string): boolean {
-  return `\0${environment.toString('latin1')}`.includes(`\0${name}=`);
-}
-
-function attempt(act: string, name: string): Attempt {
-  return {
-    act,
-    calls: () => readCalls('/proc/self/environ'),
-    evidence: {
-      kind: 'content',
-      shows: (bytes) => hasVariable(bytes, name),
-      legible: (bytes) => hasVariable(bytes, 'HOME'),
-    },
-  };
-}
-
-export function environmentGuarantees(): Guarantee[] {
+/** `attempt`: looks for a variable of this name, in the words of one probe. */
+export function environmentGuarantees<C>(attempt: (act: string, name: string) => Attempt<C>): Guarantee<C>[] {
   return [
     {
       id: 'environment',

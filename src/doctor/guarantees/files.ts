@@ -1,19 +1,27 @@
 /** Guarantees about files: what is hidden, what is read-only, and names from which the host runs code. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  createAttempt,
-  listAttempt,
-  O_WRONLY,
-  openAttempt,
-  readAttempt,
-  renameAttempt,
-  writeAttempt,
-} from '../acts.ts';
-import type { Guarantee } from '../guarantee.ts';
+import type { Attempt, Guarantee } from '../guarantee.ts';
 import type { Ground } from './ground.ts';
 
-function hiddenHome({ scratch }: Ground): Guarantee {
+type FileGround = Pick<Ground, 'policy' | 'scratch'>;
+
+/** The acts on files, in the words of one probe. */
+export interface FileActs<C> {
+  /** Reads what must not be readable; reached when `token` is in it. */
+  read(act: string, path: string, token: string): Attempt<C>;
+  /** Lists a directory; reached when `name` is among its entries. */
+  list(act: string, path: string, name: string): Attempt<C>;
+  /** Adds to a file that exists; what stood in it is still there for others to find. */
+  write(act: string, path: string, unchanged: 'private' | 'undone'): Attempt<C>;
+  create(act: string, path: string, unchanged: 'private' | 'undone'): Attempt<C>;
+  /** Makes a file of a harmless name and gives it the forbidden one. */
+  rename(act: string, from: string, to: string): Attempt<C>;
+  /** Opens for writing and closes again. */
+  openForWriting(act: string, path: string, hostRefuses: readonly string[]): Attempt<C>;
+}
+
+function hiddenHome<C>({ scratch }: FileGround, acts: FileActs<C>): Guarantee<C> {
   const { home, token } = scratch;
   return {
     id: 'home-hidden',
@@ -21,93 +29,96 @@ function hiddenHome({ scratch }: Ground): Guarantee {
     claim: 'The home directory is hidden: its files cannot be read, nor their names listed',
     short: 'home hidden',
     attempts: [
-      readAttempt('read ~/notes.txt', join(home, 'notes.txt'), token),
-      listAttempt('list ~', home, 'notes.txt'),
-      createAttempt('create ~/planted', join(home, 'planted'), 'private'),
+      acts.read('read ~/notes.txt', join(home, 'notes.txt'), token),
+      acts.list('list ~', home, 'notes.txt'),
+      acts.create('create ~/planted', join(home, 'planted'), 'private'),
     ],
   };
 }
 
-function homeHostRun({ scratch: { home } }: Ground): Guarantee {
+function homeHostRun<C>({ scratch: { home } }: FileGround, acts: FileActs<C>): Guarantee<C> {
   return {
     id: 'home-host-run',
     group: 'files',
     claim: 'Files of the open home from which the host runs code cannot be changed or made',
     short: 'shell files read-only',
     attempts: [
-      writeAttempt('write ~/.bashrc', join(home, '.bashrc'), 'undone'),
-      createAttempt('create ~/.zshrc', join(home, '.zshrc'), 'undone'),
-      renameAttempt('rename a file to ~/.profile', join(home, 'harmless'), join(home, '.profile')),
+      acts.write('write ~/.bashrc', join(home, '.bashrc'), 'undone'),
+      acts.create('create ~/.zshrc', join(home, '.zshrc'), 'undone'),
+      acts.rename('rename a file to ~/.profile', join(home, 'harmless'), join(home, '.profile')),
     ],
   };
 }
 
-function credentials({ scratch: { home, token } }: Ground): Guarantee {
+function credentials<C>({ scratch: { home, token } }: FileGround, acts: FileActs<C>): Guarantee<C> {
   return {
     id: 'credentials',
     group: 'files',
     claim: 'Credential stores cannot be read, listed or added to',
     short: 'credentials hidden',
     attempts: [
-      readAttempt('read ~/.ssh/id_ed25519', join(home, '.ssh/id_ed25519'), token),
-      listAttempt('list ~/.ssh', join(home, '.ssh'), 'id_ed25519'),
-      createAttempt('create ~/.ssh/authorized_keys', join(home, '.ssh/authorized_keys'), 'private'),
+      acts.read('read ~/.ssh/id_ed25519', join(home, '.ssh/id_ed25519'), token),
+      acts.list('list ~/.ssh', join(home, '.ssh'), 'id_ed25519'),
+      acts.create('create ~/.ssh/authorized_keys', join(home, '.ssh/authorized_keys'), 'private'),
     ],
   };
 }
 
-function outside({ scratch: { outside: directory, token } }: Ground): Guarantee {
+function outside<C>({ scratch: { outside: directory, token } }: FileGround, acts: FileActs<C>): Guarantee<C> {
   return {
     id: 'outside',
     group: 'files',
     claim: 'A directory that the policy does not name can be neither read nor written',
     short: 'outside closed',
     attempts: [
-      readAttempt('read a file outside', join(directory, 'canary'), token),
-      listAttempt('list a directory outside', directory, 'canary'),
-      writeAttempt('write a file outside', join(directory, 'canary'), 'private'),
-      createAttempt('create a file outside', join(directory, 'planted'), 'private'),
+      acts.read('read a file outside', join(directory, 'canary'), token),
+      acts.list('list a directory outside', directory, 'canary'),
+      acts.write('write a file outside', join(directory, 'canary'), 'private'),
+      acts.create('create a file outside', join(directory, 'planted'), 'private'),
     ],
   };
 }
 
-function temporary({ scratch: { temporary: directory, token } }: Ground): Guarantee {
+function temporary<C>(
+  { scratch: { temporary: directory, token } }: FileGround,
+  acts: FileActs<C>,
+): Guarantee<C> {
   return {
     id: 'private-tmp',
     group: 'files',
     claim: "The host's /tmp is neither read nor written",
     short: '/tmp private',
     attempts: [
-      readAttempt('read a file in /tmp', join(directory, 'canary'), token),
-      createAttempt('create a file in /tmp', join(directory, 'planted'), 'private'),
+      acts.read('read a file in /tmp', join(directory, 'canary'), token),
+      acts.create('create a file in /tmp', join(directory, 'planted'), 'private'),
     ],
   };
 }
 
-function hostRun({ scratch: { project } }: Ground): Guarantee {
+function hostRun<C>({ scratch: { project } }: FileGround, acts: FileActs<C>): Guarantee<C> {
   return {
     id: 'host-run',
     group: 'files',
     claim: 'Files of the project from which the host runs code cannot be changed or made',
     short: 'git hooks read-only',
     attempts: [
-      writeAttempt('write .git/hooks/pre-commit', join(project, '.git/hooks/pre-commit'), 'undone'),
-      createAttempt('create .git/hooks/post-checkout', join(project, '.git/hooks/post-checkout'), 'undone'),
-      writeAttempt('write .git/config', join(project, '.git/config'), 'undone'),
-      createAttempt('create .envrc', join(project, '.envrc'), 'undone'),
-      renameAttempt('rename a file to .mcp.json', join(project, 'harmless'), join(project, '.mcp.json')),
+      acts.write('write .git/hooks/pre-commit', join(project, '.git/hooks/pre-commit'), 'undone'),
+      acts.create('create .git/hooks/post-checkout', join(project, '.git/hooks/post-checkout'), 'undone'),
+      acts.write('write .git/config', join(project, '.git/config'), 'undone'),
+      acts.create('create .envrc', join(project, '.envrc'), 'undone'),
+      acts.rename('rename a file to .mcp.json', join(project, 'harmless'), join(project, '.mcp.json')),
     ],
   };
 }
 
-function ownFiles({ scratch: { home } }: Ground): Guarantee {
+function ownFiles<C>({ scratch: { home } }: FileGround, acts: FileActs<C>): Guarantee<C> {
   return {
     id: 'own-settings',
     group: 'files',
     claim: "Pinfold's own settings cannot be changed from inside",
     short: 'own settings safe',
     attempts: [
-      writeAttempt(
+      acts.write(
         'write ~/.config/pinfold/settings.json',
         join(home, '.config/pinfold/settings.json'),
         'undone',
@@ -117,7 +128,7 @@ function ownFiles({ scratch: { home } }: Ground): Guarantee {
 }
 
 /** Opened for writing and closed again: nothing of the host changes where it is let through. */
-function system(): Guarantee {
+function system<C>(acts: FileActs<C>): Guarantee<C> {
   return {
     id: 'system-files',
     group: 'files',
@@ -125,19 +136,20 @@ function system(): Guarantee {
     short: 'system read-only',
     attempts: ['/etc/passwd', '/etc/hosts', '/usr/lib/os-release']
       .filter((path) => existsSync(path))
-      .map((path) => openAttempt(`open ${path} for writing`, path, O_WRONLY, ['EACCES', 'EROFS', 'EPERM'])),
+      .map((path) => acts.openForWriting(`open ${path} for writing`, path, ['EACCES', 'EROFS', 'EPERM'])),
   };
 }
 
-export function fileGuarantees(ground: Ground): Guarantee[] {
-  const home = ground.policy.mode.value === 'permissive' ? homeHostRun(ground) : hiddenHome(ground);
+export function fileGuarantees<C>(ground: FileGround, acts: FileActs<C>): Guarantee<C>[] {
+  const home =
+    ground.policy.mode.value === 'permissive' ? homeHostRun(ground, acts) : hiddenHome(ground, acts);
   return [
     home,
-    credentials(ground),
-    outside(ground),
-    temporary(ground),
-    hostRun(ground),
-    ownFiles(ground),
-    system(),
+    credentials(ground, acts),
+    outside(ground, acts),
+    temporary(ground, acts),
+    hostRun(ground, acts),
+    ownFiles(ground, acts),
+    system(acts),
   ];
 }
