@@ -60,6 +60,7 @@ export function grantsOf(layer: SettingsLayer, prefix = ''): Grant[] {
         widens: SERVICE_PORTS.has(value) ? 'default' : 'stricter-settings',
       }),
     ),
+    ...listed('macServices', layer.macServices),
     // Whoever names the proxy sees every name that is dialled, and answers for it.
     ...listed('upstreamProxy', layer.upstreamProxy && [layer.upstreamProxy]),
     ...listed('environment.pass', environment?.pass),

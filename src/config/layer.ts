@@ -5,6 +5,7 @@ import type {
   AllowedPath,
   AllowedSocket,
   LimitName,
+  MacService,
   Origin,
   SettingsLayer,
   Sourced,
@@ -131,6 +132,10 @@ export function readLayer(source: LayerSource, sandbox: Node | undefined): Setti
     ...list('allowedDomains', sourcedText),
     ...list('deniedDomains', sourcedText),
     ...list('localPorts', (from, item) => ({ value: item.value as number, origin: originOf(from, item) })),
+    ...list('macServices', (from, item) => ({
+      value: item.value as MacService,
+      origin: originOf(from, item),
+    })),
     ...(upstreamProxy && { upstreamProxy: readUpstreamProxy(source, upstreamProxy) }),
     ...(environment && { environment: readEnvironment(source, environment) }),
     ...(limits && { limits: readLimits(source, limits) }),

@@ -1,5 +1,5 @@
 /** Owns the one description of the `sandbox` object: validator, JSON Schema, reference and key listing come from it. */
-import type { LimitName } from '../policy/types.ts';
+import type { LimitName, MacService } from '../policy/types.ts';
 import type { LIMITS } from './quantities.ts';
 
 export type TextFormat =
@@ -146,6 +146,8 @@ const limits: ObjectShape = {
   } satisfies Record<keyof typeof LIMITS, Field>,
 };
 
+const MAC_SERVICES: readonly MacService[] = ['tls', 'keychain', 'chromium', 'preferences'];
+
 /** What a profile may hold too. */
 const profileFields: Readonly<Record<string, Field>> = {
   enabled: {
@@ -218,6 +220,13 @@ const profileFields: Readonly<Record<string, Field>> = {
       'The HTTP proxy that allowed connections go through: its address (`http://user:password@host:port`), or `environment` for what HTTPS_PROXY, HTTP_PROXY and ALL_PROXY name on the host. NO_PROXY is honoured. It resolves the names, so there addresses are not checked.',
     fallback: 'none, whatever the variables say',
     example: '"http://proxy.example.com:3128"',
+  },
+  macServices: {
+    shape: listOf({ kind: 'choice', of: MAC_SERVICES }),
+    summary:
+      'Groups of services that programs inside may ask, on macOS only: `tls` (Go programs check certificates with it), `keychain`, `chromium`, `preferences`. What each opens is in docs/macos.md.',
+    fallback: 'none of them',
+    example: '["tls"]',
   },
   environment: {
     shape: environment,

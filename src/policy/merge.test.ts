@@ -6,7 +6,15 @@ import { Decider } from './decide.ts';
 import { HOME, makeFacts, PROJECT } from './facts.fixture.ts';
 import { mergePolicy } from './merge.ts';
 import { withoutWidening } from './merge-paths.ts';
-import type { AllowedPath, Mode, NetworkAccess, Policy, SettingsLayer, Sourced } from './types.ts';
+import type {
+  AllowedPath,
+  MacService,
+  Mode,
+  NetworkAccess,
+  Policy,
+  SettingsLayer,
+  Sourced,
+} from './types.ts';
 
 const now = new Date('2026-06-01T12:00:00Z');
 
@@ -23,6 +31,7 @@ interface Words {
   readonly deniedDomains?: readonly string[];
   readonly upstreamProxy?: 'environment';
   readonly localPorts?: readonly number[];
+  readonly macServices?: readonly MacService[];
   readonly environment?: {
     readonly pass?: string[];
     readonly drop?: string[];
@@ -48,6 +57,7 @@ function layer(scope: Scope, words: Words, trusted = true): SettingsLayer {
     ...(words.allowedDomains && { allowedDomains: words.allowedDomains.map(source) }),
     ...(words.deniedDomains && { deniedDomains: words.deniedDomains.map(source) }),
     ...(words.localPorts && { localPorts: words.localPorts.map(source) }),
+    ...(words.macServices && { macServices: words.macServices.map(source) }),
     ...(words.upstreamProxy && { upstreamProxy: source(words.upstreamProxy) }),
     ...(env && {
       environment: {
@@ -284,6 +294,25 @@ describe('an untrusted file', () => {
       ports(layer('flag', { localPorts: [5432, 9229] }), layer('managed', { localPorts: [5432] })),
     ).toEqual([[5432], ['ceiling 9229']]);
     expect(ports(layer('managed', { localPorts: [9229] }))).toEqual([[9229], []]);
+  });
+
+  test('opens no services of macOS, and the administrator says which may be opened', () => {
+    const services = (...layers: SettingsLayer[]) => {
+      const policy = merge(layers);
+      return [policy.macServices?.map(({ value }) => value), noticesOf(policy)];
+    };
+    const wanted = layer('user', { macServices: ['tls', 'keychain'] });
+    expect(services()).toEqual([undefined, []]);
+    expect(services(wanted, layer('local', { macServices: ['chromium'] }))).toEqual([
+      ['tls', 'keychain', 'chromium'],
+      [],
+    ]);
+    expect(services(untrusted({ macServices: ['tls'] }))).toEqual([undefined, ['untrusted "tls"']]);
+    expect(services(wanted, layer('managed', { macServices: ['tls'] }))).toEqual([
+      ['tls'],
+      ['ceiling "keychain"'],
+    ]);
+    expect(services(layer('managed', { macServices: ['tls'] }))).toEqual([undefined, []]);
   });
 
   test('keeps what it narrows, without a notice', () => {

@@ -3,6 +3,7 @@ import { MODE_NETWORK } from './builtin.ts';
 import type { HostFacts } from './host-facts.ts';
 import { ceilingNotice, mergePaths, untrustedNotice } from './merge-paths.ts';
 import { localPorts } from './merge-ports.ts';
+import { macServices } from './merge-services.ts';
 import { mergeSockets } from './merge-sockets.ts';
 import { overlayProfile } from './profiles.ts';
 import type {
@@ -219,6 +220,7 @@ export function mergePolicy(input: MergeInput): Policy {
   const proxy = upstreamProxy(layers, notices);
   const ports = localPorts(layers, notices);
   const closed = closedBy(layers);
+  const services = macServices(layers, notices);
   return {
     mode,
     enabled: settleEnabled(layers, notices),
@@ -236,6 +238,7 @@ export function mergePolicy(input: MergeInput): Policy {
     },
     environment: environment(layers, notices),
     limits: limits(layers),
+    ...(services.length > 0 && { macServices: services }),
     ...(profile === undefined ? {} : { profile }),
     ...(facts.context !== undefined && { context: facts.context }),
     notices,

@@ -13,7 +13,8 @@ function overlay(layer: SettingsLayer, name: string): SettingsLayer {
       | 'allowedSockets'
       | 'allowedDomains'
       | 'deniedDomains'
-      | 'localPorts',
+      | 'localPorts'
+      | 'macServices',
   >(
     key: K,
   ) => {
@@ -32,6 +33,7 @@ function overlay(layer: SettingsLayer, name: string): SettingsLayer {
     ...lists('allowedDomains'),
     ...lists('deniedDomains'),
     ...lists('localPorts'),
+    ...lists('macServices'),
     ...(environment && {
       environment: {
         pass: [...(layer.environment?.pass ?? []), ...(profile.environment?.pass ?? [])],

@@ -75,6 +75,7 @@ export interface SettingsLayer {
   readonly deniedDomains?: readonly Sourced<string>[];
   readonly upstreamProxy?: Sourced<UpstreamProxy>;
   readonly localPorts?: readonly Sourced<number>[];
+  readonly macServices?: readonly Sourced<MacService>[];
   readonly environment?: {
     readonly pass?: readonly Sourced<string>[];
     readonly set?: Readonly<Record<string, Sourced<string>>>;
@@ -183,6 +184,8 @@ export interface Policy {
     readonly drop: readonly Sourced<string>[];
   };
   readonly limits: Readonly<Partial<Record<LimitName, Sourced<number>>>>;
+  /** Groups of services that are open on macOS. Absent: none. */
+  readonly macServices?: readonly Sourced<MacService>[];
   readonly profile?: string;
   /** The context whose home is the private one. */
   readonly context?: string;

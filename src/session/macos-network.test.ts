@@ -143,6 +143,18 @@ test('whoever has not the password of the session gets nothing from the gate', a
   expect(output()).toContain('password');
 });
 
+test('services are closed, and a person opens a group by its name', async () => {
+  const lookup = { operation: 'mach-lookup', name: 'com.apple.trustd.agent' } as const;
+  for (const [said, allowed] of [
+    [{}, false],
+    [{ macServices: [{ value: 'tls', origin }] }, true],
+  ] as const) {
+    const system = unconfinedMac();
+    await run(load(said), system, ':');
+    expect(new Profile(system.started[0]!.profile).allows(lookup)).toBe(allowed);
+  }
+});
+
 test('a variable that a person set by name stays as it is', async () => {
   const system = unconfinedMac();
   await run(load({ environment: { set: { HTTP_PROXY: { value: 'http://mine', origin } } } }), system, ':');

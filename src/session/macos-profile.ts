@@ -4,7 +4,7 @@ import { MACOS_RUNTIME } from '../host/macos-runtime.ts';
 import type { Spelling } from '../platform/macos/glob-regex.ts';
 import { buildProfile } from '../platform/macos/profile.ts';
 import type { HostFacts, MacFacts } from '../policy/host-facts.ts';
-import type { MacService, Policy } from '../policy/types.ts';
+import type { Policy } from '../policy/types.ts';
 import { loopbackReach } from './macos-reach.ts';
 
 export interface SessionProfile {
@@ -12,7 +12,6 @@ export interface SessionProfile {
   readonly tempDir: string;
   readonly spelling: Spelling;
   readonly matches: readonly { readonly path: string }[];
-  readonly services?: readonly MacService[];
   readonly terminal?: string;
   readonly tag?: string;
   /** Where the egress gate listens; absent where there is none. */
@@ -21,23 +20,13 @@ export interface SessionProfile {
 }
 
 export function sessionProfile(session: SessionProfile): string {
-  const {
-    policy,
-    tempDir,
-    spelling,
-    matches,
-    services = [],
-    proxyPorts = [],
-    terminal,
-    tag,
-    preface,
-  } = session;
+  const { policy, tempDir, spelling, matches, proxyPorts = [], terminal, tag, preface } = session;
   return buildProfile({
     policy,
     tempDir,
     spelling,
     matches,
-    services,
+    services: (policy.macServices ?? []).map(({ value }) => value),
     network: { ...loopbackReach(policy.network), proxyPorts },
     ...(terminal === undefined ? {} : { terminal }),
     ...(tag === undefined ? {} : { tag }),

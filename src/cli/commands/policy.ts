@@ -107,6 +107,10 @@ export function renderPolicy(output: Output, policy: Policy, all: boolean): stri
         ...(proxy === undefined ? [] : [`upstreamProxy ${sourced(policy, proxy)}`]),
       ],
     ],
+    [
+      'Services of macOS',
+      (policy.macServices ?? []).map((service) => `macServices ${sourced(policy, service)}`),
+    ],
     ['Environment', environmentLines(policy)],
     ['Limits', limits],
     ['Notices', policy.notices.map((notice) => noticeLine(notice, policy.homeDir))],
