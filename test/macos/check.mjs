@@ -263,6 +263,24 @@ function rows(context) {
     },
     { does: 'attach a disk image', attack: ['/usr/bin/hdiutil', 'info'], control: ['/usr/bin/true'] },
     {
+      does: 'ask LaunchServices',
+      attack: ['/usr/bin/lsappinfo', 'list'],
+      control: ['/usr/bin/true'],
+      output: /ASN:/,
+    },
+    {
+      does: 'see a process outside',
+      attack: ['/usr/bin/pgrep', '-f', root],
+      control: ['/usr/bin/true'],
+      output: /\d/,
+    },
+    {
+      does: 'read the serial number',
+      attack: ['/usr/sbin/ioreg', '-rd1', '-c', 'IOPlatformExpertDevice'],
+      control: ['/usr/bin/true'],
+      output: /IOPlatformSerialNumber/,
+    },
+    {
       does: 'change settings of programs',
       attack: ['/usr/bin/defaults', 'write', 'pinfold.check', 'k', 'v'],
       control: ['/usr/bin/true'],
@@ -281,9 +299,48 @@ const WORK = [
 
 function listen() {
   return new Promise((resolve) => {
-    const server = createServer((socket) => socket.destroy());
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => socket.end('HTTP/1.0 200 OK\r\n\r\nCANARY\n'));
+    });
     server.listen(0, '127.0.0.1', () => resolve(server));
   });
+}
+
+/** Pinfold as a person runs it. Not synchronous: the server above has to answer meanwhile. */
+function ran(words) {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [pinfold, ...words], {
+      cwd: project,
+      env: { PATH: process.env.PATH, HOME: home },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const said = { stdout: '', stderr: '' };
+    child.stdout.on('data', (chunk) => (said.stdout += chunk));
+    child.stderr.on('data', (chunk) => (said.stderr += chunk));
+    child.on('close', (status) => resolve({ status, ...said }));
+  });
+}
+
+/** What only a whole run shows: each a name, and whether it came about. */
+async function wholeRuns(listening) {
+  const url = `http://127.0.0.1:${listening}/`;
+  // The address is the loopback's, so past every proxy unless curl is told otherwise.
+  const fetch = ['--', '/usr/bin/curl', '-sS', '-m', '10', '--noproxy', '', url];
+  const plain = await ran(['run', '--', '/bin/sh', '-c', 'echo in > made && cat made; exit 7']);
+  const allowed = await ran(['run', '--net', 'none', '--allow-domain', `127.0.0.1:${listening}`, ...fetch]);
+  const refused = await ran(['run', '--net', 'none', ...fetch]);
+  const reads = await ran(['run', '--', '/bin/cat', join(home, '.ssh/id_canary')]);
+  const told = await ran(['violations']);
+  const doctor = await ran(['doctor']);
+  return [
+    ['a run works, and passes its exit code on', plain.status === 7 && plain.stdout === 'in\n', plain],
+    ['an allowed host is reached through the gate', allowed.stdout.includes('CANARY'), allowed],
+    ['another is refused by it', !refused.stdout.includes('CANARY'), refused],
+    ['a hidden file is refused in a run', reads.status !== 0 && !reads.stdout.includes('canary'), reads],
+    ['and is told by pinfold violations', told.stdout.includes('id_canary'), told],
+    ['pinfold doctor proves everything', doctor.status === 0, doctor],
+  ];
 }
 
 function judge(profile, row, where) {
@@ -298,7 +355,7 @@ function judge(profile, row, where) {
 
 makeWorld();
 const server = await listen();
-const victim = spawn('/bin/sleep', ['600']);
+const victim = spawn('/bin/sh', ['-c', 'read line', root]);
 let failures = 0;
 try {
   process.stdout.write(`Darwin ${release()}, ${process.arch}\n`);
@@ -334,6 +391,11 @@ try {
       }
     }
     rmSync(where, { recursive: true, force: true });
+  }
+  for (const [does, holds, { stdout, stderr }] of await wholeRuns(server.address().port)) {
+    if (!holds) failures += 1;
+    process.stdout.write(`${(holds ? 'ok' : 'FAIL').padEnd(5)} ${does}\n`);
+    if (!holds) process.stdout.write(`${stdout}${stderr}`.replace(/^/gm, '      ').concat('\n'));
   }
 } finally {
   victim.kill('SIGKILL');
