@@ -1,26 +1,24 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Decider } from '../../policy/decide.ts';
-import { compileGlob } from '../../policy/glob.ts';
 import type { Access, PathRule } from '../../policy/types.ts';
 import { planMounts } from './mount-plan.ts';
-import { findPlaces, type Match, type PathKind } from './places.ts';
+import { findPlaces, type PathKind } from './places.ts';
 import type { MountStep } from './plan.ts';
-import { scanMatches, scanRequest } from './plan-builder.ts';
-import { FACTS, lookAt, PRIVATE_HOME, PROJECT, policyOf, rule, wordsOf } from './plan-cases.fixture.ts';
-
-const BARE = { ...FACTS, runtime: [], homeFiles: [] };
-
-function stepsFor(
-  rules: readonly PathRule[],
-  existing: Readonly<Record<string, PathKind>>,
-  matches: readonly Match[] = [],
-): MountStep[] {
-  const policy = policyOf(rules);
-  const known = new Map(Object.entries(existing));
-  const places = findPlaces({ policy, facts: BARE, matches, existing: known });
-  return [...planMounts({ policy, facts: BARE, places, existing: known }).mounts];
-}
+import {
+  BARE,
+  FACTS,
+  lookAt,
+  PRIVATE_HOME,
+  PROJECT,
+  policyOf,
+  rule,
+  stepsFor,
+  stepsOfTree,
+  TREE,
+  treeKind,
+  wordsOf,
+} from './plan-cases.fixture.ts';
 
 /** Only what concerns `root`: the rest of the root is the same in every plan. */
 function about(steps: readonly MountStep[], root: string): string[] {
@@ -186,21 +184,7 @@ describe('mounts', () => {
 
 // ---- the plan and the policy say the same ---------------------------------------------------------------------
 
-const NAMES = ['a', 'b', '.env', 'x'];
-const TREE: readonly string[] = (() => {
-  const paths: string[] = [];
-  for (const one of NAMES) {
-    paths.push(`/t/${one}`);
-    for (const two of NAMES) {
-      paths.push(`/t/${one}/${two}`);
-      for (const three of NAMES) paths.push(`/t/${one}/${two}/${three}`);
-    }
-  }
-  return ['/t', ...paths];
-})();
 const GLOBS = ['/t/**/.env', '/t/*/b', '/t/a/**/x', '/t/**/a/b', '/t/{a,b}/x', '/t/**/[ab]', '/t/x/*.env'];
-
-const kindOf = (path: string): PathKind => (path.split('/').length === 5 ? 'file' : 'directory');
 
 const anyRule: fc.Arbitrary<PathRule> = fc
   .record({
@@ -216,19 +200,10 @@ test('shows every existing path with exactly the access that the policy decides'
   fc.assert(
     fc.property(fc.array(anyRule, { maxLength: 8 }), (rules) => {
       const policy = policyOf(rules);
-      const known = new Map(TREE.map((path) => [path, kindOf(path)]));
-      const hits = TREE.map((path) => ({ path, directory: kindOf(path) === 'directory' }));
       const decider = new Decider(policy);
-      const { roots, patterns } = scanRequest(policy);
-      const sieve = patterns.map((pattern) => compileGlob(`/${pattern}`));
-      const shown = hits.filter(
-        ({ path }) =>
-          roots.some((root) => path.startsWith(`${root}/`)) &&
-          sieve.some((glob) => glob.matches(path.slice(path.lastIndexOf('/')))),
-      );
-      const steps = stepsFor(rules, Object.fromEntries(known), scanMatches(policy, shown));
+      const steps = stepsOfTree(rules);
       for (const path of TREE) {
-        const expected = decider.accessOf(path, { directory: kindOf(path) === 'directory' });
+        const expected = decider.accessOf(path, { directory: treeKind(path) === 'directory' });
         const seen = lookAt(steps, path);
         expect({ path, access: seen.access }).toEqual({ path, access: expected });
         if (expected !== 'none') expect(seen.host).toBe(path);

@@ -1,8 +1,12 @@
 /** A made-up host for the tests of plans: no test that uses it depends on the machine it runs on. */
+import { compileGlob } from '../../policy/glob.ts';
 import type { HostFacts } from '../../policy/host-facts.ts';
 import type { Access, PathRule, Policy, RuleCategory } from '../../policy/types.ts';
 import type { Capabilities } from './capabilities.ts';
+import { planMounts } from './mount-plan.ts';
+import { findPlaces, type Match, type PathKind } from './places.ts';
 import type { MountStep } from './plan.ts';
+import { scanMatches, scanRequest } from './plan-builder.ts';
 
 export const PROJECT = '/home/ada/code/app';
 export const PRIVATE_HOME = '/home/ada/.local/share/pinfold/homes/app-0123456789ab';
@@ -106,4 +110,49 @@ export function lookAt(steps: readonly MountStep[], path: string): Seen {
       seen = { host: step.source + path.slice(step.target.length), access: step.writable ? 'write' : 'read' };
   }
   return seen;
+}
+
+/** Without a runtime and home files, whose mounts are in every plan. */
+export const BARE = { ...FACTS, runtime: [], homeFiles: [] };
+
+export function stepsFor(
+  rules: readonly PathRule[],
+  existing: Readonly<Record<string, PathKind>>,
+  matches: readonly Match[] = [],
+): MountStep[] {
+  const policy = policyOf(rules);
+  const known = new Map(Object.entries(existing));
+  const places = findPlaces({ policy, facts: BARE, matches, existing: known });
+  return [...planMounts({ policy, facts: BARE, places, existing: known }).mounts];
+}
+
+const NAMES = ['a', 'b', '.env', 'x'];
+/** A made-up tree, three names deep. */
+export const TREE: readonly string[] = (() => {
+  const paths: string[] = [];
+  for (const one of NAMES) {
+    paths.push(`/t/${one}`);
+    for (const two of NAMES) {
+      paths.push(`/t/${one}/${two}`);
+      for (const three of NAMES) paths.push(`/t/${one}/${two}/${three}`);
+    }
+  }
+  return ['/t', ...paths];
+})();
+
+export const treeKind = (path: string): PathKind => (path.split('/').length === 5 ? 'file' : 'directory');
+
+/** The mounts where the whole of `TREE` exists. */
+export function stepsOfTree(rules: readonly PathRule[]): MountStep[] {
+  const policy = policyOf(rules);
+  const hits = TREE.map((path) => ({ path, directory: treeKind(path) === 'directory' }));
+  const { roots, patterns } = scanRequest(policy);
+  const sieve = patterns.map((pattern) => compileGlob(`/${pattern}`));
+  const shown = hits.filter(
+    ({ path }) =>
+      roots.some((root) => path.startsWith(`${root}/`)) &&
+      sieve.some((glob) => glob.matches(path.slice(path.lastIndexOf('/')))),
+  );
+  const known = Object.fromEntries(TREE.map((path) => [path, treeKind(path)]));
+  return stepsFor(rules, known, scanMatches(policy, shown));
 }

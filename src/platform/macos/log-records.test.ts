@@ -115,6 +115,60 @@ describe('what is no report of this session', () => {
 });
 
 describe('hostile text', () => {
+  const shape = /^Sandbox: |^\d+ duplicate reports? for Sandbox: /;
+  const part = fc.constantFrom(
+    ...[
+      'Sandbox: ',
+      'cat',
+      '(7)',
+      ' deny(1) ',
+      'deny ',
+      'file-read-data',
+      ' /x',
+      '\n',
+      TAG,
+      ' allow ',
+      'kernel[0]',
+    ],
+    ...['2 duplicate reports for ', '\u0000', '\u202e', '(', ')', '\\', '"', '{', '}'],
+  );
+  const made = fc.array(part, { maxLength: 14 }).map((parts) => parts.join(''));
+
+  test('is a report only in the form of one, and with the tag on its last line', () => {
+    let reports = 0;
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          made,
+          made.map((text) => `${REPORT.split('\n')[0]}${text}\n${TAG}`),
+        ),
+        (message) => {
+          const report = parseMessage(message, TAG);
+          if (report === undefined) return;
+          reports += 1;
+          expect(message).toMatch(shape);
+          expect(message.split('\n').at(-1)?.trim()).toBe(TAG);
+          expect(report.operation).toMatch(/^[a-z][a-z0-9*-]+$/);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+    expect(reports).toBeGreaterThan(100);
+  });
+
+  test('of a program is no report, whatever it puts into the event', () => {
+    const field = fc.constantFrom('processID', 'processImagePath', 'senderImagePath', 'eventMessage', 'x');
+    const value = fc.oneof(made, fc.constant(REPORT), fc.jsonValue(), fc.constant(0), fc.constant('/kernel'));
+    fc.assert(
+      fc.property(fc.dictionary(field, value), fc.integer({ min: 1, max: 99_999 }), (fields, pid) => {
+        // The log fills in whose event it is, over whatever the program called its own.
+        const line = JSON.stringify({ ...JSON.parse(event(REPORT)), ...fields, processID: pid });
+        expect(parseNdjson(line, TAG)).toBeUndefined();
+      }),
+    );
+    expect(parseNdjson(event(REPORT), TAG)).toEqual(READ);
+  });
+
   test('is bounded, and never throws', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 300 }), fc.string({ maxLength: 300 }), (before, after) => {
