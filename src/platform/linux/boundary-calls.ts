@@ -33,7 +33,7 @@ const SCRATCH = 32;
 
 /** All calls of a plan, in their order. */
 export function boundaryCalls(plan: Plan, ground: Ground): CallList {
-  const calls = new CallList(ground.arch);
+  const calls = new CallList(ground.arch, 1024);
   const step = (name: string, add: () => void) => {
     calls.step = name;
     add();

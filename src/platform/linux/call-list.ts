@@ -40,12 +40,15 @@ export class CallList {
   label = '';
   /** The mechanism that the calls that follow belong to. */
   step = '';
-  readonly #calls = new ByteWriter(1024 * CALL_BYTES);
-  readonly #data = new ByteWriter(1 << 15);
+  readonly #calls: ByteWriter;
+  readonly #data: ByteWriter;
   readonly #kept = new Map<string | Uint8Array, number>();
 
-  constructor(arch: Arch) {
+  /** `calls`: about how many there will be. */
+  constructor(arch: Arch, calls = 16) {
     this.arch = arch;
+    this.#calls = new ByteWriter(calls * CALL_BYTES);
+    this.#data = new ByteWriter(calls * CALL_BYTES);
   }
 
   add(name: string, args: readonly Argument[], { place = -1, tolerates = [] }: CallOptions = {}): void {
