@@ -176,10 +176,19 @@ bool destinations_ask(struct destinations *known, const struct spec *spec, pid_t
 	return asked;
 }
 
+/* `error`: 0 lets the kernel go on, else -errno. Whoever asked may be gone, and the pid be another's (seccomp_unotify(2)). */
+int answer_call(int listener, uint64_t id, int error)
+{
+	struct seccomp_notif_resp response = { .id = id, .error = error };
+
+	if (!error)
+		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 && errno != ENOENT && errno != EINTR ? -errno : 0;
+}
+
 /* Lets Node's answer count, and keeps it for `seconds`. */
 int destinations_settle(struct destinations *known, int listener, const struct verdict *verdict)
 {
-	struct seccomp_notif_resp response = { .id = verdict->id, .error = verdict->error };
 	size_t at = 0;
 
 	while (at < known->count && memcmp(&known->items[at].at, &verdict->at, sizeof(verdict->at)))
@@ -193,10 +202,7 @@ int destinations_settle(struct destinations *known, int listener, const struct v
 						   verdict->seconds >= FOR_GOOD_AND_TOLD ? 0 : now() + verdict->seconds };
 	if (!verdict->id)
 		return 0; /* About no call, only about what is known. */
-	if (!verdict->error)
-		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	/* Whoever asked may be gone. */
-	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 && errno != ENOENT && errno != EINTR ? -errno : 0;
+	return answer_call(listener, verdict->id, verdict->error);
 }
 
 struct destinations *destinations_open(void)

@@ -191,6 +191,7 @@ struct verdict {
 };
 struct destinations *destinations_open(void);
 bool destinations_ask(struct destinations *known, const struct spec *spec, pid_t init, const struct seccomp_notif *request);
+int answer_call(int listener, uint64_t id, int error);
 int destinations_settle(struct destinations *known, int listener, const struct verdict *verdict);
 
 /* supervisor.c */

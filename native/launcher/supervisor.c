@@ -212,7 +212,6 @@ static int judge(struct supervisor *supervisor, const struct seccomp_notif *requ
 int supervisor_answer(struct supervisor *supervisor)
 {
 	struct seccomp_notif request;
-	struct seccomp_notif_resp response;
 	int answer;
 
 	memset(&request, 0, sizeof(request));
@@ -221,18 +220,7 @@ int supervisor_answer(struct supervisor *supervisor)
 	if (destinations_ask(supervisor->destinations, supervisor->spec, supervisor->init, &request))
 		return 0;
 	answer = judge(supervisor, &request);
-	if (answer > 0)
-		return 0;
-	memset(&response, 0, sizeof(response));
-	response.id = request.id;
-	if (answer < 0)
-		response.error = answer;
-	else
-		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	/* The pid may have been reused while we looked; then there is nobody left to answer (seccomp_unotify(2)). */
-	if (ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 && errno != ENOENT && errno != EINTR)
-		return -errno;
-	return 0;
+	return answer > 0 ? 0 : answer_call(supervisor->listener, request.id, answer);
 }
 
 struct supervisor *supervisor_open(const struct spec *spec, int listener, pid_t init)

@@ -166,7 +166,7 @@ const profileFields: Readonly<Record<string, Field>> = {
   monitor: {
     shape: { kind: 'choice', of: ['full', 'acts', 'off'] },
     summary:
-      'How much is seen of what is refused. `full`: also who looks at hidden files, by a small file system over them. Nothing is allowed or refused by it.',
+      'How much is seen of what is refused. `full`: who looks at hidden files, by a small file system over them, and acts on what may not be changed; `acts`: only these; `off`: only guarded names and the network. Nothing is allowed or refused by it.',
     fallback: 'full',
     example: '"acts"',
   },

@@ -69,6 +69,18 @@ describe.each(people)('as $label', (person) => {
     expect(lastDenials()).toEqual([]);
   });
 
+  test('with monitor "off" only the making of guarded names is one', async () => {
+    const settings = world.put(join(world.root, 'off.json'), '{ "sandbox": { "monitor": "off" } }');
+    const script = `echo x > ${world.outside}/file; rm ${world.outside}/file; mkdir .vscode; true`;
+    const off = await world.shell(script, [...flags, '--settings', settings]);
+    expect(off.stderr.match(/Read-only file system|Permission denied/g)?.length).toBe(3);
+    expect(lastDenials()).toMatchObject([
+      { act: 'create', subject: { path: join(world.project, '.vscode') } },
+    ]);
+    await world.shell(script, flags);
+    expect(lastDenials().map(({ act }) => act)).toEqual(['write', 'remove', 'create']);
+  });
+
   test('byte code that Python would keep beside the source is no record', async () => {
     const module = world.put(join(world.outside, 'mod.py'), 'x = 1');
     const script = `import sys; sys.path.insert(0, ${JSON.stringify(world.outside)}); import mod; print(mod.x)`;
