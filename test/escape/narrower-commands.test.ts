@@ -28,6 +28,7 @@ const PROCESSES = {
   'shared memory': 'EACCES',
   'abstract socket': 'EPERM',
   terminals: 'EACCES',
+  'terminal of another': 'EACCES',
 };
 const SOCKETS = {
   'path socket': 'EACCES',

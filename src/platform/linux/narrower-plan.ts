@@ -71,7 +71,11 @@ function rulesOf({ places, rules, readOnly, temporary, landlockAbi }: NarrowerIn
             access: rightsFor(kind, access === 'write' ? write : READ, path.startsWith('/dev/')),
           })),
         ];
-  const kept = shown.filter(({ path }) => !isTerminal(path));
+  // SECURITY: the session may read whatever the root holds, for what a live grant mounts later; that covers the terminals of other
+  // commands, so a narrower one has names only. Test: "terminal of another" of narrower-commands.
+  const kept = shown
+    .filter(({ path }) => !isTerminal(path))
+    .map((rule) => (rule.path === '/' ? { ...rule, access: ACCESS_FS.READ_DIR } : rule));
   const given = readOnly
     ? kept.map((rule) => (isOwnDevice(rule.path) ? rule : { ...rule, access: rule.access & READ }))
     : kept;
