@@ -1,7 +1,7 @@
 /** What is known of the use of each grant over many sessions. Hosts are counted; a path is only ever seen. */
 import { formatHostPattern, parseHostPattern } from '../policy/host-pattern.ts';
 import type { Finding } from '../policy/lint.ts';
-import type { Origin } from '../policy/types.ts';
+import type { DomainRule, Origin } from '../policy/types.ts';
 import { historyOf } from '../violations/history.ts';
 import { connectionsOf } from './connections.ts';
 import type { AuditedGrant, GrantEntry, MakeHostRules, RecordedSession, Use } from './types.ts';
@@ -10,6 +10,11 @@ import type { AuditedGrant, GrantEntry, MakeHostRules, RecordedSession, Use } fr
 export function hostKey(pattern: string): string {
   const parsed = parseHostPattern(pattern);
   return parsed === undefined ? pattern : formatHostPattern(parsed);
+}
+
+/** Of a host that a group stands for, what stands in the settings is the group. A rule of a log may be cut short. */
+function keysOf({ pattern, origin }: Pick<DomainRule, 'pattern'> & Partial<DomainRule>): string[] {
+  return [origin?.group?.name ?? hostKey(pattern)];
 }
 
 /** What one session tells of all entries. */
@@ -45,19 +50,23 @@ function tell(session: RecordedSession, makeRules: MakeHostRules): Told {
     // A service of the host's loopback may be listed by its name or by its address.
     const names = way === 'host' ? [host, 'localhost'] : [host];
     const deciding = names.map((name) => rules.decide({ host: name, port }));
-    for (const pattern of new Set(deciding.flatMap((rule) => (rule ? [hostKey(rule.pattern)] : [])))) {
+    for (const pattern of new Set(deciding.flatMap((rule) => (rule ? keysOf(rule) : [])))) {
       connections.set(pattern, (connections.get(pattern) ?? 0) + count);
     }
   }
   const tried = historyOf(events).violations.flatMap(({ denial: { rule } }) =>
-    rule?.access === 'allow' ? [hostKey(rule.pattern)] : [],
+    rule?.access === 'allow' ? keysOf(rule) : [],
   );
   const seen = events.flatMap(({ kind, ...rest }) =>
     kind === 'grant-use' ? (rest as unknown as GrantUseRecord).paths : [],
   );
   return {
     session,
-    hosts: new Set(domains.flatMap(({ access, pattern }) => (access === 'allow' ? [hostKey(pattern)] : []))),
+    hosts: new Set(
+      domains.flatMap(({ access, pattern, origin }) =>
+        access === 'allow' ? keysOf({ pattern, origin }) : [],
+      ),
+    ),
     paths: new Set(
       policy.rules.flatMap(({ category, access, pattern, glob, origin }) =>
         category === 'setting' && access !== 'none' && !glob && origin.file !== undefined ? [pattern] : [],

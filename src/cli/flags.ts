@@ -1,9 +1,8 @@
 /** The flags that shape a policy, shared by every command that has one, and the settings layer that they make. */
 import { resolve } from 'node:path';
-import { checkHost } from '../config/hosts.ts';
 import { checkPath } from '../config/path-text.ts';
 import { LIMITS, parseLimit } from '../config/quantities.ts';
-import { checkSocket } from '../config/text-formats.ts';
+import { checkAllowedHost, checkSocket } from '../config/text-formats.ts';
 import { nearest } from '../policy/suggestion.ts';
 import type {
   AllowedPath,
@@ -62,7 +61,8 @@ export const POLICY_FLAGS = {
     type: 'list',
     placeholder: 'HOST[:PORT]',
     completion: 'none',
-    summary: 'open a host, on top of none or local too (`api.example.com`, `*.example.com:443`)',
+    summary:
+      'open a host, on top of none or local too (`api.example.com`, `*.example.com:443`, `@registries`)',
     group: GROUP,
   },
   'allow-socket': {
@@ -160,7 +160,7 @@ function readDeny(written: string, cwd: string): Sourced<string> {
 
 function readDomain(written: string): Sourced<string> {
   const flag = `--allow-domain ${written}`;
-  const complaint = checkHost(written, 'allow');
+  const complaint = checkAllowedHost(written);
   if (complaint) refuse(flag, complaint.message, complaint.suggestion);
   return { value: written, origin: originOf(flag) };
 }

@@ -198,8 +198,8 @@ const profileFields: Readonly<Record<string, Field>> = {
   allowedDomains: {
     shape: listOf(text('allowed-host')),
     summary:
-      'Hosts that may be reached, each with an optional `:port`. `*.example.com` means subdomains and not the apex.',
-    example: '["api.example.com", "*.github.com:443"]',
+      'Hosts that may be reached, each with an optional `:port`. `*.example.com` means subdomains and not the apex. `@registries`, `@remotes` and `@models` stand for the hosts of the project’s package registries, its git remotes and the installed agents’ models; what files name of them counts after `pinfold trust`.',
+    example: '["api.example.com", "*.github.com:443", "@registries"]',
   },
   deniedDomains: {
     shape: listOf(text('denied-host')),

@@ -1,5 +1,7 @@
 /** Owns what each kind of text in the settings may look like, and the pattern of it that editors can check. */
+import { GROUP_NAMES, isGroup } from '../policy/domain-groups.ts';
 import { ProxyUrl } from '../policy/proxy-url.ts';
+import { nearest } from '../policy/suggestion.ts';
 import { checkHost } from './hosts.ts';
 import { checkPath } from './path-text.ts';
 import { checkDate } from './quantities.ts';
@@ -37,6 +39,17 @@ export function checkSocket(text: string): Complaint | undefined {
   return checkPath(text, 'allow');
 }
 
+/** A host, or the name of a group of them. */
+export function checkAllowedHost(text: string): Complaint | undefined {
+  if (!text.startsWith('@')) return checkHost(text, 'allow');
+  if (isGroup(text)) return undefined;
+  const suggestion = nearest(text, GROUP_NAMES);
+  return {
+    message: `there is no group of this name; there are ${GROUP_NAMES.join(', ')}`,
+    ...(suggestion !== undefined && { suggestion }),
+  };
+}
+
 /** The word that stands for the proxy variables of the host. */
 function checkProxy(text: string): Complaint | undefined {
   if (text === 'environment') return undefined;
@@ -50,7 +63,7 @@ export const TEXT_FORMATS: Readonly<Record<TextFormat, Format>> = {
   'allowed-path': { check: (text) => checkPath(text, 'allow'), pattern: '^[^\\u0000\\n\\r*?]+$' },
   'denied-path': { check: (text) => checkPath(text, 'deny'), pattern: '^[^\\u0000\\n\\r]+$' },
   'allowed-socket': { check: checkSocket, pattern: '^[^\\u0000\\n\\r*?@]+$' },
-  'allowed-host': { check: (text) => checkHost(text, 'allow'), pattern: '^(\\*\\.)?[^\\s*/@]+$' },
+  'allowed-host': { check: checkAllowedHost, pattern: '^(@[a-z]+|(\\*\\.)?[^\\s*/@]+)$' },
   'denied-host': { check: (text) => checkHost(text, 'deny'), pattern: '^(\\*\\.)?[^\\s*/@]+$' },
   proxy: { check: checkProxy, pattern: '^([Hh][Tt][Tt][Pp]://)?[^\\s/?#]+/?$' },
   variable: { check: checkVariable, pattern: '^[A-Za-z_][A-Za-z0-9_]*$' },

@@ -39,26 +39,39 @@ async function withLock<T>(stateDir: string, act: () => Promise<T>): Promise<T> 
   }
 }
 
+interface Entries {
+  /** Hash of each file. */
+  readonly files: Map<string, string>;
+  /** Hosts of each group. */
+  readonly groups: Map<string, readonly string[]>;
+}
+
+/** As JSON has it; a project without any is left out. */
+function plainOf<T>(projects: ReadonlyMap<string, ReadonlyMap<string, T>>): Record<string, unknown> {
+  const kept = [...projects].filter(([, entries]) => entries.size > 0);
+  return Object.fromEntries(kept.map(([path, entries]) => [path, Object.fromEntries(entries)]));
+}
+
 async function updateTrust(
   stateDir: string,
   projectDir: string,
-  change: (files: Map<string, string>) => void,
+  change: (entries: Entries) => void,
 ): Promise<void> {
   const project = await realpath(projectDir);
   try {
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
     await withLock(stateDir, async () => {
-      const projects = new Map((await readTrust(stateDir)).projects);
-      const files = new Map(projects.get(project));
-      change(files);
-      projects.set(project, files);
-      if (files.size === 0) {
-        projects.delete(project);
-      }
-      const plain = Object.fromEntries(
-        [...projects].map(([path, hashes]) => [path, Object.fromEntries(hashes)]),
-      );
-      const text = `${JSON.stringify({ version: 1, projects: plain }, null, 2)}\n`;
+      const known = await readTrust(stateDir);
+      const files = new Map(known.projects.get(project));
+      const groups = new Map(known.groups.get(project));
+      change({ files, groups });
+      const record = {
+        version: 1,
+        projects: plainOf(new Map(known.projects).set(project, files)),
+      };
+      const agreed = plainOf(new Map(known.groups).set(project, groups));
+      const whole = Object.keys(agreed).length === 0 ? record : { ...record, groups: agreed };
+      const text = `${JSON.stringify(whole, null, 2)}\n`;
       await writeFileAtomically(trustFileOf(stateDir), text, { mode: 0o600 });
     });
   } catch (cause) {
@@ -82,8 +95,20 @@ export async function rememberTrust(
 ): Promise<void> {
   await updateTrust(stateDir, projectDir, (known) => {
     for (const { file, sha256 } of files) {
-      known.set(file, sha256);
+      known.files.set(file, sha256);
     }
+  });
+}
+
+/** Remembers the hosts that were shown of a group, and no others: what it stood for before no longer counts. */
+export async function rememberGroup(
+  stateDir: string,
+  projectDir: string,
+  group: string,
+  hosts: readonly string[],
+): Promise<void> {
+  await updateTrust(stateDir, projectDir, ({ groups }) => {
+    groups.set(group, hosts);
   });
 }
 
@@ -93,8 +118,9 @@ export async function revokeTrust(
   files?: readonly string[],
 ): Promise<void> {
   await updateTrust(stateDir, projectDir, (known) => {
-    for (const file of files ?? [...known.keys()]) {
-      known.delete(file);
+    for (const file of files ?? [...known.files.keys()]) {
+      known.files.delete(file);
     }
+    if (files === undefined) known.groups.clear();
   });
 }

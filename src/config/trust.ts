@@ -13,6 +13,8 @@ export interface TrustedFile {
 export interface TrustRecord {
   /** By real project path, then by file relative to it. */
   readonly projects: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  /** Hosts of groups (`@registries`) that came with a project, by real project path, then by the group's name. */
+  readonly groups: ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
 }
 
 export const trustFileOf = (stateDir: string): string => join(stateDir, 'trust.json');
@@ -36,7 +38,15 @@ function parseRecord(text: string): TrustRecord | undefined {
     }
     projects.set(project, new Map(Object.entries(files as Record<string, string>)));
   }
-  return { projects };
+  const groups = new Map<string, Map<string, string[]>>();
+  if (parsed.groups !== undefined && !isObject(parsed.groups)) return undefined;
+  for (const [project, named] of Object.entries(parsed.groups ?? {})) {
+    const isList = (hosts: unknown) =>
+      Array.isArray(hosts) && hosts.every((host) => typeof host === 'string');
+    if (!isObject(named) || !Object.values(named).every(isList)) return undefined;
+    groups.set(project, new Map(Object.entries(named as Record<string, string[]>)));
+  }
+  return { projects, groups };
 }
 
 /** A damaged record is an error and not an empty one: else the next `pinfold trust` would silently drop the rest. */
@@ -45,7 +55,7 @@ export async function readTrust(stateDir: string): Promise<TrustRecord> {
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() };
   const reading = await readSettingsFile(path, owner);
   if (reading.kind === 'absent') {
-    return { projects: new Map() };
+    return { projects: new Map(), groups: new Map() };
   }
   const record = reading.kind === 'read' ? parseRecord(reading.text) : undefined;
   if (record === undefined) {

@@ -7,12 +7,14 @@ export interface GitRemote {
   readonly host: string;
   readonly port: number;
   readonly kind: 'https' | 'ssh' | 'other';
+  /** Of `.git/config`, from 1. */
+  readonly line: number;
 }
 
 /** `user@host:path`, git's short form of ssh (git-clone(1), GIT URLS). */
 const SHORT = /^(?:[^@/\s]+@)?([A-Za-z0-9.-]+):(?!\/\/)/;
 
-function parseAddress(name: string, text: string): GitRemote | undefined {
+function parseAddress(name: string, text: string): Omit<GitRemote, 'line'> | undefined {
   if (URL.canParse(text) && text.includes('://')) {
     const { protocol, hostname, port } = new URL(text);
     if (hostname === '') return undefined;
@@ -27,12 +29,12 @@ function parseAddress(name: string, text: string): GitRemote | undefined {
 export function findGitRemotes(projectDir: string): GitRemote[] {
   const remotes: GitRemote[] = [];
   let name: string | undefined;
-  for (const line of (readAsData(join(projectDir, '.git/config')) ?? '').split('\n')) {
+  for (const [index, line] of (readAsData(join(projectDir, '.git/config')) ?? '').split('\n').entries()) {
     const section = /^\s*\[([^\]]*)\]/.exec(line)?.[1];
     if (section !== undefined) name = /^remote\s+"(.*)"$/.exec(section)?.[1];
     const url = name === undefined ? undefined : /^\s*url\s*=\s*"?([^"\s]+)/.exec(line)?.[1];
     const remote = url === undefined ? undefined : parseAddress(name!, url);
-    if (remote !== undefined) remotes.push(remote);
+    if (remote !== undefined) remotes.push({ ...remote, line: index + 1 });
   }
   return remotes;
 }

@@ -40,11 +40,22 @@ test.each([
     'README',
     '<project><repositories><repository><id>a</id><url>https://r.example/m2</url></repository></repositories></project>',
   ],
+  ['build.gradle', 'build.gradle', 'repositories { maven { url "https://r.example/m2" } }\n'],
+  ['build.gradle.kts', 'README', 'repositories { maven { url = uri("https://r.example/m2") } }\n'],
+  ['settings.gradle.kts', 'README', 'repositories { maven("https://r.example/m2") }\n'],
+  [
+    'nuget.config',
+    'global.json',
+    '<packageSources><add key="own" value="https://r.example/v3/index.json" />',
+  ],
+  ['poetry.lock', 'pyproject.toml', '[package.source]\ntype = "legacy"\nurl = "https://r.example/simple"\n'],
+  ['bunfig.toml', 'package.json', '[install]\nregistry = "https://r.example/"\n'],
+  ['Gemfile', 'README', 'source "https://r.example/"\n'],
   ['Gemfile.lock', 'Gemfile', 'GEM\n  remote: https://r.example/\n'],
 ])('%s of a project with %s names its registry', async (file, kind, text) => {
   await using tree = await project({ [`project/${kind}`]: '', [`project/${file}`]: text });
   expect(findRegistryHosts(tree.at('project'), tree.at('home'))).toEqual([
-    { host: 'r.example:443', files: [file] },
+    { host: 'r.example:443', files: [file], named: expect.stringMatching(`^${file}:\\d+$`), own: false },
   ]);
 });
 
@@ -106,8 +117,25 @@ test('remotes are read from .git/config, and other sections are not', async () =
   ].join('\n');
   await using tree = await project({ 'project/.git/config': config });
   expect(findGitRemotes(tree.at('project'))).toEqual([
-    { name: 'origin', host: 'github.example', port: 22, kind: 'ssh' },
-    { name: 'web', host: 'git.example', port: 8443, kind: 'https' },
-    { name: 'ssh', host: 'ssh.example', port: 2222, kind: 'ssh' },
+    { name: 'origin', host: 'github.example', port: 22, kind: 'ssh', line: 5 },
+    { name: 'web', host: 'git.example', port: 8443, kind: 'https', line: 8 },
+    { name: 'ssh', host: 'ssh.example', port: 2222, kind: 'ssh', line: 10 },
+  ]);
+});
+
+test('says the line of the first mention, and takes the person’s variables for their own', async () => {
+  await using tree = await project({
+    'project/package.json': '{}',
+    'project/go.mod': 'module m\n',
+    'project/.npmrc': '# none\n\nregistry=https://a.example/\n@x:registry=https://a.example/x\n',
+  });
+  const environment = {
+    GOPROXY: 'https://p.example|https://q.example,direct',
+    PIP_INDEX_URL: 'https://x.example',
+  };
+  expect(findRegistryHosts(tree.at('project'), tree.at('home'), environment)).toEqual([
+    { host: 'a.example:443', files: ['.npmrc'], named: '.npmrc:3', own: false },
+    { host: 'p.example:443', files: ['$GOPROXY'], named: '$GOPROXY', own: true },
+    { host: 'q.example:443', files: ['$GOPROXY'], named: '$GOPROXY', own: true },
   ]);
 });

@@ -38,7 +38,9 @@ const PYTHON = ['pyproject.toml', 'requirements.txt', 'setup.py', 'Pipfile'];
 const RUST = ['Cargo.toml'];
 const GO = ['go.mod'];
 const JAVA = ['pom.xml'];
+const GRADLE = ['build.gradle', 'build.gradle.kts', 'settings.gradle', 'settings.gradle.kts'];
 const RUBY = ['Gemfile'];
+const DOTNET = ['nuget.config', 'NuGet.Config', 'packages.lock.json', 'Directory.Build.props', 'global.json'];
 
 /** `https://…` and `sparse+https://…`; what is behind the authority does not matter. */
 const ANY_ADDRESS = String.raw`(?:sparse\+|registry\+)?(https?:\/\/[^\s"'<>,;)\]}]{1,2000})`;
@@ -81,14 +83,49 @@ const SOURCES: readonly Source[] = [
     when: JAVA,
   },
   { file: '~/.m2/settings.xml', address: address(String.raw`<url>\s*`), when: JAVA },
+  ...GRADLE.map((file) => ({
+    file,
+    address: address(String.raw`\b(?:url\b\s*=?\s*(?:uri)?|maven)\s*\(?\s*["']`),
+    when: GRADLE,
+  })),
+  { file: 'nuget.config', address: address(String.raw`<add\s[^>]{0,500}value="`), when: DOTNET },
+  { file: 'NuGet.Config', address: address(String.raw`<add\s[^>]{0,500}value="`), when: DOTNET },
+  {
+    file: '~/.nuget/NuGet/NuGet.Config',
+    address: address(String.raw`<add\s[^>]{0,500}value="`),
+    when: DOTNET,
+  },
+  { file: 'poetry.lock', address: address(String.raw`^url\s*=\s*"`), when: PYTHON },
+  { file: 'bunfig.toml', address: address(String.raw`^\s*(?:registry|url)\s*=\s*"`), when: NODE },
+  { file: '~/.bundle/config', address: address(String.raw`^BUNDLE_MIRROR[^:\n]*:\s*["']?`), when: RUBY },
+  { file: 'Gemfile', address: address(String.raw`^\s*source\s*\(?["']`), when: RUBY },
   { file: 'Gemfile.lock', address: address(String.raw`^\s+remote:\s*`), when: RUBY },
+];
+
+/** Variables of the person by which a tool is told its registry; the address begins them or stands behind a comma. */
+const VARIABLES: readonly (readonly [name: string, when: readonly string[]])[] = [
+  ['npm_config_registry', NODE],
+  ['NPM_CONFIG_REGISTRY', NODE],
+  ['YARN_NPM_REGISTRY_SERVER', NODE],
+  ['PIP_INDEX_URL', PYTHON],
+  ['PIP_EXTRA_INDEX_URL', PYTHON],
+  ['UV_INDEX_URL', PYTHON],
+  ['UV_DEFAULT_INDEX', PYTHON],
+  ['GOPROXY', GO],
 ];
 
 export interface RegistryHost {
   /** `registry.example.com:443`; ASCII, as the settings take it. */
   readonly host: string;
-  /** Files that name it, as people write them. */
+  /** Files that name it, as people write them, and variables (`$GOPROXY`). */
   readonly files: readonly string[];
+  /** The first of them, with its line: `package-lock.json:12`; a variable before a file. */
+  readonly named: string;
+  /**
+   * Named by a variable of the person's. What only files name may have come with a commit, or, where the home is open, from
+   * inside.
+   */
+  readonly own: boolean;
 }
 
 const ADDRESS = /^(\d+(\.\d+){3}|\[.*\])$/;
@@ -101,9 +138,34 @@ function hostOf(text: string): string | undefined {
   return `${hostname}:${port || (protocol === 'http:' ? '80' : '443')}`;
 }
 
-/** In the order of the files; of each tool only where the project is one of its kind. */
-export function findRegistryHosts(projectDir: string, homeDir: string): RegistryHost[] {
-  const found = new Map<string, string[]>();
+interface Mention {
+  readonly file: string;
+  readonly named: string;
+  readonly own: boolean;
+}
+
+function lineOf(text: string, index: number): number {
+  let line = 1;
+  for (let at = text.indexOf('\n'); at !== -1 && at < index; at = text.indexOf('\n', at + 1)) line += 1;
+  return line;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** In the order of the files; of each tool only where the project is one of its kind. `environment`: the person's. */
+export function findRegistryHosts(
+  projectDir: string,
+  homeDir: string,
+  environment: Environment = {},
+): RegistryHost[] {
+  const found = new Map<string, Mention[]>();
+  const note = (written: string, mention: () => Mention) => {
+    const host = hostOf(written);
+    if (host === undefined) return;
+    const mentions = found.get(host) ?? [];
+    const next = mention();
+    if (!mentions.some(({ file }) => file === next.file)) found.set(host, [...mentions, next]);
+  };
   const present = new Map<string, boolean>();
   const has = (name: string) => {
     const known = present.get(name) ?? readAsData(join(projectDir, name)) !== undefined;
@@ -112,15 +174,26 @@ export function findRegistryHosts(projectDir: string, homeDir: string): Registry
   };
   for (const { file, address: pattern, when } of SOURCES) {
     if (!when.some(has)) continue;
-    const path = file.startsWith('~/') ? join(homeDir, file.slice(2)) : join(projectDir, file);
-    const text = readAsData(path);
+    const text = readAsData(file.startsWith('~/') ? join(homeDir, file.slice(2)) : join(projectDir, file));
     if (text === undefined) continue;
-    for (const [, written = ''] of text.matchAll(pattern)) {
-      const host = hostOf(written);
-      if (host === undefined) continue;
-      const files = found.get(host) ?? [];
-      if (!files.includes(file)) found.set(host, [...files, file]);
+    const known = new Set<string>();
+    for (const { 1: written = '', index, 0: whole } of text.matchAll(pattern)) {
+      const { origin = '' } = URL.canParse(written) ? new URL(written) : {};
+      // A lock file names one registry a thousand times.
+      if (known.has(origin)) continue;
+      known.add(origin);
+      const at = index + whole.length - written.length;
+      note(written, () => ({ file, named: `${file}:${lineOf(text, at)}`, own: false }));
     }
   }
-  return [...found].map(([host, files]) => ({ host, files }));
+  for (const [name, when] of VARIABLES) {
+    const value = environment[name];
+    if (value === undefined || !when.some(has)) continue;
+    for (const written of value.split(/[,|\s]+/))
+      note(written, () => ({ file: `$${name}`, named: `$${name}`, own: true }));
+  }
+  return [...found].map(([host, mentions]) => {
+    const first = mentions.find(({ own }) => own) ?? mentions[0]!;
+    return { host, files: mentions.map(({ file }) => file), named: first.named, own: first.own };
+  });
 }

@@ -22,6 +22,8 @@ export interface Origin {
   readonly text: string;
   /** Name of the profile the entry stands in, if it does. */
   readonly profile?: string;
+  /** The entry names a group of hosts; this one of them is named there: `package-lock.json:12`. */
+  readonly group?: { readonly name: string; readonly named: string };
 }
 
 /** A value and where it was said. */

@@ -14,6 +14,7 @@ import type { HostFacts } from '../policy/host-facts.ts';
 import { mergePolicy } from '../policy/merge.ts';
 import { withoutWidening } from '../policy/merge-paths.ts';
 import type { Notice, SettingsLayer } from '../policy/types.ts';
+import { withGroups } from './domain-groups.ts';
 import type { LoadedPolicy, PolicyExtension, PolicyRequest } from './types.ts';
 
 /** Weakest first: the flags stand above every file but the managed one. */
@@ -66,8 +67,13 @@ export async function loadPolicy(
       ...(request.context !== undefined && { context: request.context }),
     }),
   );
-  const layers = withFlags(loaded.layers, request.flags);
-  const { notices } = loaded;
+  const { layers, notices: ofGroups } = await withGroups(withFlags(loaded.layers, request.flags), {
+    projectDir,
+    homeDir,
+    environment,
+    stateDir: facts.pinfold.stateDir,
+  });
+  const notices = [...loaded.notices, ...ofGroups];
   const first = settle({ layers, facts, notices, profile: request.profile }, known);
   const loadedPolicy =
     request.extend === undefined ? first : extended(first, request.extend(first), request, notices);

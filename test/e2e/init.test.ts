@@ -21,7 +21,7 @@ describe.each(people)('as $label', (person) => {
   test('explains, and writes nothing unless told to', async () => {
     const ran = await world.pinfold(['init']);
     expect(ran).toMatchObject({ code: 0, stderr: '' });
-    expect(ran.stdout).toContain('registry.example.com:443  package-lock.json');
+    expect(ran.stdout).toContain('registry.example.com:443  package-lock.json:1');
     expect(ran.stdout).toContain('nothing was written; --yes writes it');
     expect(existsSync(file)).toBe(false);
     expect((await world.pinfold(['init', '--yes', '--dry-run'])).code).toBe(0);
@@ -31,7 +31,7 @@ describe.each(people)('as $label', (person) => {
   test('--yes writes settings that are trusted and in force', async () => {
     expect((await world.pinfold(['init', '--yes'])).stdout).toContain('Wrote ');
     expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({
-      sandbox: { mode: 'standard', allowedDomains: ['registry.example.com:443'] },
+      sandbox: { mode: 'standard', allowedDomains: ['@registries'] },
     });
     const ran = await world.inside(['true'], ['--mode', 'standard', '-v']);
     expect(ran.stderr).toContain('net local + registry.example.com:443');
@@ -60,7 +60,7 @@ describe.each(people)('as $label', (person) => {
       '.env is not closed: it is part of the project',
       'the login and the model of Codex',
     ]);
-    expect(data.settings[1].value).toEqual(['registry.example.com:443']);
+    expect(data.settings[1].value).toEqual(['@registries']);
   });
 
   test('runs nothing that the repository names', async () => {

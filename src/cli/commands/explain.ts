@@ -1,4 +1,4 @@
-/** `pinfold explain`: which rule of which file decides about a path, and the smallest grant that would change it. */
+/** `pinfold explain`: which rule of which file decides about a path or a host, and the smallest grant that would change it. */
 import { existsSync, lstatSync, type Stats } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { SandboxError } from '../../errors.ts';
@@ -14,6 +14,7 @@ import { POLICY_FLAGS, policyRequest } from '../flags.ts';
 import { escapeText, quoteWord } from '../render/escape.ts';
 import { paint } from '../render/style.ts';
 import { isUrgent, noticeLine, shownOrigin, shownPath } from '../render/words.ts';
+import { explainHost, readHost, renderHost } from './explain-host.ts';
 
 export interface Explanation {
   /** As it was asked for, absolute. */
@@ -147,23 +148,42 @@ export function renderExplanation(output: Output, explanation: Explanation, poli
   return lines.map((line) => `${line}\n`).join('');
 }
 
+/** A path that is there is one, whatever it looks like; a word that could be a host and names nothing here is a host. */
+function namesHost(word: string, cwd: string): boolean {
+  if (/^[~./]/.test(word) || word.includes('/')) return false;
+  const isHost = /^(localhost|.*\.[a-z][a-z0-9-]+|\[.*\]|\d+(\.\d+){3})(:\d+)?$/i.test(word);
+  return isHost && stateOf(resolve(cwd, word)) === undefined;
+}
+
 export const explainCommand = defineCommand({
   name: 'explain',
-  summary: 'say which rule decides about a path, and how to open it',
+  summary: 'say which rule decides about a path or host, and what opens it',
   description:
-    'The answer is what the kernel would do in a run started here. A symbolic link explains what it leads to. With --write the question is whether the path could be written. Exit code 0: allowed, 1: refused.',
-  arguments: [{ name: 'PATH', summary: 'the path to ask about', required: true, completion: 'path' }],
+    'The answer is what the kernel would do in a run started here. A symbolic link explains what it leads to. With --write the question is whether the path could be written. A word without a slash that looks like a host and names no file here is one; its port is 443 unless it is given. Exit code 0: allowed, 1: refused.',
+  arguments: [{ name: 'WHAT', summary: 'the path or host to ask about', required: true, completion: 'path' }],
   options: {
     ...POLICY_FLAGS,
     write: { type: 'flag', short: 'w', summary: 'ask about writing, not reading' },
+    host: { type: 'flag', summary: 'take the word for a host' },
     json: { type: 'flag', summary: 'for machines, on stdout' },
   },
   examples: [
+    { line: 'pinfold explain api.example.com', does: 'whether it may be reached, and by which rule' },
     { line: 'pinfold explain ~/.ssh/id_ed25519', does: 'why it cannot be read' },
     { line: 'pinfold explain .git/hooks --write', does: 'why it cannot be written' },
   ],
   async run({ options, arguments: [written = ''], context }) {
-    const { policy } = await loadPolicy(policyRequest(options, context));
+    const { policy, facts } = await loadPolicy(policyRequest(options, context));
+    if (options.host || namesHost(written, context.cwd)) {
+      const { projectDir, homeDir } = policy;
+      const { environment } = context;
+      const places = { projectDir, homeDir, stateDir: facts.pinfold.stateDir, environment };
+      const host = await explainHost(policy, readHost(written), places);
+      context.out.write(
+        options.json ? `${JSON.stringify(host, undefined, 2)}\n` : renderHost(context.out, host, policy),
+      );
+      return host.allowed ? 0 : 1;
+    }
     const path = expand(written, context, policy.homeDir);
     const explanation = await explainPath(policy, path, options.write ? 'write' : 'read');
     const { out } = context;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { AGENTS } from '../../agents/catalogue.ts';
 import { type EditOutcome, editSettings } from '../../config/edit.ts';
 import { checkHost } from '../../config/hosts.ts';
+import { rememberGroup } from '../../config/trust-change.ts';
 import { findAgentProgram } from '../../host/agent-program.ts';
 import { findGitRemotes, type GitRemote } from '../../host/git-remotes.ts';
 import { findRegistryHosts, type RegistryHost } from '../../host/registry-hosts.ts';
@@ -65,7 +66,7 @@ function isThere(path: string): boolean {
 
 function survey(projectDir: string, places: SettingsPlaces): Survey {
   const { homeDir, environment } = places;
-  const named = findRegistryHosts(projectDir, homeDir).filter(
+  const named = findRegistryHosts(projectDir, homeDir, environment).filter(
     ({ host }) => checkHost(host, 'allow') === undefined,
   );
   const shims = shimDirectory(homeDir, environment);
@@ -120,8 +121,8 @@ function propose(projectDir: string, found: Survey): Proposal {
         ? [
             {
               key: 'allowedDomains',
-              value: registries.map(({ host }) => host),
-              why: `package registries, named by ${files.join(', ')}`,
+              value: ['@registries'],
+              why: `package registries, named by ${files.join(', ')}; one that is named later waits for \`pinfold trust\``,
             },
           ]
         : []),
@@ -156,10 +157,10 @@ function renderProposal(
   for (const { key, value, why } of settings) {
     const values = Array.isArray(value) ? (value as string[]) : [String(value)];
     lines.push(`  ${paint(out, 'accent', key)}: ${escapeText(why)}`);
-    for (const each of values) {
-      const from = found.registries.find(({ host }) => host === each)?.files.join(', ');
-      lines.push(`    ${escapeText(each)}${from === undefined ? '' : paint(out, 'dim', `  ${from}`)}`);
-    }
+    for (const each of values) lines.push(`    ${escapeText(each)}`);
+    if (key !== 'allowedDomains') continue;
+    for (const { host, named } of found.registries)
+      lines.push(`      ${escapeText(host)}${paint(out, 'dim', `  ${escapeText(named)}`)}`);
   }
   if (found.moreRegistries > 0) {
     lines.push(
@@ -177,8 +178,10 @@ function renderProposal(
   return `${lines.join('\n')}\n`;
 }
 
+/** What was shown of the registries is agreed to with the rest; those beyond were not shown. */
 async function write(
   { file, settings }: Proposal,
+  { registries }: Survey,
   projectDir: string,
   places: SettingsPlaces,
 ): Promise<EditOutcome[]> {
@@ -188,6 +191,8 @@ async function write(
     const change = { kind: 'set' as const, path: [key], value };
     outcomes.push(await editSettings({ scope: 'project', file, projectDir, homeDir, stateDir, change }));
   }
+  const hosts = registries.filter(({ own }) => !own).map(({ host }) => host);
+  if (hosts.length > 0) await rememberGroup(stateDir, projectDir, '@registries', hosts);
   return outcomes;
 }
 
@@ -223,7 +228,7 @@ export const initCommand = defineCommand({
     const asked = !options['dry-run'] && !found.exists;
     const wanted =
       asked && (await isWanted(options.json ? { ...context, ask: undefined } : context, options.yes));
-    if (wanted) await write(proposal, projectDir, places);
+    if (wanted) await write(proposal, found, projectDir, places);
     if (options.json) {
       out.write(`${JSON.stringify({ ...proposal, found, written: wanted }, undefined, 2)}\n`);
       return 0;

@@ -115,7 +115,7 @@ const ENTRY = `
 import { command } from './trust.ts';
 const output = (stream) => ({ write: (text) => stream.write(text), isTerminal: stream.isTTY === true, colour: false, columns: 80 });
 const context = { cwd: process.cwd(), environment: process.env, out: output(process.stdout), err: output(process.stderr) };
-command.run({ options: { yes: false, list: false, revoke: false, json: false }, arguments: [], context })
+command.run({ options: { yes: false, list: false, revoke: false, json: false, group: [] }, arguments: [], context })
   .then((code) => { process.exitCode = code; }, (error) => { console.error(error.fix); process.exitCode = 125; });
 `;
 

@@ -3,7 +3,16 @@ import { realpath } from 'node:fs/promises';
 import type { Grant } from '../../config/grants.ts';
 import { type LoadedFile, loadLayers } from '../../config/load.ts';
 import { readTrust, trustName } from '../../config/trust.ts';
-import { rememberTrust, revokeTrust } from '../../config/trust-change.ts';
+import { rememberGroup, rememberTrust, revokeTrust } from '../../config/trust-change.ts';
+import {
+  type DomainGroup,
+  GROUP_NAMES,
+  type GroupHost,
+  isGroup,
+  usedGroups,
+} from '../../policy/domain-groups.ts';
+import type { SettingsLayer } from '../../policy/types.ts';
+import { surveyGroups } from '../../session/domain-groups.ts';
 import { type Context, defineCommand, type Output } from '../command.ts';
 import { usageError } from '../parse.ts';
 import { escapeText } from '../render/escape.ts';
@@ -46,29 +55,81 @@ function renderCandidate(output: Output, { path, trusted, grants }: Candidate, h
   return [`  ${shownPath(path, homeDir)}  ${state}`, ...lines].map((line) => `${line}\n`).join('');
 }
 
+/** What a group stands for that nobody has agreed to yet. */
+interface PendingGroup {
+  readonly group: DomainGroup;
+  readonly hosts: readonly GroupHost[];
+  readonly unseen: readonly GroupHost[];
+}
+
+async function pendingGroups(
+  layers: readonly SettingsLayer[],
+  asked: readonly string[],
+  { homeDir, stateDir, environment }: SettingsPlaces,
+  projectDir: string,
+): Promise<PendingGroup[]> {
+  const unknown = asked.find((group) => !isGroup(group));
+  if (unknown !== undefined) {
+    throw usageError(
+      `Cannot use --group ${unknown}`,
+      'there is no group of this name',
+      `Give one of ${GROUP_NAMES.join(', ')}`,
+    );
+  }
+  const groups = [...new Set([...usedGroups(layers), ...asked.filter(isGroup)])];
+  const survey = await surveyGroups(groups, { projectDir, homeDir, stateDir, environment });
+  return groups.map((group) => {
+    const hosts = survey.hostsOf(group).filter(({ own }) => !own);
+    const trusted = survey.trusted(group);
+    return { group, hosts, unseen: hosts.filter(({ host }) => !trusted.has(host)) };
+  });
+}
+
+function renderGroup(output: Output, { group, unseen }: PendingGroup): string {
+  if (unseen.length === 0) return '';
+  const lines = unseen.map(
+    ({ host, named }) => `    ${escapeText(host)}  ${paint(output, 'dim', escapeText(named))}`,
+  );
+  const head = `  ${group}  would open ${plural(unseen.length, 'host')} that you have not agreed to:`;
+  return [head, ...lines].map((line) => `${line}\n`).join('');
+}
+
 const NO_TERMINAL = {
   what: 'Cannot ask whether you trust these files',
   fix: 'Read them, then run pinfold trust --yes',
 };
 
 async function listTrusted(context: Context, places: SettingsPlaces, json: boolean): Promise<number> {
-  const { projects } = await readTrust(places.stateDir);
+  const { projects, groups } = await readTrust(places.stateDir);
   const entries = [...projects].flatMap(([project, files]) =>
     [...files].map(([file, sha256]) => ({ project, file, sha256 })),
   );
-  const lines = entries.map(
-    ({ project, file, sha256 }) =>
-      `${shownPath(project, places.homeDir)}  ${escapeText(file)}  ${sha256.slice(0, 12)}`,
+  const hosts = [...groups].flatMap(([project, named]) =>
+    [...named].map(([group, names]) => ({ project, group, hosts: names })),
   );
+  const lines = [
+    ...entries.map(
+      ({ project, file, sha256 }) =>
+        `${shownPath(project, places.homeDir)}  ${escapeText(file)}  ${sha256.slice(0, 12)}`,
+    ),
+    ...hosts.map(
+      ({ project, group, hosts: names }) =>
+        `${shownPath(project, places.homeDir)}  ${escapeText(group)}  ${names.map(escapeText).join(' ')}`,
+    ),
+  ];
   const text = lines.length === 0 ? 'No project’s files are trusted.' : lines.join('\n');
-  context.out.write(`${json ? JSON.stringify({ trusted: entries }, undefined, 2) : text}\n`);
+  context.out.write(`${json ? JSON.stringify({ trusted: entries, groups: hosts }, undefined, 2) : text}\n`);
   return 0;
 }
 
 async function revoke(context: Context, places: SettingsPlaces, json: boolean): Promise<number> {
   const projectDir = requireProject(places);
-  const known = (await readTrust(places.stateDir)).projects.get(await realpath(projectDir));
-  const files = [...(known?.keys() ?? [])];
+  const known = await readTrust(places.stateDir);
+  const project = await realpath(projectDir);
+  const files = [
+    ...(known.projects.get(project)?.keys() ?? []),
+    ...(known.groups.get(project)?.keys() ?? []),
+  ];
   if (files.length > 0) await revokeTrust(places.stateDir, projectDir);
   const text =
     files.length === 0 ? 'Nothing here was trusted.' : `No longer trusted: ${escapeText(files.join(', '))}`;
@@ -79,47 +140,74 @@ async function revoke(context: Context, places: SettingsPlaces, json: boolean): 
 async function trust(
   context: Context,
   places: SettingsPlaces,
-  options: { readonly yes: boolean; readonly json: boolean },
+  options: { readonly yes: boolean; readonly json: boolean; readonly group: readonly string[] },
 ): Promise<number> {
   const projectDir = requireProject(places);
-  const candidates = candidatesOf((await loadLayers(places)).files, projectDir);
+  const { files, layers } = await loadLayers(places);
+  const candidates = candidatesOf(files, projectDir);
+  const groups = (await pendingGroups(layers, options.group, places, projectDir)).filter(
+    ({ unseen }) => unseen.length > 0,
+  );
   const wanting = candidates.filter(({ trusted, grants }) => !trusted && grants.length > 0);
   const screen = options.json
     ? ''
-    : candidates.map((each) => renderCandidate(context.err, each, places.homeDir)).join('');
+    : [
+        ...candidates.map((each) => renderCandidate(context.err, each, places.homeDir)),
+        ...groups.map((each) => renderGroup(context.err, each)),
+      ].join('');
   context.err.write(
     screen === '' || options.json ? '' : `${shownPath(projectDir, places.homeDir)}\n${screen}`,
   );
   const total = wanting.reduce((sum, { grants }) => sum + grants.length, 0);
-  const question = `Trust ${plural(total, 'entry', 'entries')} in ${plural(wanting.length, 'file')} as shown? [y/N] `;
-  const agreed = wanting.length > 0 && (options.yes || askOnTerminal(context, question, NO_TERMINAL));
+  const hosts = groups.reduce((sum, { unseen }) => sum + unseen.length, 0);
+  const parts = [
+    ...(total > 0 ? [`${plural(total, 'entry', 'entries')} in ${plural(wanting.length, 'file')}`] : []),
+    ...(hosts > 0 ? [plural(hosts, 'host')] : []),
+  ];
+  const question = `Trust ${parts.join(' and ')} as shown? [y/N] `;
+  const agreed = parts.length > 0 && (options.yes || askOnTerminal(context, question, NO_TERMINAL));
   if (agreed) {
+    for (const { group, hosts: shown } of groups) {
+      const names = shown.map(({ host }) => host);
+      await rememberGroup(places.stateDir, projectDir, group, names);
+    }
     await rememberTrust(
       places.stateDir,
       projectDir,
       wanting.map(({ name: file, sha256 }) => ({ file, sha256 })),
     );
   }
-  const trusted = agreed ? wanting.map(({ name }) => name) : [];
+  const trusted = agreed ? [...wanting.map(({ name }) => name), ...groups.map(({ group }) => group)] : [];
   if (options.json) {
-    const pending = agreed ? [] : wanting.map(({ name, grants }) => ({ file: name, grants }));
+    const pending = agreed
+      ? []
+      : [
+          ...wanting.map(({ name, grants }) => ({ file: name, grants })),
+          ...groups.map(({ group, unseen }) => ({ group, hosts: unseen })),
+        ];
     context.out.write(`${JSON.stringify({ project: projectDir, trusted, pending }, undefined, 2)}\n`);
-  } else if (wanting.length === 0) {
+  } else if (parts.length === 0) {
     context.out.write('Nothing here needs to be trusted.\n');
   } else {
     context.out.write(agreed ? `Trusted ${escapeText(trusted.join(', '))}.\n` : 'Nothing was trusted.\n');
   }
-  return wanting.length > 0 && !agreed ? 1 : 0;
+  return parts.length > 0 && !agreed ? 1 : 0;
 }
 
 export const command = defineCommand({
   name: 'trust',
   summary: "let the project's settings files widen the boundary",
   description:
-    'The files in a project come from whoever wrote the repository. They may tighten at once; they widen only after this. What is remembered is the content: a file that changes must be trusted again.',
+    'The files in a project come from whoever wrote the repository. They may tighten at once; they widen only after this. What is remembered is the content: a file that changes must be trusted again. Of groups of hosts (@registries, @remotes) it is the hosts: one that a file of the project names later must be agreed to as well.',
   options: {
     yes: { type: 'flag', short: 'y', summary: 'do not ask' },
     list: { type: 'flag', summary: 'show what is trusted, in every project' },
+    group: {
+      type: 'list',
+      placeholder: '@GROUP',
+      completion: 'none',
+      summary: 'also the hosts of a group that no file uses, as for --allow-domain @registries',
+    },
     revoke: { type: 'flag', summary: 'trust nothing in this project any more' },
     settings: {
       type: 'value',

@@ -10,7 +10,15 @@ import type { LoadedPolicy } from '../../session/types.ts';
 import type { Output } from '../command.ts';
 import { escapeText, quoteCommand } from './escape.ts';
 import { paint } from './style.ts';
-import { limitPhrases, networkPhrase, noticeLine, plural, shownOrigin, shownPath } from './words.ts';
+import {
+  groupLines,
+  limitPhrases,
+  networkPhrase,
+  noticeLine,
+  plural,
+  shownOrigin,
+  shownPath,
+} from './words.ts';
 
 type Section = readonly [title: string, lines: readonly string[]];
 
@@ -185,7 +193,7 @@ export function renderPlan(output: Output, loaded: LoadedPolicy, planned: Planne
       ],
     ],
     ...mountSections(policy, plan),
-    ['Network', [networkPhrase(policy)]],
+    ['Network', [networkPhrase(policy), ...groupLines(policy)]],
     nameSection(planned),
     seenSection(planned),
     environmentSection(planned),

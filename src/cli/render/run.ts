@@ -9,6 +9,7 @@ import { renderLine, violationAsData } from './violation-line.ts';
 import {
   byteCount,
   duration,
+  groupLines,
   isUrgent,
   limitPhrases,
   networkWord,
@@ -41,7 +42,18 @@ export function renderBanner(output: Output, policy: Policy): string {
     mode === 'permissive' ? 'home open, credentials hidden' : 'home hidden',
     ...limitPhrases(policy),
   ];
-  return `${parts.join(paint(output, 'dim', ' · '))}\n${socketLines(output, policy)}`;
+  return `${parts.join(paint(output, 'dim', ' · '))}\n${openedLines(output, policy)}`;
+}
+
+/** What a person should see of what is opened beyond the first line; of hosts of groups as many as fit. */
+function openedLines(output: Output, policy: Policy): string {
+  const hosts = groupLines(policy);
+  const more = hosts.length - MAX_NOTICES;
+  const shown = [
+    ...hosts.slice(0, MAX_NOTICES),
+    ...(more > 0 ? [`and ${plural(more, 'more host')}: pinfold policy`] : []),
+  ];
+  return `${shown.map((line) => `${paint(output, 'dim', line)}\n`).join('')}${socketLines(output, policy)}`;
 }
 
 /** One line for each socket of the host that is opened, with what its service does for whoever asks. */

@@ -56,10 +56,11 @@ export function shownOrigin(origin: Origin, homeDir?: string): string {
   const text = escapeText(origin.text);
   if (origin.scope === 'builtin') return `built-in: ${text}`;
   const profile = origin.profile === undefined ? '' : ` in profile ${escapeText(origin.profile)}`;
-  if (origin.file === undefined) return `${text}${profile}`;
+  const group = origin.group === undefined ? '' : ` (${escapeText(origin.group.named)})`;
+  if (origin.file === undefined) return `${text}${profile}${group}`;
   const line = origin.line === undefined ? '' : `:${origin.line}`;
   const column = origin.line === undefined || origin.column === undefined ? '' : `:${origin.column}`;
-  return `${shownPath(origin.file, homeDir)}${line}${column} ${text}${profile}`;
+  return `${shownPath(origin.file, homeDir)}${line}${column} ${text}${profile}${group}`;
 }
 
 const NETWORK_PHRASES: Readonly<Record<NetworkAccess, string>> = {
@@ -73,6 +74,15 @@ function openedHosts({ domains }: Policy['network']): string[] {
   return [
     ...new Set(domains.filter(({ access }) => access === 'allow').map(({ pattern }) => escapeText(pattern))),
   ];
+}
+
+/** One line for each host that a group stands for, with the place that names it. */
+export function groupLines({ network }: Policy): string[] {
+  return network.domains.flatMap(({ access, pattern, origin: { group } }) =>
+    access === 'allow' && group !== undefined
+      ? [`${escapeText(group.name)} ${escapeText(pattern)} (${escapeText(group.named)})`]
+      : [],
+  );
 }
 
 /** `the host’s loopback, api.example.com`. */
