@@ -63,6 +63,9 @@ export function grantsOf(layer: SettingsLayer, prefix = ''): Grant[] {
     ...listed('macServices', layer.macServices),
     // Whoever names the proxy sees every name that is dialled, and answers for it.
     ...listed('upstreamProxy', layer.upstreamProxy && [layer.upstreamProxy]),
+    ...Object.entries(layer.caches ?? {}).flatMap(([name, said]) =>
+      said.value === 'shared' ? listed(`caches.${name}`, [said]) : [],
+    ),
     ...listed('environment.pass', environment?.pass),
     ...Object.entries(environment?.set ?? {}).flatMap(([name, value]) =>
       listed(`environment.set.${name}`, [value]),

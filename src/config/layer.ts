@@ -117,6 +117,7 @@ export function readLayer(source: LayerSource, sandbox: Node | undefined): Setti
   const upstreamProxy = nodeOf('upstreamProxy');
   const environment = nodeOf('environment');
   const limits = nodeOf('limits');
+  const caches = nodeOf('caches');
   const profiles = nodeOf('profiles');
   return {
     scope: source.scope,
@@ -139,6 +140,14 @@ export function readLayer(source: LayerSource, sandbox: Node | undefined): Setti
     ...(upstreamProxy && { upstreamProxy: readUpstreamProxy(source, upstreamProxy) }),
     ...(environment && { environment: readEnvironment(source, environment) }),
     ...(limits && { limits: readLimits(source, limits) }),
+    ...(caches && {
+      caches: recordOf(
+        propertiesOf(caches).map(({ key, value }) => [
+          key,
+          { value: value.value, origin: originOf(source, value) },
+        ]),
+      ),
+    }),
     ...(profiles && {
       profiles: recordOf(
         propertiesOf(profiles).map(({ key, value }) => [key, readLayer({ ...source, profile: key }, value)]),

@@ -1,4 +1,6 @@
 /** Owns the one description of the `sandbox` object: validator, JSON Schema, reference and key listing come from it. */
+
+import { CACHE_PRESETS } from '../policy/cache-presets.ts';
 import type { LimitName, MacService } from '../policy/types.ts';
 import type { LIMITS } from './quantities.ts';
 
@@ -147,6 +149,20 @@ const limits: ObjectShape = {
 };
 
 const MAC_SERVICES: readonly MacService[] = ['tls', 'keychain', 'chromium', 'preferences'];
+const caches: ObjectShape = {
+  kind: 'object',
+  fields: Object.fromEntries(
+    CACHE_PRESETS.map(({ name, directories }): [string, Field] => [
+      name,
+      {
+        shape: { kind: 'choice', of: ['private', 'shared'] },
+        summary: `\`shared\` shows ${directories.map(({ path }) => `\`~/${path}\``).join(' and ')} read-only.`,
+        fallback: 'private',
+        example: '"shared"',
+      },
+    ]),
+  ),
+};
 
 /** What a profile may hold too. */
 const profileFields: Readonly<Record<string, Field>> = {
@@ -232,6 +248,12 @@ const profileFields: Readonly<Record<string, Field>> = {
     shape: environment,
     summary: 'Environment variables inside.',
     example: '{ "pass": ["EDITOR"] }',
+  },
+  caches: {
+    shape: caches,
+    summary:
+      'Whose cache a package manager uses: one of the project (`private`), or the host’s, to be read and not written (`shared`).',
+    example: '{ "npm": "shared" }',
   },
   limits: {
     shape: limits,

@@ -1,6 +1,7 @@
 /** Layers of settings in, one policy out: trust, ceilings and expiry applied, and a notice for whatever fell away. */
 import { MODE_NETWORK } from './builtin.ts';
 import type { HostFacts } from './host-facts.ts';
+import { mergeCaches } from './merge-caches.ts';
 import { ceilingNotice, mergePaths, untrustedNotice } from './merge-paths.ts';
 import { localPorts } from './merge-ports.ts';
 import { macServices } from './merge-services.ts';
@@ -239,6 +240,7 @@ export function mergePolicy(input: MergeInput): Policy {
     environment: environment(layers, notices),
     limits: limits(layers),
     ...(services.length > 0 && { macServices: services }),
+    ...mergeCaches(layers, notices),
     ...(profile === undefined ? {} : { profile }),
     ...(facts.context !== undefined && { context: facts.context }),
     notices,

@@ -42,6 +42,7 @@ function overlay(layer: SettingsLayer, name: string): SettingsLayer {
       },
     }),
     limits: { ...layer.limits, ...profile.limits },
+    caches: { ...layer.caches, ...profile.caches },
   };
 }
 

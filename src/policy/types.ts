@@ -1,4 +1,5 @@
 /** The words of a policy: what a person wants, before any mechanism. Pure data. */
+import type { CacheManner } from './cache-presets.ts';
 import type { ProxyUrl } from './proxy-url.ts';
 
 export type Mode = 'strict' | 'standard' | 'permissive';
@@ -84,6 +85,8 @@ export interface SettingsLayer {
     readonly drop?: readonly Sourced<string>[];
   };
   readonly limits?: Readonly<Partial<Record<LimitName, Sourced<number>>>>;
+  /** By the name of a preset (`policy/cache-presets.ts`). */
+  readonly caches?: Readonly<Record<string, Sourced<CacheManner>>>;
   readonly profiles?: Readonly<Record<string, SettingsLayer>>;
   /** Lets `/` or the whole home be a writable path. Counts in the flag layer only. */
   readonly unsafeAllowBroad?: boolean;
@@ -188,6 +191,8 @@ export interface Policy {
   readonly limits: Readonly<Partial<Record<LimitName, Sourced<number>>>>;
   /** Groups of services that are open on macOS. Absent: none. */
   readonly macServices?: readonly Sourced<MacService>[];
+  /** What is not named is private. */
+  readonly caches?: Readonly<Record<string, Sourced<CacheManner>>>;
   readonly profile?: string;
   /** The context whose home is the private one. */
   readonly context?: string;

@@ -1,6 +1,7 @@
 /** What a program says about its sandbox: the keys of the settings files, as an object. */
 import { interpretSettings } from '../config/interpretation.ts';
 import { SandboxError } from '../errors.ts';
+import type { CacheManner } from '../policy/cache-presets.ts';
 import type {
   AllowedPath,
   AllowedSocket,
@@ -35,6 +36,8 @@ export interface SandboxOptions {
   };
   /** Bytes and durations may be texts (`"4GiB"`, `"2h"`); `wallTime` is that of the whole sandbox. */
   readonly limits?: Readonly<Partial<Record<LimitName, string | number>>>;
+  /** By package manager: the project's own cache, or the host's, read-only. */
+  readonly caches?: Readonly<Record<string, CacheManner>>;
   /** Name of a profile in the settings files. */
   readonly profile?: string;
   /** One more settings file, below these options. */

@@ -7,6 +7,7 @@ import { kindOf } from '../host/existing.ts';
 import { findHome, gatherHostFacts } from '../host/host-facts.ts';
 import { resolveProject } from '../host/project.ts';
 import { resolvePolicy } from '../host/resolve.ts';
+import { shareCaches } from '../host/shared-caches.ts';
 import { checkSockets } from '../host/socket-grants.ts';
 import type { Known } from '../host/symlinks.ts';
 import { Decider } from '../policy/decide.ts';
@@ -74,7 +75,11 @@ export async function loadPolicy(
     stateDir: facts.pinfold.stateDir,
   });
   const notices = [...loaded.notices, ...ofGroups];
-  const first = settle({ layers, facts, notices, profile: request.profile }, known);
+  const first = withCaches(
+    settle({ layers, facts, notices, profile: request.profile }, known),
+    request,
+    notices,
+  );
   const loadedPolicy =
     request.extend === undefined ? first : extended(first, request.extend(first), request, notices);
   refuseMixing(loadedPolicy);
@@ -118,6 +123,20 @@ function settle({ layers, facts, notices, profile }: Gathered, known: Known): Lo
     resolvePolicy({ ...merged, notices: [...notices, ...merged.notices] }, known),
   );
   return { policy, layers, facts };
+}
+
+/** What is shown of the host's caches is known once it is known what the settings say of them. */
+function withCaches(loaded: LoadedPolicy, request: PolicyRequest, notices: readonly Notice[]): LoadedPolicy {
+  const shared = shareCaches(loaded.policy, loaded.facts, request.environment);
+  if (shared === undefined) return loaded;
+  const facts = {
+    ...loaded.facts,
+    homeFiles: [...(loaded.facts.homeFiles ?? []), ...shared.homeFiles],
+    toolchains: [...loaded.facts.toolchains, ...shared.toolchains],
+  };
+  const gathered = { layers: loaded.layers, facts, notices: [...notices, ...shared.notices] };
+  // What was seen before no longer holds: places to mount on were made.
+  return settle({ ...gathered, profile: request.profile }, new Map());
 }
 
 function extended(

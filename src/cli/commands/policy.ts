@@ -111,6 +111,7 @@ export function renderPolicy(output: Output, policy: Policy, all: boolean): stri
       'Services of macOS',
       (policy.macServices ?? []).map((service) => `macServices ${sourced(policy, service)}`),
     ],
+    ['Caches', Object.entries(policy.caches ?? {}).map(([name, said]) => `${name} ${sourced(policy, said)}`)],
     ['Environment', environmentLines(policy)],
     ['Limits', limits],
     ['Notices', policy.notices.map((notice) => noticeLine(notice, policy.homeDir))],
