@@ -84,7 +84,7 @@ export function grantFor(denial: Denial, policy: Policy, exists: (path: string) 
     kind: 'grant',
     flags: ['--allow', `${quoteWord(target)}${mode === 'read' ? ':ro' : ''}`],
     words: [quoteWord(target), ...(mode === 'write' ? ['--write'] : [])],
-    live: false,
+    live: mode === 'read',
     setting: { key: 'allowedPaths', value: mode === 'write' ? target : { path: target, mode } },
   };
 }

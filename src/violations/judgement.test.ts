@@ -94,9 +94,11 @@ describe('the smallest grant', () => {
     ['a name that a shell would split', refused('read', '/srv/a b'), "'/srv/a b':ro"],
   ])('for %s', (_what, denial, words) => {
     const grant = grantFor(denial, policy, everything);
-    expect(grant.kind === 'grant' && grantCommand(grant, true)).toBe(
-      `pinfold run --allow ${words} -- COMMAND`,
-    );
+    const commands = [true, false].map((running) => grant.kind === 'grant' && grantCommand(grant, running));
+    const inNext = `pinfold run --allow ${words} -- COMMAND`;
+    // What may be read can be shown to a session that runs; what may be written is a matter of the next.
+    const live = words.endsWith(':ro') ? `pinfold allow ${words.slice(0, -3)}` : inNext;
+    expect(commands).toEqual([live, inNext]);
   });
 
   test('for a socket is its relay, never its file', () => {

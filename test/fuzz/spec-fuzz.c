@@ -74,13 +74,21 @@ static void touch(const struct spec *spec)
 	touch_program(spec);
 }
 
-/* Bytes that are no plan are a command, or nothing. */
+/* Bytes that are no plan are a command, or calls, or nothing. */
 static int parse(const uint8_t *data, size_t size)
 {
 	struct command command;
 	struct spec spec;
-	int result = spec_parse(data, size, &spec);
+	uint32_t token;
+	int result = acts_parse(data, size, &token, &spec);
 
+	if (result > 0)
+		abort();
+	if (result == 0) {
+		touch_calls(&spec);
+		spec_free(&spec);
+	}
+	result = spec_parse(data, size, &spec);
 	if (result == 0) {
 		touch(&spec);
 		spec_free(&spec);

@@ -74,7 +74,7 @@ describe('the Landlock ruleset', () => {
     expect(paths.filter((path) => /^\/[wr](\/|$)/.test(path))).toEqual(['/w', '/r', '/r/out']);
   });
 
-  test('gives only the names of directories at the root', () => {
-    expect(accessAt([], '/')).toBe(ACCESS_FS.READ_DIR);
+  test('lets what the mounts put into the root be read, and never be written', () => {
+    expect(accessAt([], '/')).toBe(ACCESS_FS.EXECUTE | ACCESS_FS.READ_FILE | ACCESS_FS.READ_DIR);
   });
 });

@@ -137,10 +137,16 @@ export class Launcher {
    */
   async calls(list: CallList): Promise<void> {
     const token = ++this.#tokens;
-    await new Promise((resolve, reject) => {
-      this.#awaited.set(token, { resolve, reject });
-      this.#control.write(callsFrame(token, list));
-    });
+    // A live session that idles keeps no process from ending; whoever waits for this does.
+    const waiting = setInterval(() => {}, 2 ** 30);
+    try {
+      await new Promise((resolve, reject) => {
+        this.#awaited.set(token, { resolve, reject });
+        this.#control.write(callsFrame(token, list));
+      });
+    } finally {
+      clearInterval(waiting);
+    }
   }
 
   #order(kind: SocketKind, at: SocketAddress): Promise<object> {
