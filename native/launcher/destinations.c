@@ -176,10 +176,10 @@ bool destinations_ask(struct destinations *known, const struct spec *spec, pid_t
 	return asked;
 }
 
-/* `error`: 0 lets the kernel go on, else -errno. Whoever asked may be gone, and the pid be another's (seccomp_unotify(2)). */
+/* `error`: 0 lets the kernel go on, 1 says that it was done in its place, else -errno. Whoever asked may be gone, and the pid be another's (seccomp_unotify(2)). */
 int answer_call(int listener, uint64_t id, int error)
 {
-	struct seccomp_notif_resp response = { .id = id, .error = error };
+	struct seccomp_notif_resp response = { .id = id, .error = error < 0 ? error : 0 };
 
 	if (!error)
 		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;

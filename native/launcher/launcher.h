@@ -185,7 +185,7 @@ struct seccomp_notif;
 #define FOR_GOOD_AND_TOLD (UINT32_MAX - 1)
 struct verdict {
 	uint64_t id;
-	int32_t error;
+	int32_t error; /* 0: the kernel goes on; 1: it was done in its place, and the call gives 0 */
 	uint32_t seconds;
 	struct destination at;
 };

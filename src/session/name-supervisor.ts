@@ -1,5 +1,5 @@
 /** Answers the calls on names which the launcher's sieve did not let pass, and records what the kernel refuses of them. */
-import { MakingJudge } from '../platform/linux/guarded-makings.ts';
+import { MakingJudge, type RefusedMaking } from '../platform/linux/guarded-makings.ts';
 import type { Launcher } from '../platform/linux/launcher.ts';
 import type { Making, MakingRecord, Plan } from '../platform/linux/plan.ts';
 import type { Arch } from '../platform/linux/seccomp/tables.ts';
@@ -8,6 +8,7 @@ import type { Decider } from '../policy/decide.ts';
 import type { Policy } from '../policy/types.ts';
 import type { Denial } from '../violations/types.ts';
 import { programInside } from './actor.ts';
+import type { SessionEvent } from './event-log.ts';
 import { EACCES, guardedDenial, mountDenial } from './observed.ts';
 
 export interface NameSupervisorOptions {
@@ -19,6 +20,7 @@ export interface NameSupervisorOptions {
   readonly launcher: Pick<Launcher, 'settle' | 'pid'>;
   /** Records what was refused. */
   readonly take: (denial: Denial) => void;
+  readonly append: (event: SessionEvent) => void;
 }
 
 /** Threads whose act was told, and whose look at the same name may still follow. */
@@ -40,9 +42,29 @@ export class NameSupervisor {
     this.#judge ??= new MakingJudge(plan);
     this.#told.delete(pid);
     const refused = this.#judge.refused(names);
+    if (refused && this.#isGitConfig(refused, names)) {
+      void this.#writeGitConfig(id, pid, refused);
+      return;
+    }
     if (refused) this.#tell(pid, guardedDenial(policy, this.#row(refused.making).act, refused));
     else this.#tellMount(pid, names);
     launcher.settle({ id, errno: refused ? EACCES : 0 });
+  }
+
+  /** A plain file is renamed over a repository's configuration, or to be the first one. */
+  #isGitConfig({ path, making }: RefusedMaking, names: readonly Making[]): boolean {
+    const alone = names.length === 1 && !making.directory && !making.bringsMore;
+    return alone && path.endsWith('/.git/config') && this.#row(making).act === 'rename';
+  }
+
+  async #writeGitConfig(id: bigint, pid: number, refused: RefusedMaking): Promise<void> {
+    const { launcher, policy, append } = this.#options;
+    const { writeGitConfig } = await import('./git-config-writing.ts');
+    const { path } = refused;
+    const writing = writeGitConfig(path);
+    if (writing.kind === 'written') append({ kind: 'git-config', path, changed: writing.changed });
+    else this.#tell(pid, { ...guardedDenial(policy, 'rename', refused), detail: writing.why });
+    launcher.settle({ id, errno: writing.kind === 'written' ? 'done' : EACCES });
   }
 
   /**

@@ -190,7 +190,15 @@ async function carryOut(
   let lost: Date | undefined;
   const { blind, capabilities, decider } = planned;
   const enforced = () => enforcementOf({ plan, applied, abi: capabilities.landlockAbi, blind, lost });
-  const names = new NameSupervisor({ policy, decider, plan, arch: capabilities.arch, launcher, take });
+  const names = new NameSupervisor({
+    policy,
+    decider,
+    plan,
+    arch: capabilities.arch,
+    launcher,
+    take,
+    append: (event) => events.onEvent?.(event),
+  });
   const tripwire = await watchHidden(launcher, planned, {
     take,
     ready: () => denials.ready(),

@@ -242,7 +242,7 @@ describe('what the inside is told', () => {
       recorder.record(refused('read', path));
       return agentEvent(recorder.violations[0]!, policy).grant.command;
     };
-    expect(event(`${HOME}/.ssh/id_rsa`)).toBe(`pinfold run --allow ${HOME}/.ssh/id_rsa:ro -- COMMAND`);
+    expect(event(`${HOME}/.ssh/id_rsa`)).toBe(`pinfold allow ${HOME}/.ssh/id_rsa`);
   });
 });
 

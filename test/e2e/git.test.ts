@@ -47,6 +47,30 @@ describe.each(people)('as $label', (person) => {
     expect((await world.run(['git', 'config', 'user.nick', 'x'])).code).toBe(0);
   });
 
+  test('what git itself writes for branches and remotes is written, and obeyed by git outside', async () => {
+    await world.run(['git', 'remote', 'add', 'origin', 'https://example.com/a.git']);
+    await world.run(['git', 'update-ref', 'refs/remotes/origin/topic', 'HEAD']);
+    const ran = await world.shell(
+      [
+        'git switch -q -c topic origin/topic',
+        'git remote add fork git@example.com:me/a.git',
+        'git branch -q -u origin/topic main',
+        'git config user.email agent@example.com',
+        'git remote rename fork mine',
+        'git remote remove mine',
+        'git status -sb',
+      ].join(' && '),
+    );
+    expect(ran).toMatchObject({ code: 0, stdout: '## topic...origin/topic\n' });
+    const list = (await world.run(['git', 'config', '--local', '--list'])).stdout;
+    expect(list).toContain('branch.topic.remote=origin\nbranch.topic.merge=refs/heads/topic\n');
+    expect(list).toContain('branch.main.remote=origin\n');
+    expect(list).not.toMatch(/fork|mine/);
+    const url = await world.shell('git remote set-url origin https://example.org/b.git');
+    expect(url.code).not.toBe(0);
+    expect(url.stderr).toContain('remote.origin.url: it is set already');
+  });
+
   test('existing hooks and configuration are read-only and cannot be replaced', async () => {
     const git = `${world.project}/.git`;
     world.put(`${world.project}/prepared/pre-commit`, '#!/bin/sh\n', 0o755);

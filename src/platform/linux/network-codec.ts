@@ -28,8 +28,8 @@ export const FOR_GOOD_AND_TOLD = 0xfffffffe;
 export interface Settlement {
   /** Of the call that waits; absent: this is only about what is to be known. */
   readonly id?: bigint;
-  /** 0 lets the call pass, else a positive errno. */
-  readonly errno: number;
+  /** 0 lets the call pass, else a positive errno; `done`: it was carried out in the caller's place, and gives 0. */
+  readonly errno: number | 'done';
   /** Absent: the call is about no destination. */
   readonly at?: SocketAddress;
   /** How long further calls to `at` pass without being asked about; 0: they are asked about again. Default 0. */
@@ -64,7 +64,7 @@ export function decodeAsked(payload: Buffer): AskedRecord {
 export function verdictPayload({ id, errno, at, seconds }: Settlement): Buffer {
   const out = Buffer.alloc(16 + ADDRESS_BYTES);
   out.writeBigUInt64LE(id ?? 0n, 0);
-  out.writeInt32LE(-errno, 8);
+  out.writeInt32LE(errno === 'done' ? 1 : -errno, 8);
   out.writeUInt32LE(seconds ?? 0, 12);
   if (at) writeAddress(out, 16, at);
   return out;

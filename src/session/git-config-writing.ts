@@ -1,0 +1,110 @@
+/**
+ * Writes a repository's configuration for the inside, where the change is harmless. git renames its lock file over it, which
+ * the sandbox refuses: what is written is a copy of the bytes that were judged, to a file that the inside cannot open.
+ */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { judgeGitConfig } from '../policy/git-config-change.ts';
+import { baseOf, parentOf } from '../policy/paths.ts';
+
+export type GitConfigWriting =
+  | { readonly kind: 'written'; readonly changed: readonly string[] }
+  /** One clause. */
+  | { readonly kind: 'refused'; readonly why: string };
+
+/** No configuration is longer; git keeps one in memory whole. */
+const MOST_BYTES = 1 << 20;
+/** Node does not name O_PATH of asm-generic/fcntl.h. */
+const O_PATH = 0o10000000;
+const PLAIN = constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** Descriptors that are closed together. */
+class Opened {
+  readonly #all: number[] = [];
+
+  open(path: string, flags: number): number {
+    const descriptor = openSync(path, flags);
+    this.#all.push(descriptor);
+    return descriptor;
+  }
+
+  close(): void {
+    for (const descriptor of this.#all) closeSync(descriptor);
+  }
+}
+
+/**
+ * `path`: of a configuration that exists and is read-only inside, as the host names it. Its lock file lies beside it. Whatever
+ * the file system answers is a refusal.
+ */
+export function writeGitConfig(path: string): GitConfigWriting {
+  const opened = new Opened();
+  try {
+    return carryOver(opened, path);
+  } catch (error) {
+    return {
+      kind: 'refused',
+      why: `its change could not be looked at (${(error as NodeJS.ErrnoException).code})`,
+    };
+  } finally {
+    opened.close();
+  }
+}
+
+function carryOver(opened: Opened, path: string): GitConfigWriting {
+  const here = placeOf(opened, parentOf(path));
+  const lock = `${here}/${baseOf(path)}.lock`;
+  // SECURITY: one copy is judged and written. Whoever goes on to write to the lock file changes nothing.
+  const after = contentOf(opened.open(lock, constants.O_RDONLY | PLAIN));
+  const config = opened.open(`${here}/${baseOf(path)}`, constants.O_RDWR | PLAIN);
+  const before = contentOf(config);
+  const judged = judgeGitConfig(before.toString('latin1'), after.toString('latin1'));
+  if (judged.kind === 'refused') {
+    return { kind: 'refused', why: judged.key === undefined ? judged.why : `${judged.key}: ${judged.why}` };
+  }
+  replace(config, before.length, after);
+  unlinkSync(lock);
+  return { kind: 'written', changed: judged.changed };
+}
+
+/** SECURITY: a directory on the way may have been exchanged for a link; a name in the very directory is none to follow. */
+function placeOf(opened: Opened, directory: string): string {
+  const place = `/proc/self/fd/${opened.open(directory, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW)}`;
+  if (readlinkSync(place) !== directory) throw Object.assign(new Error(), { code: 'ELOOP' });
+  return place;
+}
+
+function contentOf(descriptor: number): Buffer {
+  const state = fstatSync(descriptor);
+  if (!state.isFile()) throw Object.assign(new Error(), { code: 'EINVAL' });
+  const bytes = Buffer.alloc(MOST_BYTES + 1);
+  let length = 0;
+  for (let got = 1; got > 0 && length < bytes.length; length += got) {
+    got = readSync(descriptor, bytes, length, bytes.length - length, length);
+  }
+  if (length > MOST_BYTES) throw Object.assign(new Error(), { code: 'EFBIG' });
+  return bytes.subarray(0, length);
+}
+
+/**
+ * In the same file, since the sandbox shows this one; a file renamed over it would not be seen inside. With one write, and line
+ * ends over what was longer, so that whoever reads meanwhile finds the old or the new.
+ */
+function replace(config: number, before: number, after: Buffer): void {
+  const filled = Buffer.concat([after, Buffer.alloc(Math.max(0, before - after.length), '\n')]);
+  if (writeSync(config, filled, 0, filled.length, 0) !== filled.length) {
+    throw Object.assign(new Error(), { code: 'ENOSPC' });
+  }
+  ftruncateSync(config, after.length);
+  fsyncSync(config);
+}
