@@ -25,11 +25,12 @@ export type GitConfigWriting =
 /** No configuration is longer; git keeps one in memory whole. */
 const MOST_BYTES = 1 << 20;
 /** Node does not name O_PATH of asm-generic/fcntl.h. */
-const O_PATH = 0o10000000;
-const PLAIN = constants.O_NOFOLLOW | constants.O_NONBLOCK;
+export const O_PATH = 0o10000000;
+/** What is no file is opened without waiting, and then seen to be none. */
+export const PLAIN = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** Descriptors that are closed together. */
-class Opened {
+export class Opened {
   readonly #all: number[] = [];
 
   open(path: string, flags: number): number {
@@ -52,13 +53,18 @@ export function writeGitConfig(path: string): GitConfigWriting {
   try {
     return carryOver(opened, path);
   } catch (error) {
-    return {
-      kind: 'refused',
-      why: `its change could not be looked at (${(error as NodeJS.ErrnoException).code})`,
-    };
+    return failureOf(error);
   } finally {
     opened.close();
   }
+}
+
+export function failureOf(error: unknown): GitConfigWriting {
+  return { kind: 'refused', why: `its change was not made (${(error as NodeJS.ErrnoException).code})` };
+}
+
+export function refusalOf({ key, why }: { readonly key?: string; readonly why: string }): GitConfigWriting {
+  return { kind: 'refused', why: key === undefined ? why : `${key}: ${why}` };
 }
 
 function carryOver(opened: Opened, path: string): GitConfigWriting {
@@ -69,22 +75,20 @@ function carryOver(opened: Opened, path: string): GitConfigWriting {
   const config = opened.open(`${here}/${baseOf(path)}`, constants.O_RDWR | PLAIN);
   const before = contentOf(config);
   const judged = judgeGitConfig(before.toString('latin1'), after.toString('latin1'));
-  if (judged.kind === 'refused') {
-    return { kind: 'refused', why: judged.key === undefined ? judged.why : `${judged.key}: ${judged.why}` };
-  }
+  if (judged.kind === 'refused') return refusalOf(judged);
   replace(config, before.length, after);
   unlinkSync(lock);
   return { kind: 'written', changed: judged.changed };
 }
 
 /** SECURITY: a directory on the way may have been exchanged for a link; a name in the very directory is none to follow. */
-function placeOf(opened: Opened, directory: string): string {
+export function placeOf(opened: Opened, directory: string): string {
   const place = `/proc/self/fd/${opened.open(directory, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW)}`;
   if (readlinkSync(place) !== directory) throw Object.assign(new Error(), { code: 'ELOOP' });
   return place;
 }
 
-function contentOf(descriptor: number): Buffer {
+export function contentOf(descriptor: number): Buffer {
   const state = fstatSync(descriptor);
   if (!state.isFile()) throw Object.assign(new Error(), { code: 'EINVAL' });
   const bytes = Buffer.alloc(MOST_BYTES + 1);

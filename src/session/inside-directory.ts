@@ -2,7 +2,7 @@
 import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Plan } from '../platform/linux/plan.ts';
-import { withSessionDirectory } from '../platform/linux/session-directory.ts';
+import { GIT_TEMPLATE, withSessionDirectory } from '../platform/linux/session-directory.ts';
 
 export interface Shown {
   readonly plan: Plan;
@@ -15,7 +15,7 @@ export function showInside(plan: Plan, sessionDirectory: string): Shown {
   const directory = join(realpathSync(sessionDirectory), 'inside');
   const shown = withSessionDirectory(plan, directory);
   if (shown === undefined) return { plan, eventsFile: undefined };
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  mkdirSync(join(directory, GIT_TEMPLATE), { recursive: true, mode: 0o700 });
   const eventsFile = join(directory, 'events.jsonl');
   writeFileSync(eventsFile, '', { mode: 0o600 });
   return { plan: shown, eventsFile };

@@ -46,7 +46,7 @@ function holdsContent(path: string): boolean {
 
 export class NameGuard {
   readonly #options: NameGuardOptions;
-  readonly #before: ReadonlySet<string>;
+  readonly #before: Set<string>;
   readonly #watchers: FSWatcher[] = [];
   readonly #moves: Promise<void>[] = [];
   #caught = 0;
@@ -77,6 +77,17 @@ export class NameGuard {
         // The host is out of inotify watches, or the directory went away: the sweep at the end still sees it.
       }
     }
+  }
+
+  /** What is about to appear here was looked at, and is made from outside. */
+  admit(path: string): void {
+    this.#before.add(path);
+  }
+
+  /** It is not what it should be: what is there now is treated like anything that slipped past. */
+  reject(path: string): void {
+    this.#before.delete(path);
+    this.#look([path]);
   }
 
   /** Looks once more at everything; `entries` come from a fresh scan. Call when nothing inside runs any more. */

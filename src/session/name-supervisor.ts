@@ -5,10 +5,13 @@ import type { Making, MakingRecord, Plan } from '../platform/linux/plan.ts';
 import type { Arch } from '../platform/linux/seccomp/tables.ts';
 import { type WatchedRow, watchedRows } from '../platform/linux/watched-calls.ts';
 import type { Decider } from '../policy/decide.ts';
+import { decodeName } from '../policy/printable.ts';
 import type { Policy } from '../policy/types.ts';
 import type { Denial } from '../violations/types.ts';
 import { programInside } from './actor.ts';
 import type { SessionEvent } from './event-log.ts';
+import type { GitConfigDesk } from './git-config-desk.ts';
+import type { NameGuard } from './name-guard.ts';
 import { EACCES, guardedDenial, mountDenial } from './observed.ts';
 
 export interface NameSupervisorOptions {
@@ -17,7 +20,9 @@ export interface NameSupervisorOptions {
   readonly decider: Decider;
   readonly plan: Pick<Plan, 'guarded' | 'opened'>;
   readonly arch: Arch;
-  readonly launcher: Pick<Launcher, 'settle' | 'pid'>;
+  readonly launcher: Pick<Launcher, 'settle' | 'pid' | 'calls'>;
+  /** What watches for names that slip past. */
+  readonly guard: Pick<NameGuard, 'admit' | 'reject'>;
   /** Records what was refused. */
   readonly take: (denial: Denial) => void;
   readonly append: (event: SessionEvent) => void;
@@ -29,6 +34,7 @@ const MAX_TOLD = 256;
 export class NameSupervisor {
   readonly #options: NameSupervisorOptions;
   readonly #told = new Map<number, string>();
+  #desk: GitConfigDesk | undefined;
   #judge: MakingJudge | undefined;
   #rows: readonly WatchedRow[] | undefined;
 
@@ -46,6 +52,10 @@ export class NameSupervisor {
       void this.#writeGitConfig(id, pid, refused);
       return;
     }
+    if (!refused && this.#isProbe(pid, names)) {
+      launcher.settle({ id, errno: 'done' });
+      return;
+    }
     if (refused) this.#tell(pid, guardedDenial(policy, this.#row(refused.making).act, refused));
     else this.#tellMount(pid, names);
     launcher.settle({ id, errno: refused ? EACCES : 0 });
@@ -57,11 +67,19 @@ export class NameSupervisor {
     return alone && path.endsWith('/.git/config') && this.#row(making).act === 'rename';
   }
 
+  #isProbe(pid: number, names: readonly Making[]): boolean {
+    const [making] = names;
+    if (this.#desk === undefined || making === undefined || this.#row(making).act !== 'metadata')
+      return false;
+    return this.#desk.probe(pid, decodeName(making.path));
+  }
+
   async #writeGitConfig(id: bigint, pid: number, refused: RefusedMaking): Promise<void> {
-    const { launcher, policy, append } = this.#options;
-    const { writeGitConfig } = await import('./git-config-writing.ts');
+    const { arch, guard, launcher, policy, append } = this.#options;
+    const { GitConfigDesk } = await import('./git-config-desk.ts');
+    this.#desk ??= new GitConfigDesk({ arch, guard, launcher });
     const { path } = refused;
-    const writing = writeGitConfig(path);
+    const writing = await this.#desk.replace(path);
     if (writing.kind === 'written') append({ kind: 'git-config', path, changed: writing.changed });
     else this.#tell(pid, { ...guardedDenial(policy, 'rename', refused), detail: writing.why });
     launcher.settle({ id, errno: writing.kind === 'written' ? 'done' : EACCES });

@@ -196,6 +196,7 @@ async function carryOut(
     plan,
     arch: capabilities.arch,
     launcher,
+    guard,
     take,
     append: (event) => events.onEvent?.(event),
   });

@@ -6,6 +6,8 @@ import type { MountStep, Plan } from './plan.ts';
 /** Where the session's directory appears. A mount point, so that nothing can be put in its place (EBUSY, rename(2)). */
 export const SESSION_PLACE = '/run/pinfold';
 const EVENTS = `${SESSION_PLACE}/events.jsonl`;
+/** In the session's directory: what `git init` starts a repository with, without the hooks that nothing inside may make. */
+export const GIT_TEMPLATE = 'git-template';
 
 /** A person who opens the host's own /run shows a directory in which nothing can be made to mount on. */
 function hasOwnRun({ mounts }: Plan): boolean {
@@ -29,6 +31,9 @@ export function withSessionDirectory(plan: Plan, source: string): Plan | undefin
     environment: [
       ...plan.environment.filter((entry) => !entry.startsWith('PINFOLD_EVENTS=')),
       `PINFOLD_EVENTS=${EVENTS}`,
+      ...(plan.environment.some((entry) => entry.startsWith('GIT_TEMPLATE_DIR='))
+        ? []
+        : [`GIT_TEMPLATE_DIR=${SESSION_PLACE}/${GIT_TEMPLATE}`]),
     ],
     // The session's own /run may be written; the rule says no more than what the mount leaves.
     ...(landlock && {
