@@ -11,6 +11,7 @@ import {
   type GroupSurvey,
   usedGroups,
 } from '../policy/domain-groups.ts';
+import { parseHostPattern } from '../policy/host-pattern.ts';
 import type { Notice, SettingsLayer } from '../policy/types.ts';
 
 export interface GroupPlaces {
@@ -28,10 +29,12 @@ function registries({ projectDir, homeDir, environment }: GroupPlaces): GroupHos
   }));
 }
 
-/** What stands in `.git/config` was written on the host, or by a `git remote add` inside: it counts when it was seen. */
+/** Names only, and no wildcard, which a URL may hold. What stands in `.git/config` was written on the host, or by a `git remote add` inside: it counts when it was seen. */
 function remotes({ projectDir }: GroupPlaces): GroupHost[] {
   return findGitRemotes(projectDir).flatMap(({ host, port, line }) =>
-    port === 0 ? [] : [{ host: `${host}:${port}`, named: `.git/config:${line}`, own: false }],
+    port === 0 || parseHostPattern(host)?.kind !== 'name' || !host.includes('.')
+      ? []
+      : [{ host: `${host}:${port}`, named: `.git/config:${line}`, own: false }],
   );
 }
 

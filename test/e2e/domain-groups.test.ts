@@ -107,6 +107,22 @@ describe.each(people)('as $label', (person) => {
     expect((await world.pinfold(['explain', '--host', REGISTRY])).code).toBe(1);
   });
 
+  test('a remote that is an address, a wildcard or no full name is none', async () => {
+    const config = join(world.project, '.git/config');
+    const urls = [
+      'https://*.example.com/a',
+      'ssh://git@127.0.0.1/a',
+      'git@localhost:a',
+      'https://git.example.com/a',
+    ];
+    for (const [index, url] of urls.entries())
+      appendFileSync(config, `[remote "r${index}"]\n\turl = ${url}\n`);
+    const trust = await world.pinfold(['trust', '--yes', '--group', '@remotes']);
+    expect(trust.stderr).toContain('git.example.com:443');
+    const ran = await world.pinfold(['policy', '--json', '--allow-domain', '@remotes']);
+    expect(JSON.parse(ran.stdout).network.domains).toMatchObject([{ pattern: 'git.example.com:443' }]);
+  });
+
   test('models are those of the agents that are installed outside the project', async () => {
     const open = async () => {
       const ran = await world.pinfold(['policy', '--json', '--allow-domain', '@models']);
