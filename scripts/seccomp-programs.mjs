@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 
 const ARCHES = ['x64', 'arm64'];
 const NOTIFY = ['nothing', 'guarded', 'all'];
+const TIERS = ['namespaces', 'landlock'];
 
 async function compiler(root, bundler) {
   const { outputFiles } = await bundler.build({
@@ -20,15 +21,17 @@ async function compiler(root, bundler) {
 /** The text of a module with the same export as `compile.ts`, holding every answer that one can give. */
 export async function finishedPrograms(root, bundler) {
   const compileSeccomp = await compiler(root, bundler);
-  const cases = ARCHES.flatMap((arch) => NOTIFY.map((notify) => ({ arch, notify })));
+  const cases = ARCHES.flatMap((arch) =>
+    NOTIFY.flatMap((notify) => TIERS.map((tier) => ({ arch, notify, tier }))),
+  );
   const entries = cases.map((options) => {
     const { program, ...rest } = compileSeccomp(options);
-    const key = `${options.arch} ${options.notify}`;
+    const key = `${options.arch} ${options.notify} ${options.tier}`;
     return [key, { ...rest, base64: Buffer.from(program).toString('base64') }];
   });
   return `const finished = ${JSON.stringify(Object.fromEntries(entries))};
-export function compileSeccomp({ arch, notify }) {
-  const { base64, ...rest } = finished[arch + ' ' + notify];
+export function compileSeccomp({ arch, notify, tier = 'namespaces' }) {
+  const { base64, ...rest } = finished[arch + ' ' + notify + ' ' + tier];
   return { ...rest, program: new Uint8Array(Buffer.from(base64, 'base64')) };
 }
 `;

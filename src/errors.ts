@@ -65,6 +65,8 @@ export interface ErrorParts {
   readonly fix?: string;
   readonly cause?: unknown;
   readonly problems?: readonly Problem[];
+  /** Further lines that explain. */
+  readonly details?: readonly string[];
 }
 
 /** Match on `code`, not on `instanceof`: two copies of the package may be loaded. */
@@ -76,6 +78,7 @@ export class SandboxError extends Error {
   readonly why: string;
   readonly fix: string | undefined;
   readonly problems: readonly Problem[];
+  readonly details: readonly string[];
 
   constructor(code: ErrorCode, parts: ErrorParts) {
     super(`${parts.what}: ${parts.why}`, parts.cause === undefined ? undefined : { cause: parts.cause });
@@ -85,6 +88,7 @@ export class SandboxError extends Error {
     this.why = parts.why;
     this.fix = parts.fix;
     this.problems = parts.problems ?? [];
+    this.details = parts.details ?? [];
   }
 }
 

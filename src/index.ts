@@ -5,7 +5,7 @@ import type { SandboxOptions } from './sandbox/options.ts';
 import { openSandbox, type Sandbox } from './sandbox/sandbox.ts';
 
 export { type ErrorCode, isSandboxError, type Problem, SandboxError } from './errors.ts';
-export type { Enforcement } from './platform/backend.ts';
+export type { Enforcement, Shortfall, Weaker } from './platform/backend.ts';
 export type { Narrowing } from './policy/narrowing.ts';
 export type {
   Access,

@@ -10,7 +10,10 @@ test('the build’s finished filters are the ones that the source compiles', asy
     compileSeccomp: typeof compileSeccomp;
   };
   for (const arch of ['x64', 'arm64'] as const) {
-    for (const notify of ['nothing', 'guarded', 'all'] as const)
+    for (const notify of ['nothing', 'guarded', 'all'] as const) {
       expect(built.compileSeccomp({ arch, notify })).toEqual(compileSeccomp({ arch, notify }));
+      const tier = 'landlock';
+      expect(built.compileSeccomp({ arch, notify, tier })).toEqual(compileSeccomp({ arch, notify, tier }));
+    }
   }
 });

@@ -109,6 +109,8 @@ int make_calls(const struct spec *spec, int sync, struct trouble *trouble)
 		long result;
 		int error = 0;
 
+		if (call.number == CALL_EACH)
+			break;
 		trouble->step = spec->data + call.step;
 		note(trouble, spec->data + call.label, NULL);
 		result = make(spec, &call, sync, trouble);

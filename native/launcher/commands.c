@@ -173,13 +173,18 @@ static void __attribute__((noreturn))
 become(const struct commands *commands, const struct command *command, const int *passed, volatile struct failure *failure)
 {
 	const struct spec *own = &command->spec;
+	struct spec each = *commands->spec;
 	sigset_t none;
 
 	take_place(commands, command->head.id);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	failure->event = CHILD_NO_START;
-	failure->error = connect_streams(commands, command, passed);
+	each.calls += each.each * sizeof(struct call);
+	each.call_count -= each.each;
+	failure->error = each.each ? make_calls(&each, -1, &(struct trouble){ 0 }) : 0;
+	if (!failure->error)
+		failure->error = connect_streams(commands, command, passed);
 	if (!failure->error) {
 		failure->event = CHILD_NO_DIRECTORY;
 		failure->error = chdir(own->cwd) < 0 ? -errno : 0;

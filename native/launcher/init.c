@@ -1,6 +1,7 @@
 /* Process 1 inside: builds the boundary around itself, starts the target, reaps, and ends when the target does. */
 #include "launcher.h"
 
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -67,6 +68,34 @@ static int step_seccomp(struct init *init)
 	return error;
 }
 
+/*
+ * Without a PID namespace nothing ends with init. So a process beside it waits for its end and then kills all of their
+ * Landlock domain, in one call that no fork outruns. The inside can signal neither: its domains are narrower. SECURITY:
+ * that the domain keeps signals within is tried first, or kill(-1) would reach everything of the person's.
+ */
+static int end_together(struct init *init)
+{
+	int pair[2];
+	pid_t child;
+	char byte;
+
+	init->trouble.step = "landlock";
+	note(&init->trouble, "signals stay within", NULL);
+	if (kill(getppid(), 0) == 0 || errno != EPERM)
+		return -ENOTSUP;
+	child = pipe2(pair, O_CLOEXEC) < 0 ? -1 : fork();
+	if (child < 0)
+		return -errno;
+	if (child > 0)
+		return close(pair[0]) < 0 ? -errno : 0; /* The other end is open as long as init lives. */
+	setsid(); /* Or a kill of the whole job would end it together with init. */
+	close(pair[1]);
+	while (read(pair[0], &byte, 1) < 0 && errno == EINTR)
+		;
+	kill(-1, SIGKILL);
+	_exit(0);
+}
+
 /* Everything that holds the inside: the plan's calls, and last the filter, which forbids most of them. */
 static int build_boundary(struct init *init)
 {
@@ -80,7 +109,9 @@ static int build_boundary(struct init *init)
 		return error;
 	init->trouble.step = "seccomp";
 	error = step_seccomp(init);
-	return error ? error : report_applied("seccomp");
+	if (!error)
+		error = report_applied("seccomp");
+	return error || init->spec->namespaces ? error : end_together(init);
 }
 
 /* False when the launcher is gone; so is everything inside then. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -46,6 +47,8 @@ static int map_ids(struct session *session)
 	const struct spec *spec = session->spec;
 	int error = 0;
 
+	if (!(spec->namespaces & CLONE_NEWUSER))
+		return 0;
 	if (spec->deny_setgroups)
 		error = write_file(session->init, "setgroups", "deny");
 	if (!error)
@@ -60,6 +63,9 @@ static int spawn_init(struct session *session)
 	int pair[2];
 	long pid;
 
+	/* Without a PID namespace what init leaves behind comes to us, and end() waits for it. */
+	if (!session->spec->namespaces && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		return -errno;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	/* The raw call with no stack is fork() with namespaces; the C library's wrapper has no such form. */
@@ -93,7 +99,7 @@ static int take_listener(struct session *session, int number)
 	if (listener < 0)
 		return -errno;
 	session->supervisor = supervisor_open(session->spec, listener, session->init);
-	if (!session->supervisor || network_find(&session->network, session->init) < 0) {
+	if (!session->supervisor || (session->spec->namespaces && network_find(&session->network, session->init) < 0)) {
 		close(listener);
 		return -EIO;
 	}
@@ -293,6 +299,8 @@ static void end(struct session *session, int error)
 	if (error < 0)
 		kill(session->init, SIGKILL);
 	while (waitpid(session->init, &status, 0) < 0 && errno == EINTR)
+		;
+	while (!session->spec->namespaces && (waitpid(-1, NULL, 0) > 0 || errno == EINTR))
 		;
 	restore_terminal(session);
 	if (error < 0 && error != -EPIPE)

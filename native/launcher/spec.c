@@ -162,6 +162,8 @@ static void take_calls(struct reader *reader, struct spec *spec)
 		struct call call = spec_call(spec, i);
 
 		spec->tripwire |= call.number == CALL_TRIPWIRE;
+		if (call.number == CALL_EACH)
+			spec->each = i + 1;
 		if (call.label >= spec->data_length || call.step >= spec->data_length)
 			fail(reader, -EPROTO);
 		for (int j = 0; j < CALL_ARGUMENTS; j++)

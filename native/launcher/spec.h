@@ -12,7 +12,7 @@
 enum { CALL_ARGUMENTS = 6 };
 
 /* What no system call says; see call-list.ts. */
-enum own_call { CALL_APPLIED = 0x10000, CALL_COMPARE, CALL_TRIPWIRE, CALL_STANDARD_STREAMS, CALL_FILTER, CALL_RELAY };
+enum own_call { CALL_APPLIED = 0x10000, CALL_COMPARE, CALL_TRIPWIRE, CALL_STANDARD_STREAMS, CALL_FILTER, CALL_RELAY, CALL_EACH };
 
 /* One system call of a plan. */
 struct call {
@@ -70,6 +70,7 @@ struct spec {
 	bool tripwire;	      /* one of the calls is CALL_TRIPWIRE */
 	const uint8_t *calls; /* struct call[], perhaps not aligned */
 	size_t call_count;
+	size_t each; /* the first of the calls that each child makes for itself; 0: there are none */
 	char *data; /* ends with a NUL; calls may write to it */
 	size_t data_length;
 	const uint8_t *filter; /* struct sock_filter[] */

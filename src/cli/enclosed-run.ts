@@ -1,6 +1,7 @@
 /** Runs one command inside for the person at the terminal: records the session, forwards signals, tells what happened. */
 import { SandboxError } from '../errors.ts';
 import { bindProject } from '../host/contexts.ts';
+import type { Weaker } from '../platform/backend.ts';
 import type { SessionEvent } from '../session/event-log.ts';
 import type { Planned } from '../session/plan-run.ts';
 import { identify } from '../session/process-identity.ts';
@@ -8,7 +9,7 @@ import { type RunControl, runInside } from '../session/run.ts';
 import { type OpenSession, SessionStore } from '../session/store.ts';
 import type { Ending, LoadedPolicy, RunOutcome, Target } from '../session/types.ts';
 import type { Context } from './command.ts';
-import { outcomeAsData, renderBanner, renderNotices, renderSummary } from './render/run.ts';
+import { outcomeAsData, renderBanner, renderNotices, renderSummary, renderWeaker } from './render/run.ts';
 import { describeUnstarted } from './render/unstarted.ts';
 
 export interface RunManner {
@@ -71,10 +72,11 @@ interface Recorded {
   readonly surroundings: Surroundings | undefined;
   onStarted(control: RunControl): void;
   onPlanned(planned: Pick<Planned, 'notices'>): void;
+  onWeaker(weaker: Weaker): void;
 }
 
 async function record(run: Recorded): Promise<RunOutcome> {
-  const { loaded, target, context, surroundings, onStarted, onPlanned } = run;
+  const { loaded, target, context, surroundings, onStarted, onPlanned, onWeaker } = run;
   let session: OpenSession | undefined;
   const { launcherPath, started, environment } = context;
   bind(loaded);
@@ -92,6 +94,10 @@ async function record(run: Recorded): Promise<RunOutcome> {
           onPlanned(planned);
           session = openSession(loaded, target, context);
           return session;
+        },
+        onWeaker(_planned, weaker) {
+          onWeaker(weaker);
+          session?.weaker(weaker);
         },
         onStarted(control, launcherPid) {
           session?.started(launcherPid === undefined ? undefined : identify(launcherPid));
@@ -143,7 +149,12 @@ export async function runEnclosed(
       context,
       surroundings,
       onStarted(control) {
+        // Comes again where the boundary had to be made once more.
+        stopForwarding();
         stopForwarding = context.onSignals(FORWARDED, (name) => control.signal(name));
+      },
+      onWeaker(weaker) {
+        if (!manner.quiet && !manner.json) err.write(renderWeaker(err, weaker, { all: talkative }));
       },
       onPlanned({ notices }) {
         if (talkative) err.write(renderNotices(err, { ...policy, notices }, { all: true }));

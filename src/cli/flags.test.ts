@@ -18,6 +18,7 @@ const nothing: Options = {
   env: [],
   limit: [],
   settings: undefined,
+  'accept-weaker': false,
   'unsafe-allow-broad': false,
 };
 

@@ -107,6 +107,11 @@ export const POLICY_FLAGS = {
     summary: 'read one more settings file, above the project’s',
     group: GROUP,
   },
+  'accept-weaker': {
+    type: 'flag',
+    summary: 'run also where the host allows no namespaces, without the guarantees that are then named',
+    group: GROUP,
+  },
   'unsafe-allow-broad': {
     type: 'flag',
     summary: 'let --allow open / or the whole home directory for writing',
@@ -212,6 +217,9 @@ export function flagLayer(options: PolicyOptions, cwd: string): SettingsLayer | 
     ...(sockets.length > 0 && { allowedSockets: sockets.map((entry) => readSocket(entry, cwd)) }),
     ...(env.length > 0 && { environment: readEnvironment(env) }),
     ...(limit.length > 0 && { limits: readLimits(limit) }),
+    ...(options['accept-weaker'] && {
+      acceptWeaker: { value: true, origin: originOf('--accept-weaker') },
+    }),
     ...(options['unsafe-allow-broad'] && { unsafeAllowBroad: true }),
   };
   return Object.keys(said).length === 0 ? undefined : { scope: 'flag', trusted: true, ...said };

@@ -21,6 +21,9 @@ function grantsOfScalars(layer: SettingsLayer, prefix: string): Grant[] {
   if (layer.enabled?.value === false) {
     add('enabled', layer.enabled, 'default');
   }
+  if (layer.acceptWeaker?.value) {
+    add('acceptWeaker', layer.acceptWeaker, 'default');
+  }
   if (layer.monitor?.value !== 'full') {
     add('monitor', layer.monitor, 'default');
   }

@@ -29,6 +29,7 @@ const DENIALS = ['deniedPaths', 'deniedDomains', 'environment.drop', 'localPorts
 /** Tightest first, as the merge has them: an untrusted file may only go down, the managed one only caps. */
 const ORDERS: Readonly<Record<string, readonly unknown[]>> = {
   enabled: [true, false],
+  acceptWeaker: [false, true],
   mode: ['strict', 'standard', 'permissive'],
   monitor: ['full', 'acts', 'off'],
   networkAccess: ['none', 'local', 'filtered'],
@@ -180,6 +181,8 @@ function defaultOf(layers: readonly SettingsLayer[], path: readonly string[]): u
       return 'standard';
     case 'monitor':
       return 'full';
+    case 'acceptWeaker':
+      return false;
     case 'networkAccess':
       return MODE_NETWORK[reportScalar(layers, ['mode'], 'standard').value as Mode];
     default:

@@ -130,6 +130,7 @@ export function readLayer(source: LayerSource, sandbox: Node | undefined): Setti
     ...list('allowedSockets', readAllowedSocket),
     ...scalar('networkAccess'),
     ...scalar('monitor'),
+    ...scalar('acceptWeaker'),
     ...list('allowedDomains', sourcedText),
     ...list('deniedDomains', sourcedText),
     ...list('localPorts', (from, item) => ({ value: item.value as number, origin: originOf(from, item) })),

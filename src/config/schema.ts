@@ -186,6 +186,13 @@ const profileFields: Readonly<Record<string, Field>> = {
     fallback: 'full',
     example: '"acts"',
   },
+  acceptWeaker: {
+    shape: { kind: 'boolean' },
+    summary:
+      'With `true`, commands run also on a host that allows no namespaces, without the guarantees that Landlock and seccomp alone cannot give; each is named. With `false` they are refused there. In the managed file `false` forbids it to everybody.',
+    fallback: 'false',
+    example: 'true',
+  },
   allowedPaths: {
     shape: listOf(allowedPath),
     summary:

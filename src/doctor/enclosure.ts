@@ -3,11 +3,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Weaker } from '../platform/backend.ts';
 import type { StandardStreams } from '../platform/linux/launcher-process.ts';
 import type { Mode } from '../policy/types.ts';
-import type { RunOptions } from '../session/plan-run.ts';
+import { planFor, type RunOptions } from '../session/plan-run.ts';
 import { loadPolicy } from '../session/prepare.ts';
 import { type RunEvents, runInside } from '../session/run.ts';
+import { refuseUnaccepted } from '../session/second-tier.ts';
 import type { LoadedPolicy, RunOutcome, Target } from '../session/types.ts';
 import type { Scratch } from './scratch.ts';
 
@@ -81,10 +83,21 @@ export class Enclosure {
         scope: 'flag',
         trusted: true,
         mode: { value: mode, origin },
+        // Doctor proves what there is, and tells what is missing.
+        acceptWeaker: { value: true, origin },
         allowedPaths: probeWords(tools).map((path) => ({ value: { path, mode: 'read' }, origin })),
       },
     });
     return new Enclosure(loaded, tools, scratch, environment);
+  }
+
+  /** What is missing because this host gives no namespaces; undefined where it does. */
+  async weaker(): Promise<Weaker | undefined> {
+    const { launcherPath } = this.#tools;
+    const target = { argv: [], cwd: this.#scratch.project };
+    const planned = await planFor(this.loaded, target, { launcherPath, environment: this.#environment });
+    if (planned.weaker !== undefined) refuseUnaccepted(planned.policy, planned.weaker);
+    return planned.weaker;
   }
 
   /** Runs the probe inside; its report, and how the run went. Throws as `runInside` does. */
@@ -112,6 +125,7 @@ export class Enclosure {
         {
           ...events,
           onStarted(control, pid) {
+            signal?.removeEventListener('abort', stop);
             stop = () => control.signal('SIGKILL');
             signal?.addEventListener('abort', stop);
             events.onStarted?.(control, pid);

@@ -4,19 +4,19 @@ import { ARCH_TABLES } from '../platform/linux/seccomp/tables.ts';
 import type { Mode } from '../policy/types.ts';
 import { FILE_ACTS, variableAttempt } from './acts.ts';
 import { Enclosure, type Tools } from './enclosure.ts';
-import type { Guarantee, Side } from './guarantee.ts';
+import type { Attempt, Finding, Guarantee, Side } from './guarantee.ts';
 import { decoys, environmentGuarantees } from './guarantees/environment.ts';
 import { fileGuarantees } from './guarantees/files.ts';
 import type { Ground } from './guarantees/ground.ts';
 import { kernelGuarantees } from './guarantees/kernel.ts';
-import { networkGuarantees } from './guarantees/network.ts';
+import { FIND_ROUTE, networkGuarantees } from './guarantees/network.ts';
 import { processGuarantees } from './guarantees/processes.ts';
 import { terminalGuarantees } from './guarantees/terminal.ts';
 import { proveLifetime } from './lifetime.ts';
 import { proveResolution, surveyCalls } from './resolution.ts';
 import { findings, type Stage, withStage } from './stage.ts';
 import { probeWords, readReport } from './system-call.ts';
-import { layersReport, type ModeReport, reportsOf } from './verdict.ts';
+import { layersReport, type ModeReport, missingReports, reportsOf, unseenEnvironment } from './verdict.ts';
 import { startVictim, type Victim } from './victim.ts';
 
 type Numbers = Readonly<Record<string, number>>;
@@ -39,9 +39,15 @@ function guaranteesOn(ground: Ground): Guarantee[] {
     ...networkGuarantees(ground),
     ...processGuarantees(ground),
     ...kernelGuarantees(ground),
-    ...terminalGuarantees(),
-    ...environmentGuarantees(variableAttempt),
+    ...terminalGuarantees(ground),
+    ...(ground.weaker === undefined ? environmentGuarantees(variableAttempt) : []),
   ];
+}
+
+/** Whether it was seen that the making of a socket is refused. */
+function isClosed(attempts: readonly Attempt[], found: readonly Finding[]): boolean {
+  const at = attempts.findIndex(({ act }) => act === FIND_ROUTE);
+  return at !== -1 && found[at]?.kind === 'refused';
 }
 
 async function proveOn(stage: Stage<Victim>, mode: Mode, tools: Tools, host: Host): Promise<ModeReport> {
@@ -49,7 +55,8 @@ async function proveOn(stage: Stage<Victim>, mode: Mode, tools: Tools, host: Hos
   const { numbers } = host;
   const enclosure = await Enclosure.prepare(mode, tools, scratch, decoys(scratch.token));
   const { policy } = enclosure.loaded;
-  const guarantees = guaranteesOn({ ...stage, ...host, policy });
+  const weaker = await enclosure.weaker();
+  const guarantees = guaranteesOn({ ...stage, ...host, policy, weaker });
   const attempts = guarantees.flatMap((guarantee) => guarantee.attempts);
   const survey = surveyCalls();
   const acts = (side: Side) => [...survey, ...attempts.map(({ calls }) => calls(side))];
@@ -76,11 +83,16 @@ async function proveOn(stage: Stage<Victim>, mode: Mode, tools: Tools, host: Hos
         stage.datagram,
         scratch.token,
         numbers,
+        weaker !== undefined && isClosed(attempts, refused),
       ),
       await proveLifetime(enclosure, tools, scratch.token, numbers),
-      layersReport(outcome.enforcement),
+      layersReport(outcome.enforcement, weaker),
+      ...(weaker === undefined
+        ? []
+        : [...environmentGuarantees(variableAttempt).map(unseenEnvironment), ...missingReports(weaker)]),
     ],
     enforcement: outcome.enforcement,
+    ...(weaker && { weaker }),
   };
 }
 

@@ -1,5 +1,5 @@
 /** From findings on both sides to what a person is told of a guarantee. Pure. */
-import type { Enforcement } from '../platform/backend.ts';
+import type { Enforcement, Weaker } from '../platform/backend.ts';
 import type { Mode, NetworkAccess } from '../policy/types.ts';
 import type { Attempt, Finding, Group, Guarantee } from './guarantee.ts';
 
@@ -34,6 +34,8 @@ export interface ModeReport {
   readonly network: NetworkAccess;
   readonly guarantees: readonly GuaranteeReport[];
   readonly enforcement: readonly Enforcement[];
+  /** Set where this host gives no namespaces. */
+  readonly weaker?: Weaker;
 }
 
 export function worst(states: readonly State[]): State {
@@ -118,25 +120,66 @@ export function reportsOf<C>(
  * Whether each mechanism is in full force, as the launcher confirmed it. The name guard is `partial` on every kernel, by
  * its nature; what it holds is attempted.
  */
-export function layersReport(enforcement: readonly Enforcement[]): GuaranteeReport {
+export function layersReport(enforcement: readonly Enforcement[], weaker?: Weaker): GuaranteeReport {
   // An observer, on which no guarantee rests: what it would see is refused all the same.
   const unseen = enforcement.flatMap((status) =>
     status.mechanism === 'tripwire' && status.state === 'none' ? [status.reason] : [],
   );
-  const gaps = enforcement.flatMap((status): { state: State; reason: string }[] => {
+  // What holds in place of namespaces was attempted, and what does not is told by name.
+  const none =
+    weaker === undefined ? [] : [{ state: 'weaker' as State, reason: `no namespaces: ${weaker.why}` }];
+  const held = enforcement.filter(
+    ({ mechanism }) => weaker === undefined || !mechanism.endsWith('-namespace'),
+  );
+  const gaps = held.flatMap((status): { state: State; reason: string }[] => {
     if (status.state === 'full' || ['name-guard', 'tripwire'].includes(status.mechanism)) return [];
     return status.state === 'partial'
       ? [{ state: 'weaker', reason: `${status.mechanism} without ${status.missing.join(', ')}` }]
-      : [{ state: 'not enforced', reason: `${status.mechanism}: ${status.reason}` }];
+      : [
+          {
+            // What holds in its place was attempted, and what does not is told by name.
+            state:
+              weaker !== undefined && status.mechanism.endsWith('-namespace') ? 'weaker' : 'not enforced',
+            reason: `${status.mechanism}: ${status.reason}`,
+          },
+        ];
   });
   return {
     id: 'layers',
     group: 'kernel',
     claim: 'Every layer of the boundary is in full force',
     short: 'all layers',
-    state: enforcement.length === 0 ? 'unproven' : worst(gaps.map(({ state }) => state)),
-    reasons: enforcement.length === 0 ? ['the launcher confirmed nothing'] : gaps.map(({ reason }) => reason),
+    state: enforcement.length === 0 ? 'unproven' : worst([...none, ...gaps].map(({ state }) => state)),
+    reasons:
+      enforcement.length === 0
+        ? ['the launcher confirmed nothing']
+        : [...none, ...gaps].map(({ reason }) => reason),
     notes: unseen,
     trials: [],
   };
+}
+
+const GROUP_OF: Readonly<Record<string, Group>> = {
+  'process-numbers': 'processes',
+  'process-limit': 'processes',
+};
+
+/** What the boundary does not give on this host, by its own word. */
+export function missingReports({ guarantees }: Pick<Weaker, 'guarantees'>): GuaranteeReport[] {
+  return guarantees.map(({ id, claim }) => ({
+    id: `missing-${id}`,
+    group: GROUP_OF[id] ?? 'files',
+    claim,
+    short: id,
+    state: 'weaker',
+    reasons: ['what would keep it from happening needs namespaces'],
+    notes: [],
+    trials: [],
+  }));
+}
+
+/** The variables of a process are read where Landlock alone shows nothing of any process. */
+export function unseenEnvironment({ id, group, claim, short }: Guarantee): GuaranteeReport {
+  const reason = 'without namespaces /proc/self is closed, so the variables cannot be looked at from inside';
+  return { id, group, claim, short, state: 'unproven', reasons: [reason], notes: [], trials: [] };
 }

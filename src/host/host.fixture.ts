@@ -51,6 +51,7 @@ export function policyOf(rules: readonly PathRule[]): Policy {
     mode: { value: 'strict', origin },
     enabled: { value: true, origin },
     monitor: { value: 'full', origin },
+    acceptWeaker: { value: false, origin },
     projectDir: '/nowhere/project',
     homeDir: '/nowhere',
     sandboxHome: '/nowhere/private',

@@ -23,6 +23,7 @@ type Scope = SettingsLayer['scope'];
 /** The plain words of a settings file; `layer` gives them an origin. */
 interface Words {
   readonly enabled?: boolean;
+  readonly acceptWeaker?: boolean;
   readonly mode?: Mode;
   readonly networkAccess?: NetworkAccess;
   readonly allowedPaths?: readonly (string | AllowedPath)[];
@@ -50,6 +51,7 @@ function layer(scope: Scope, words: Words, trusted = true): SettingsLayer {
     scope,
     trusted,
     ...(words.enabled !== undefined && { enabled: source(words.enabled) }),
+    ...(words.acceptWeaker !== undefined && { acceptWeaker: source(words.acceptWeaker) }),
     ...(words.mode && { mode: source(words.mode) }),
     ...(words.networkAccess && { networkAccess: source(words.networkAccess) }),
     ...(words.allowedPaths && { allowedPaths: words.allowedPaths.map(allowed) }),
@@ -147,6 +149,17 @@ describe('mode and network', () => {
     const refused = merge([untrusted({ enabled: false })]);
     expect([refused.enabled.value, noticesOf(refused)]).toEqual([true, ['untrusted false']]);
     expect(merge([layer('user', { enabled: false })]).enabled.value).toBe(false);
+  });
+
+  test('a weaker boundary is accepted by a person only, and the administrator may forbid it', () => {
+    expect(merge([]).acceptWeaker.value).toBe(false);
+    const refused = merge([untrusted({ acceptWeaker: true })]);
+    expect([refused.acceptWeaker.value, noticesOf(refused)]).toEqual([false, ['untrusted true']]);
+    const flag = layer('flag', { acceptWeaker: true });
+    expect(merge([flag]).acceptWeaker.value).toBe(true);
+    const capped = merge([flag, layer('managed', { acceptWeaker: false })]);
+    expect([capped.acceptWeaker.value, capped.acceptWeaker.origin.scope]).toEqual([false, 'managed']);
+    expect(merge([layer('managed', { acceptWeaker: true })]).acceptWeaker.value).toBe(false);
   });
 });
 

@@ -38,6 +38,7 @@ const MONITORS: readonly Monitor[] = ['full', 'acts', 'off'];
 /** Whoever writes nothing has this. */
 const DEFAULT_MODE: Sourced<Mode> = { value: 'standard', origin: { scope: 'builtin', text: 'default' } };
 const DEFAULT_MONITOR: Sourced<Monitor> = { value: 'full', origin: { scope: 'builtin', text: 'default' } };
+const DEFAULT_ACCEPTANCE: Sourced<boolean> = { value: false, origin: { scope: 'builtin', text: 'default' } };
 const DEFAULT_ENABLED: Sourced<boolean> = { value: true, origin: { scope: 'builtin', text: 'default' } };
 
 interface Scalar<T> {
@@ -206,6 +207,12 @@ function settleMonitor(layers: readonly SettingsLayer[], notices: Notice[]): Sou
   return settle(layers, { ...scalar, start: DEFAULT_MONITOR }, notices);
 }
 
+function settleAcceptance(layers: readonly SettingsLayer[], notices: Notice[]): Sourced<boolean> {
+  const pick = (layer: SettingsLayer) => layer.acceptWeaker;
+  const scalar = { name: 'acceptWeaker', pick, order: [false, true], start: DEFAULT_ACCEPTANCE };
+  return settle(layers, scalar, notices);
+}
+
 /** Merges everything. Throws ERR_PATH_INVALID, ERR_PATH_TOO_BROAD, ERR_PROFILE_UNKNOWN. */
 export function mergePolicy(input: MergeInput): Policy {
   const { facts, profile } = input;
@@ -226,6 +233,7 @@ export function mergePolicy(input: MergeInput): Policy {
     mode,
     enabled: settleEnabled(layers, notices),
     monitor: settleMonitor(layers, notices),
+    acceptWeaker: settleAcceptance(layers, notices),
     projectDir: facts.projectDir,
     homeDir: facts.homeDir,
     sandboxHome: mode.value === 'permissive' ? facts.homeDir : facts.privateHome,

@@ -74,6 +74,7 @@ export interface SettingsLayer {
   readonly allowedSockets?: readonly Sourced<AllowedSocket>[];
   readonly networkAccess?: Sourced<NetworkAccess>;
   readonly monitor?: Sourced<Monitor>;
+  readonly acceptWeaker?: Sourced<boolean>;
   readonly allowedDomains?: readonly Sourced<string>[];
   readonly deniedDomains?: readonly Sourced<string>[];
   readonly upstreamProxy?: Sourced<UpstreamProxy>;
@@ -167,6 +168,8 @@ export interface Policy {
   readonly mode: Sourced<Mode>;
   readonly enabled: Sourced<boolean>;
   readonly monitor: Sourced<Monitor>;
+  /** Where the host lets not every guarantee be given: whether the person does without those that are then named. */
+  readonly acceptWeaker: Sourced<boolean>;
   readonly projectDir: string;
   /** The real home directory of the person. */
   readonly homeDir: string;

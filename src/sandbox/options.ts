@@ -42,17 +42,24 @@ export interface SandboxOptions {
   readonly profile?: string;
   /** One more settings file, below these options. */
   readonly settingsFile?: string;
+  /**
+   * True makes the sandbox also where the host allows no namespaces, without the guarantees that `Sandbox.status` then names.
+   * Default: false; then `createSandbox` rejects with ERR_NAMESPACES_UNAVAILABLE there.
+   */
+  readonly unsafeAcceptWeaker?: boolean;
   /** True runs although a settings file says `"enabled": false`. */
   readonly enabled?: boolean;
 }
 
-const OWN = ['projectDir', 'cwd', 'profile', 'settingsFile'] as const;
+const OWN = ['projectDir', 'cwd', 'profile', 'settingsFile', 'unsafeAcceptWeaker'] as const;
 
 /** The options as a settings layer. Throws ERR_SETTINGS_INVALID, naming the option. */
 export function layerOf(options: SandboxOptions): SettingsLayer {
-  const sandbox = Object.fromEntries(
-    Object.entries(options).filter(([key]) => !OWN.some((own) => own === key)),
-  );
+  const { unsafeAcceptWeaker } = options;
+  const sandbox = {
+    ...Object.fromEntries(Object.entries(options).filter(([key]) => !OWN.some((own) => own === key))),
+    ...(unsafeAcceptWeaker !== undefined && { acceptWeaker: unsafeAcceptWeaker }),
+  };
   const interpretation = interpretSettings({
     scope: 'flag',
     file: 'the options of createSandbox',

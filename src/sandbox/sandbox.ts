@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { resolve } from 'node:path';
 import type { Traffic } from '../network/traffic-ledger.ts';
-import type { Enforcement } from '../platform/backend.ts';
+import type { Enforcement, Weaker } from '../platform/backend.ts';
 import type { CommandPlan, TerminalSize } from '../platform/linux/plan.ts';
 import { scrubEnvironment } from '../policy/environment.ts';
 import type { Policy } from '../policy/types.ts';
@@ -42,6 +42,8 @@ export interface SandboxStatus {
   readonly state: 'live' | 'closing' | 'ended';
   /** What is enforced, one entry per mechanism. */
   readonly enforcement: readonly Enforcement[];
+  /** What is missing, where the host gave no namespaces and `unsafeAcceptWeaker` let that be. */
+  readonly weaker?: Weaker;
 }
 
 /** One connection from the inside to an allowed host, once it has ended. */
@@ -95,7 +97,13 @@ export class Sandbox extends EventEmitter<{ violation: [Violation]; egress: [Egr
   }
 
   get status(): SandboxStatus {
-    return { id: this.id, state: this.#state, enforcement: this.#session.enforcement };
+    const { enforcement, planned } = this.#session;
+    return {
+      id: this.id,
+      state: this.#state,
+      enforcement,
+      ...(planned.weaker && { weaker: planned.weaker }),
+    };
   }
 
   /**
@@ -154,10 +162,10 @@ export class Sandbox extends EventEmitter<{ violation: [Violation]; egress: [Egr
   async allow(grant: PathGrant): Promise<GrantedPath>;
   async allow(grant: HostGrant | PathGrant): Promise<GrantedHost | GrantedPath> {
     const wanted = readGrant(grant, this.policy.projectDir);
-    const { grants, paths } = await this.#grants();
+    const control = await this.#grants();
     return wanted.kind === 'host'
-      ? await grants.allow(wanted.host, wanted.lasting, 'library')
-      : await paths.allow(wanted.path, wanted.access, wanted.lasting, 'library');
+      ? await control.grants.allow(wanted.host, wanted.lasting, 'library')
+      : await control.paths.allow(wanted.path, wanted.access, wanted.lasting, 'library');
   }
 
   /**
@@ -170,8 +178,10 @@ export class Sandbox extends EventEmitter<{ violation: [Violation]; egress: [Egr
     grant: Pick<HostGrant, 'host'> | Pick<PathGrant, 'path'>,
   ): Promise<RevokedHost | { readonly path: string }> {
     const wanted = readGrant(grant, this.policy.projectDir);
-    const { grants, paths } = await this.#grants();
-    return wanted.kind === 'host' ? await grants.revoke(wanted.host) : await paths.revoke(wanted.path);
+    const control = await this.#grants();
+    return wanted.kind === 'host'
+      ? await control.grants.revoke(wanted.host)
+      : await control.paths.revoke(wanted.path);
   }
 
   /** Ends every command and the boundary itself; resolves when nothing is left. Calling it again changes nothing. */

@@ -157,6 +157,10 @@ export function openLive(loaded: LoadedPolicy, options: LiveOptions): Promise<Li
         record = openRecord(loaded, options);
         return record;
       },
+      onWeaker(plan, weaker) {
+        planned = plan;
+        record?.weaker(weaker);
+      },
       onLive(given, table) {
         control = given;
         commands = table;

@@ -90,9 +90,14 @@ export class NameGuard {
     this.#look([path]);
   }
 
+  /** Watches no more: nothing was started. */
+  close(): void {
+    for (const watcher of this.#watchers) watcher.close();
+  }
+
   /** Looks once more at everything; `entries` come from a fresh scan. Call when nothing inside runs any more. */
   async sweep(entries: readonly GuardedEntry[]): Promise<void> {
-    for (const watcher of this.#watchers) watcher.close();
+    this.close();
     this.#quarantineNew(entries);
     await Promise.all(this.#moves);
   }

@@ -1,8 +1,11 @@
 /** Makes the plan of one run: looks at the host, scans the writable trees, and asks the launcher what the kernel has. */
 import { SandboxError } from '../errors.ts';
+import { directoryEntries } from '../host/directory-entries.ts';
 import { findExisting, followMatches, kindOf, type PathKind } from '../host/existing.ts';
 import { scanTrees } from '../host/tree-scan.ts';
+import type { Weaker } from '../platform/backend.ts';
 import { type Capabilities, probeCapabilities } from '../platform/linux/capabilities.ts';
+import { planTier } from '../platform/linux/landlock-tier/tier-plan.ts';
 import { Launcher } from '../platform/linux/launcher.ts';
 import {
   type EarlyLauncher,
@@ -10,7 +13,13 @@ import {
   startLauncher,
 } from '../platform/linux/launcher-process.ts';
 import type { Plan } from '../platform/linux/plan.ts';
-import { buildPlan, type ScanRequest, scanMatches, scanRequest } from '../platform/linux/plan-builder.ts';
+import {
+  buildPlan,
+  type PlanInput,
+  type ScanRequest,
+  scanMatches,
+  scanRequest,
+} from '../platform/linux/plan-builder.ts';
 import { compileSeccomp } from '../platform/linux/seccomp/compile.ts';
 import type { TripwireReadiness } from '../platform/linux/tripwire/device.ts';
 import { Decider } from '../policy/decide.ts';
@@ -20,6 +29,7 @@ import type { Notice, Policy } from '../policy/types.ts';
 import { prepareWatch } from './hidden-watch.ts';
 import type { GuardedEntry } from './name-guard.ts';
 import { refuseUnseen, unmatched } from './scan.ts';
+import { refuseOldLandlock, tryNamespaces } from './second-tier.ts';
 import type { LoadedPolicy, Target } from './types.ts';
 import { closeUnseen } from './unseen.ts';
 
@@ -49,6 +59,8 @@ export interface Planned {
   readonly unseen: readonly string[];
   /** Why looks at hidden names are not seen. */
   readonly blind: string | undefined;
+  /** Set where there are no namespaces: the plan does without them. */
+  readonly weaker: Weaker | undefined;
   /** The policy as enforced: with what the scan added. Records of guarded names index its rules. */
   readonly policy: Policy;
   readonly decider: Decider;
@@ -56,13 +68,17 @@ export interface Planned {
   readonly notices: readonly Notice[];
 }
 
-/** Throws SandboxError for what keeps the boundary from being made; nothing has been started then. */
+/**
+ * Throws SandboxError for what keeps the boundary from being made; nothing has been started then. `refusal`: why this host
+ * gives no namespaces, once that is known.
+ */
 export async function makePlan(
   launcher: Launcher,
   loaded: LoadedPolicy,
   target: Target,
   options: RunOptions,
   tripwire: TripwireReadiness,
+  refusal?: SandboxError,
 ): Promise<Planned> {
   const { facts } = loaded;
   const atFirst = new Decider(loaded.policy);
@@ -82,7 +98,7 @@ export async function makePlan(
   const matches = followMatches(scanMatches(policy, scan.hits, decider));
   const { environment, dropped } = scrubEnvironment(options.environment, policy, facts.toolchains, decider);
   const monitor = policy.monitor.value;
-  const plan = buildPlan({
+  const input: PlanInput = {
     policy,
     facts,
     matches,
@@ -96,11 +112,17 @@ export async function makePlan(
       cwd: target.cwd,
       environment: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
     },
-    seccomp: compileSeccomp({ arch: capabilities.arch, notify: monitor === 'off' ? 'guarded' : 'all' }),
-  });
+    seccomp: compileSeccomp({
+      arch: capabilities.arch,
+      notify: monitor === 'off' || refusal !== undefined ? 'guarded' : 'all',
+      tier: refusal === undefined ? 'namespaces' : 'landlock',
+    }),
+  };
+  const { plan, weaker } =
+    refusal === undefined ? { plan: buildPlan(input), weaker: undefined } : planWeaker(input, refusal);
   const notices = unmatched(policy, matches);
   const { unseen } = scan;
-  const blind = tripwire.kind === 'blind' ? tripwire.reason : undefined;
+  const blind = plan.namespaces === 0 ? NO_MOUNTS : tripwire.kind === 'blind' ? tripwire.reason : undefined;
   return {
     plan,
     facts,
@@ -113,7 +135,20 @@ export async function makePlan(
     scan: request,
     unseen,
     blind,
+    weaker,
   };
+}
+
+const NO_MOUNTS = 'nothing can be mounted here';
+
+function planWeaker(
+  input: PlanInput,
+  refusal: SandboxError,
+): { readonly plan: Plan; readonly weaker: Weaker } {
+  refuseOldLandlock(input.capabilities.landlockAbi, refusal);
+  const { why, fix } = refusal;
+  const { plan, shortfalls } = planTier({ ...input, entriesOf: directoryEntries });
+  return { plan, weaker: { why, ...(fix !== undefined && { fix }), ...shortfalls } };
 }
 
 /** What is allowed though absent, or is a file, has nothing beneath it. A glob's own directory is in no rule: it is asked. */
@@ -138,7 +173,7 @@ function noLandlock(): SandboxError {
   });
 }
 
-/** The plan of a run, without running anything. */
+/** The plan that a run would have on this host, without running anything. */
 export async function planFor(loaded: LoadedPolicy, target: Target, options: RunOptions): Promise<Planned> {
   if (process.platform === 'darwin') {
     throw new SandboxError('ERR_PLATFORM_UNSUPPORTED', {
@@ -147,12 +182,17 @@ export async function planFor(loaded: LoadedPolicy, target: Target, options: Run
       fix: 'See the profile with pinfold export sbpl, and the rules with pinfold policy',
     });
   }
-  const launcher = new Launcher(
-    options.started?.take(options.launcherPath) ?? startLauncher(options.launcherPath),
-  );
-  try {
-    return await makePlan(launcher, loaded, target, options, prepareWatch(loaded.policy));
-  } finally {
-    await launcher.close();
-  }
+  const plan = async (refusal?: SandboxError): Promise<Planned> => {
+    const launcher = new Launcher(
+      options.started?.take(options.launcherPath) ?? startLauncher(options.launcherPath),
+    );
+    try {
+      return await makePlan(launcher, loaded, target, options, prepareWatch(loaded.policy), refusal);
+    } finally {
+      await launcher.close();
+    }
+  };
+  const planned = await plan();
+  const refusal = await tryNamespaces(planned.plan, options.launcherPath);
+  return refusal === undefined ? planned : await plan(refusal);
 }

@@ -1,4 +1,6 @@
 /** Folds what the launcher records of a run into what became of it. */
+import { SandboxError } from '../errors.ts';
+import { setupError } from '../platform/linux/enforcement.ts';
 import type { FailureRecord, LauncherRecord, Plan } from '../platform/linux/plan.ts';
 import type { WireRecord } from '../platform/linux/plan-codec.ts';
 import type { Ending } from './types.ts';
@@ -44,4 +46,11 @@ export class Progress {
       this.ending ??= { kind: 'not-executable', command, errno: errno || EACCES };
     }
   }
+}
+
+/** How it ended; throws for a boundary that was not made, or that broke. */
+export function endingOf({ failure, ending }: Progress): Ending {
+  if (failure) throw setupError(failure);
+  if (ending) return ending;
+  throw new SandboxError('ERR_LAUNCHER_DIED', { what: 'The sandbox ended', why: 'it did not say how' });
 }

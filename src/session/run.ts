@@ -1,14 +1,13 @@
 /** Runs a command inside, step by step: plan, launch, watch, sweep. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { SandboxError } from '../errors.ts';
+import type { SandboxError } from '../errors.ts';
 import type { Traffic } from '../network/traffic-ledger.ts';
-import type { Enforcement } from '../platform/backend.ts';
+import type { Enforcement, Weaker } from '../platform/backend.ts';
 import { enforcementOf, setupError } from '../platform/linux/enforcement.ts';
 import { Launcher } from '../platform/linux/launcher.ts';
 import { startLauncher } from '../platform/linux/launcher-process.ts';
 import type { LauncherRecord, Plan } from '../platform/linux/plan.ts';
-import { scanMatches } from '../platform/linux/plan-builder.ts';
 import { relayedSockets } from '../platform/linux/socket-relays.ts';
 import type { Denial } from '../violations/types.ts';
 import { Commands } from './commands.ts';
@@ -19,16 +18,21 @@ import type { SessionEvent } from './event-log.ts';
 import { GrantUse } from './grant-use.ts';
 import { prepareWatch, WatchFailed, watchFailure, watchHidden } from './hidden-watch.ts';
 import { showInside } from './inside-directory.ts';
-import { NameGuard, type Quarantined } from './name-guard.ts';
 import { NameSupervisor } from './name-supervisor.ts';
 import { caughtDenial } from './observed.ts';
 import { makePlan, type Planned, type RunOptions } from './plan-run.ts';
-import { Progress } from './progress.ts';
+import { endingOf, Progress } from './progress.ts';
 import { RunNetwork } from './run-network.ts';
 import type { RunSockets, RunSocketsOptions } from './run-sockets.ts';
-import { sweep } from './scan.ts';
-import type { Ending, LoadedPolicy, RunOutcome, Target } from './types.ts';
-import { isAmong } from './unseen.ts';
+import { nameGuard, sweep } from './scan.ts';
+import {
+  giveTemporary,
+  NamespacesRefused,
+  namespaceRefusal,
+  refuseLiveHosts,
+  refuseUnaccepted,
+} from './second-tier.ts';
+import type { LoadedPolicy, RunOutcome, Target } from './types.ts';
 import { startWatchdog } from './watchdog.ts';
 
 /** What a person may do with a run while it lasts. */
@@ -53,6 +57,8 @@ export interface SessionPlace {
 
 export interface RunEvents {
   onPlanned?(planned: Planned): SessionPlace;
+  /** The host gives no namespaces, and what is missing without them was accepted: this is what is run. */
+  onWeaker?(planned: Planned, weaker: Weaker): void;
   onStarted?(control: RunControl, launcherPid: number | undefined): void;
   /** Every mechanism is in force and the command has been started. */
   onEnforced?(enforcement: readonly Enforcement[]): void;
@@ -88,24 +94,34 @@ export async function runInside(
   mkdirSync(join(loaded.facts.pinfold.stateDir, 'sessions'), { recursive: true, mode: 0o700 });
   let tripwire = prepareWatch(loaded.policy);
   let place: SessionPlace | undefined;
+  let refusal: SandboxError | undefined;
   for (;;) {
     const { launcherPath: path, streams } = options;
     const launcher = new Launcher(
       (streams ? undefined : options.started?.take(path)) ??
         startLauncher(path, {
           channel: true,
-          tripwire: tripwire.kind === 'ready',
+          tripwire: tripwire.kind === 'ready' && refusal === undefined,
           ...(streams && { streams }),
         }),
     );
     try {
-      const planned = await makePlan(launcher, loaded, target, options, tripwire);
+      const planned = await makePlan(launcher, loaded, target, options, tripwire, refusal);
+      const { weaker } = planned;
+      if (weaker) {
+        refuseUnaccepted(planned.policy, weaker);
+        events.onWeaker?.(planned, weaker);
+      }
       place ??= events.onPlanned?.(planned) ?? {
         id: '',
         directory: join(loaded.facts.pinfold.stateDir, 'sessions'),
       };
       return await carryOut({ launcher, loaded, planned, place }, options, events);
     } catch (error) {
+      if (error instanceof NamespacesRefused) {
+        refusal = error.refusal;
+        continue;
+      }
       // No guarantee rests on seeing: without it the same boundary is made again, and its status says what is not seen.
       if (!(error instanceof WatchFailed)) throw error;
       tripwire = { kind: 'blind', reason: error.message };
@@ -121,27 +137,6 @@ function controlSocket(
   session: ControlledSession,
 ): ControlSocket | undefined {
   return id === '' ? undefined : new ControlSocket(directory, session);
-}
-
-function nameGuard(
-  { scan, matches, policy, decider, unseen }: Planned,
-  { directory }: SessionPlace,
-  onCaught: (caught: Quarantined) => void,
-): NameGuard {
-  return new NameGuard({
-    roots: scan.roots,
-    before: matches,
-    guarded: (entries) => scanMatches(policy, entries, decider).filter(({ path }) => !isAmong(path, unseen)),
-    quarantineDir: join(directory, 'quarantine'),
-    onCaught,
-  });
-}
-
-/** How it ended; throws for a boundary that was not made, or that broke. */
-function endingOf({ failure, ending }: Progress): Ending {
-  if (failure) throw setupError(failure);
-  if (ending) return ending;
-  throw new SandboxError('ERR_LAUNCHER_DIED', { what: 'The sandbox ended', why: 'it did not say how' });
 }
 
 /** Undefined where no socket of the host is opened: nothing is loaded for it. */
@@ -166,7 +161,8 @@ async function carryOut(
   const { policy } = planned;
   const progress = new Progress(planned.plan);
   mkdirSync(place.directory, { recursive: true, mode: 0o700 });
-  const { plan, eventsFile } = showInside(planned.plan, place.directory);
+  const temporary = giveTemporary(planned.plan, place.directory);
+  const { plan, eventsFile } = showInside(temporary.plan, place.directory);
   const denials = new Denials({
     policy,
     eventsFile,
@@ -177,7 +173,7 @@ async function carryOut(
     events.onDenial?.(denial);
     return denials.take(denial);
   };
-  const guard = nameGuard(planned, place, (caught) => {
+  const guard = nameGuard(planned, place.directory, (caught) => {
     take(caughtDenial(policy, caught));
     launcher.signal('SIGKILL');
   });
@@ -188,8 +184,8 @@ async function carryOut(
   });
   const { applied } = progress;
   let lost: Date | undefined;
-  const { blind, capabilities, decider } = planned;
-  const enforced = () => enforcementOf({ plan, applied, abi: capabilities.landlockAbi, blind, lost });
+  const { capabilities, decider } = planned;
+  const enforced = () => enforcementOf({ ...planned, plan, applied, lost });
   const names = new NameSupervisor({
     policy,
     decider,
@@ -228,7 +224,8 @@ async function carryOut(
   const commands = new Commands(launcher);
   const control = controlSocket(place, {
     policy,
-    network: () => network.get(),
+    // Without namespaces there is no network to open a host in.
+    network: () => (planned.weaker ? refuseLiveHosts(planned.weaker) : network.get()),
     append: (event) => events.onEvent?.(event),
     signal: (name) => launcher.signal(name),
     abilities: async () => {
@@ -279,10 +276,13 @@ async function carryOut(
     await control?.close();
     sockets?.relay.close();
     await network.close();
+    temporary.remove();
   }
   network.tell();
   if (progress.failure && !progress.started) {
-    throw watchFailure(plan, progress.failure) ?? setupError(progress.failure);
+    const { failure } = progress;
+    guard.close();
+    throw watchFailure(plan, failure) ?? namespaceRefusal(plan, failure) ?? setupError(failure);
   }
   await sweep(planned, guard);
   return {
@@ -293,6 +293,7 @@ async function carryOut(
     traffic: network.traffic,
     published: network.published,
     breached: guard.caught > 0,
+    ...(planned.weaker && { weaker: planned.weaker }),
     ...(timedOut ? { timedOut: true as const } : {}),
   };
 }

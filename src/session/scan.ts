@@ -1,10 +1,11 @@
 /** What a scan means for a run: when it must not start, what is told of it, and the last look when it has ended. */
+import { join } from 'node:path';
 import { SandboxError } from '../errors.ts';
 import { scanTrees, type TreeScan } from '../host/tree-scan.ts';
 import { type ScanRequest, scanMatches } from '../platform/linux/plan-builder.ts';
-import { ruleMatcher } from '../policy/decide.ts';
+import { type Decider, ruleMatcher } from '../policy/decide.ts';
 import type { Notice, Policy } from '../policy/types.ts';
-import type { GuardedEntry, NameGuard } from './name-guard.ts';
+import { type GuardedEntry, NameGuard, type Quarantined } from './name-guard.ts';
 import { isAmong, Opened } from './unseen.ts';
 
 /** Throws where the scan leaves a doubt that no plan can settle: to go on would leave protected names open. */
@@ -33,6 +34,29 @@ function unlooked(why: string): SandboxError {
     what: 'Cannot look through the writable directories',
     why,
     fix: 'Make the project directory readable, or name a smaller one with --project',
+  });
+}
+
+interface Guarded {
+  readonly scan: ScanRequest;
+  readonly matches: readonly GuardedEntry[];
+  readonly policy: Policy;
+  readonly decider: Decider;
+  readonly unseen: readonly string[];
+}
+
+/** The nets beneath the supervisor's refusal, for one run: what they catch goes to the session's own directory. */
+export function nameGuard(
+  { scan, matches, policy, decider, unseen }: Guarded,
+  directory: string,
+  onCaught: (caught: Quarantined) => void,
+): NameGuard {
+  return new NameGuard({
+    roots: scan.roots,
+    before: matches,
+    guarded: (entries) => scanMatches(policy, entries, decider).filter(({ path }) => !isAmong(path, unseen)),
+    quarantineDir: join(directory, 'quarantine'),
+    onCaught,
   });
 }
 

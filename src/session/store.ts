@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SandboxError } from '../errors.ts';
-import type { Enforcement } from '../platform/backend.ts';
+import type { Enforcement, Weaker } from '../platform/backend.ts';
 import type { Mode, NetworkAccess, Policy } from '../policy/types.ts';
 import { EventLog, type LogEnd, type SessionEvent } from './event-log.ts';
 import { isRunning, type ProcessIdentity } from './process-identity.ts';
@@ -33,6 +33,8 @@ export interface SessionRecord {
   /** How the log ended: without it, nobody could see that its end was cut off. */
   readonly log?: LogEnd;
   readonly enforcement?: readonly Enforcement[];
+  /** What is missing, where the host gave no namespaces. */
+  readonly weaker?: Weaker;
 }
 
 /** `lost`: neither Pinfold nor its launcher is there any more, and nobody wrote how it ended. */
@@ -67,6 +69,7 @@ export class OpenSession {
   readonly directory: string;
   #record: SessionRecord;
   readonly #log: EventLog;
+  #visible = false;
 
   constructor(directory: string, record: SessionRecord) {
     this.id = record.id;
@@ -79,6 +82,9 @@ export class OpenSession {
   started(launcher: ProcessIdentity | undefined): void {
     this.#record = { ...this.#record, ...(launcher !== undefined && { launcher }) };
     this.#save();
+    // A launcher that could not make the boundary is followed by another.
+    if (this.#visible) return;
+    this.#visible = true;
     this.#log.append({ kind: 'started', argv: this.#record.argv, cwd: this.#record.cwd });
   }
 
@@ -93,6 +99,13 @@ export class OpenSession {
     this.enforced(enforcement);
     const missing = enforcement.flatMap((each) => (each.state === 'partial' ? [each] : []));
     this.#log.append({ kind: 'weakened', enforcement: missing });
+  }
+
+  /** The boundary had to be made without namespaces. Saved with what comes next. */
+  weaker(weaker: Weaker): void {
+    this.#record = { ...this.#record, weaker };
+    const { why, guarantees, losses } = weaker;
+    this.#log.append({ kind: 'weaker', why, missing: guarantees.map(({ id }) => id), losses });
   }
 
   append(event: SessionEvent): void {
@@ -171,8 +184,12 @@ export class SessionStore {
     for (const name of names.slice(0, names.length - KEPT)) {
       // A live one stays; one without a record never started, or was left by a crash.
       if (this.#read(name)?.state === 'live') continue;
-      // Does not follow links: what a quarantine holds was made inside.
-      rmSync(join(this.#directory, name), { recursive: true, force: true });
+      try {
+        // Does not follow links: what a quarantine holds was made inside.
+        rmSync(join(this.#directory, name), { recursive: true, force: true });
+      } catch {
+        // Made too deep or unreadable inside; it stays, and must not keep the others, or a run, from going on.
+      }
     }
   }
 

@@ -1,6 +1,6 @@
 /** What a session takes and gives: the words between `session/` and its users (`cli/`, the library). */
 import type { TrafficTotal } from '../network/traffic-ledger.ts';
-import type { Enforcement } from '../platform/backend.ts';
+import type { Enforcement, Weaker } from '../platform/backend.ts';
 import type { HomeFile, HostFacts } from '../policy/host-facts.ts';
 import type { Notice, Policy, SettingsLayer } from '../policy/types.ts';
 import type { AccessRequest } from '../violations/requests.ts';
@@ -75,6 +75,8 @@ export interface RunOutcome {
   readonly traffic: readonly TrafficTotal[];
   /** Servers inside that the host's loopback was to reach, each place once. */
   readonly published: readonly PublishedPort[];
+  /** What was missing, where the host gave no namespaces. */
+  readonly weaker?: Weaker;
   /** Ended because `limits.wallTime` was exceeded. */
   readonly timedOut?: true;
 }

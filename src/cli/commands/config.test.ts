@@ -203,6 +203,7 @@ test('--json gives value, origin and every word on a key', async () => {
     ['enabled', true],
     ['mode', 'standard'],
     ['monitor', 'full'],
+    ['acceptWeaker', false],
     ['networkAccess', 'local'],
   ]);
   expect(listed.files[0]).toEqual({ scope: 'user', path: world.files.user, state: 'loaded', trusted: true });
@@ -218,6 +219,7 @@ test('list shows what is set, the defaults, and the files', async () => {
     'enabled = true  default\n' +
       'mode = strict  ~/project/.pinfold/settings.json:1:24\n' +
       'monitor = full  default\n' +
+      'acceptWeaker = false  default\n' +
       'networkAccess = none  default\n' +
       'limits.memory = 1GiB  ~/project/.pinfold/settings.json:1:56\n' +
       '\n' +

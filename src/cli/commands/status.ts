@@ -29,6 +29,9 @@ function renderLive(output: Output, session: ListedSession, now: number): string
     `${paint(output, 'strong', session.id)}  ${session.mode}  for ${ageOf(session.started, now)}  ${shownPath(session.project)}`,
     `    ${command}`,
     ...(session.enforcement ?? []).map((status) => enforcementLine(output, status)),
+    ...(session.weaker?.guarantees ?? []).map(
+      ({ claim }) => `    ${paint(output, 'bad', 'not given:')} ${escapeText(claim)}`,
+    ),
   ];
   return lines.map((line) => `${line}\n`).join('');
 }

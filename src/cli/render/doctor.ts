@@ -1,6 +1,7 @@
 /** The screen of `pinfold doctor`: a line for each group where all is proven, and the reasons where it is not. */
 import { GROUPS } from '../../doctor/guarantee.ts';
 import type { GuaranteeReport, ModeReport, State } from '../../doctor/verdict.ts';
+import type { Weaker } from '../../platform/backend.ts';
 import type { Output } from '../command.ts';
 import { escapeText } from './escape.ts';
 import { type Look, paint } from './style.ts';
@@ -92,15 +93,25 @@ function isOfUse({ id }: GuaranteeReport): boolean {
   return id === 'layers';
 }
 
+/** What was proven, then, and how to have more. */
+function tierLines(output: Output, { why, fix }: Weaker): string[] {
+  return [
+    `  ${paint(output, 'bad', 'weaker')}: no namespaces here; this is what runs with --accept-weaker`,
+    below(`${paint(output, 'dim', 'why')}  ${escapeText(why)}`),
+    ...(fix === undefined ? [] : [below(`${paint(output, 'dim', 'fix')}  ${escapeText(fix)}`)]),
+  ];
+}
+
 export function renderMode(
   output: Output,
   report: ModeReport,
   { verbose }: { readonly verbose: boolean },
 ): string {
-  const { mode, enforcedMode, network, guarantees } = report;
+  const { mode, enforcedMode, network, guarantees, weaker } = report;
   const capped = enforcedMode === mode ? '' : `  (the administrator's settings make it ${enforcedMode})`;
   const lines = [
-    `${paint(output, 'strong', mode)}  network ${network}${capped}`,
+    `${paint(output, 'strong', mode)}  network ${weaker === undefined ? network : 'none'}${capped}`,
+    ...(weaker === undefined ? [] : tierLines(output, weaker)),
     ...GROUPS.flatMap((group) =>
       groupLines(
         output,

@@ -73,6 +73,7 @@ export function renderError(output: Output, error: SandboxError): string {
   if (error.problems.length === 0) lines.push(`  ${label('why')}  ${escapeText(error.why)}`);
   for (const problem of error.problems.slice(0, MAX_SHOWN)) lines.push(...problemLines(output, problem));
   if (error.problems.length > MAX_SHOWN) lines.push(`  and ${error.problems.length - MAX_SHOWN} more`);
+  lines.push(...error.details.map((detail) => `       ${escapeText(detail)}`));
   if (error.fix !== undefined) lines.push(`  ${label('fix')}  ${escapeText(error.fix)}`);
   if (error.kind === 'bug') lines.push(...stackLines(error));
   else lines.push(`  ${label(error.code)}`);
@@ -81,6 +82,16 @@ export function renderError(output: Output, error: SandboxError): string {
 
 /** The same for machines. */
 export function errorAsData(error: SandboxError): Record<string, unknown> {
-  const { code, kind, what, why, fix, problems } = error;
-  return { error: { code, kind, what, why, ...(fix !== undefined && { fix }), problems } };
+  const { code, kind, what, why, fix, problems, details } = error;
+  return {
+    error: {
+      code,
+      kind,
+      what,
+      why,
+      ...(fix !== undefined && { fix }),
+      problems,
+      ...(details.length > 0 && { details }),
+    },
+  };
 }

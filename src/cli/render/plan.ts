@@ -1,4 +1,5 @@
 /** What a run would be, in words or as data: the answer of `--dry-run`. */
+import type { Weaker } from '../../platform/backend.ts';
 import { ACCESS_FS } from '../../platform/linux/landlock-plan.ts';
 import { type MountStep, NAMESPACE, type Plan } from '../../platform/linux/plan.ts';
 import { relayedSockets } from '../../platform/linux/socket-relays.ts';
@@ -71,6 +72,30 @@ function relayed({ homeDir }: Policy, plan: Plan): string[] {
   });
 }
 
+/** Without mounts Landlock's rules say what is shown. */
+function grantSections(policy: Policy, { landlock }: Plan, weaker: Weaker): Section[] {
+  const shown = (landlock?.rules ?? []).filter(({ path }) => !/^\/(dev|proc)\//.test(path));
+  const pathsOf = (write: boolean) =>
+    shown.filter(({ access }) => ((access & ACCESS_FS.WRITE_FILE) !== 0n) === write).map(({ path }) => path);
+  return [
+    ['Can be written', grouped(policy, pathsOf(true), 'write')],
+    ['Can be read', grouped(policy, pathsOf(false), 'read')],
+    ['Hidden', ['everything else on this machine']],
+    [
+      'Weaker: this host allows no namespaces, Landlock and seccomp hold the boundary alone',
+      [
+        `why: ${escapeText(weaker.why)}`,
+        ...(weaker.fix === undefined ? [] : [`fix: ${escapeText(weaker.fix)}`]),
+        ...weaker.guarantees.map(({ claim }) => `not given: ${escapeText(claim)}`),
+        ...weaker.losses.map((loss) => `does not work: ${escapeText(loss)}`),
+        ...(policy.acceptWeaker.value || weaker.guarantees.length === 0
+          ? []
+          : ['so a run would be refused, unless what is missing is accepted: --accept-weaker']),
+      ],
+    ],
+  ];
+}
+
 function mountSections(policy: Policy, plan: Plan): Section[] {
   const binds = plan.mounts.filter((step): step is Bind => step.op === 'bind' && step.devices !== true);
   const targets = (writable: boolean) =>
@@ -121,7 +146,7 @@ function lockSection({ plan, capabilities }: Planned): Section {
   return [
     'Locks, outermost first',
     [
-      `namespaces of its own: ${namespaces.join(', ')}`,
+      `namespaces of its own: ${namespaces.join(', ') || 'none'}`,
       'all capabilities dropped, no new privileges',
       ...(landlock
         ? [
@@ -180,7 +205,7 @@ export function renderSections(output: Output, sections: readonly Section[]): st
 
 export function renderPlan(output: Output, loaded: LoadedPolicy, planned: Planned): string {
   const { policy } = loaded;
-  const { plan } = planned;
+  const { plan, weaker } = planned;
   const limits = limitPhrases(policy);
   return renderSections(output, [
     [
@@ -192,8 +217,11 @@ export function renderPlan(output: Output, loaded: LoadedPolicy, planned: Planne
         ...(policy.profile === undefined ? [] : [`profile ${escapeText(policy.profile)}`]),
       ],
     ],
-    ...mountSections(policy, plan),
-    ['Network', [networkPhrase(policy), ...groupLines(policy)]],
+    ...(weaker === undefined ? mountSections(policy, plan) : grantSections(policy, plan, weaker)),
+    [
+      'Network',
+      weaker === undefined ? [networkPhrase(policy), ...groupLines(policy)] : ['none, not even a loopback'],
+    ],
     nameSection(planned),
     seenSection(planned),
     environmentSection(planned),
@@ -204,7 +232,8 @@ export function renderPlan(output: Output, loaded: LoadedPolicy, planned: Planne
 }
 
 /** JSON has no bigint, and the filter is bytes: both become text. Values of variables stay out: they may be secrets. */
-export function planAsData(loaded: LoadedPolicy, { plan, dropped, unseen, capabilities }: Planned): unknown {
+export function planAsData(loaded: LoadedPolicy, planned: Planned): unknown {
+  const { plan, dropped, unseen, capabilities, weaker } = planned;
   const { policy } = loaded;
   const { environment, seccomp, ...rest } = plan;
   const data = {
@@ -219,6 +248,7 @@ export function planAsData(loaded: LoadedPolicy, { plan, dropped, unseen, capabi
     },
     unseen,
     capabilities,
+    ...(weaker && { weaker }),
     plan: {
       ...rest,
       seccomp: seccomp && { instructions: seccomp.program.length / 8, notify: seccomp.notify },

@@ -23,6 +23,7 @@ const policy: Policy = {
   mode: { value: 'strict', origin: builtin },
   enabled: { value: true, origin: builtin },
   monitor: { value: 'full', origin: builtin },
+  acceptWeaker: { value: false, origin: { scope: 'builtin', text: 'default' } },
   projectDir: '/p',
   homeDir: '/home/ada',
   sandboxHome: '/home/ada/.local/share/pinfold/homes/p',

@@ -1,4 +1,5 @@
 /** The lines around a run: one before it starts, notices, and what was refused at its end. */
+import type { Weaker } from '../../platform/backend.ts';
 import { serviceOf } from '../../policy/hazards.ts';
 import type { Policy } from '../../policy/types.ts';
 import type { PublishedPort, RunOutcome } from '../../session/types.ts';
@@ -66,6 +67,25 @@ function socketLines(output: Output, { rules, homeDir }: Policy): string {
     return [`${paint(output, look, 'socket')} ${shownPath(rule.pattern, homeDir)}: ${service}${where}\n`];
   });
   return lines.join('');
+}
+
+/** What is missing is said always; what does not work only to who watches. */
+export function renderWeaker(
+  output: Output,
+  { why, fix, guarantees, losses }: Weaker,
+  { all }: { readonly all: boolean },
+): string {
+  const dim = (text: string) => paint(output, 'dim', text);
+  const lines = [
+    `${paint(output, 'accent', 'pinfold')} ${paint(output, 'bad', 'weaker')}: no namespaces, Landlock and seccomp hold the boundary alone`,
+    ...guarantees.map(({ claim }) => `  ${paint(output, 'bad', 'not given:')} ${escapeText(claim)}`),
+    ...(all
+      ? losses.map((loss) => `  ${paint(output, 'warning', 'does not work:')} ${escapeText(loss)}`)
+      : []),
+    `  ${dim('why')}  ${escapeText(why)}`,
+    ...(fix === undefined ? [] : [`  ${dim('fix')}  ${escapeText(fix)}`]),
+  ];
+  return lines.map((line) => `${line}\n`).join('');
 }
 
 /** Without `all`, only those that a person must not miss. */
@@ -187,5 +207,6 @@ export function outcomeAsData(outcome: RunOutcome, exitCode: number): Record<str
     traffic: outcome.traffic,
     published: outcome.published,
     requests: outcome.requests,
+    ...(outcome.weaker && { weaker: outcome.weaker }),
   };
 }

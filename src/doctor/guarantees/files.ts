@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Attempt, Guarantee } from '../guarantee.ts';
 import type { Ground } from './ground.ts';
 
-type FileGround = Pick<Ground, 'policy' | 'scratch'>;
+type FileGround = Pick<Ground, 'policy' | 'scratch'> & Partial<Pick<Ground, 'weaker'>>;
 
 /** The acts on files, in the words of one probe. */
 export interface FileActs<C> {
@@ -50,7 +50,12 @@ function homeHostRun<C>({ scratch: { home } }: FileGround, acts: FileActs<C>): G
   };
 }
 
-function credentials<C>({ scratch: { home, token } }: FileGround, acts: FileActs<C>): Guarantee<C> {
+function credentials<C>(
+  { scratch: { home, token }, policy, weaker }: FileGround,
+  acts: FileActs<C>,
+): Guarantee<C> {
+  // In an open home Landlock alone cannot keep the names from being listed, which is told by itself.
+  const listable = weaker !== undefined && policy.mode.value === 'permissive';
   return {
     id: 'credentials',
     group: 'files',
@@ -58,7 +63,7 @@ function credentials<C>({ scratch: { home, token } }: FileGround, acts: FileActs
     short: 'credentials hidden',
     attempts: [
       acts.read('read ~/.ssh/id_ed25519', join(home, '.ssh/id_ed25519'), token),
-      acts.list('list ~/.ssh', join(home, '.ssh'), 'id_ed25519'),
+      ...(listable ? [] : [acts.list('list ~/.ssh', join(home, '.ssh'), 'id_ed25519')]),
       acts.create('create ~/.ssh/authorized_keys', join(home, '.ssh/authorized_keys'), 'private'),
     ],
   };

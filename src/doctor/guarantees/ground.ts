@@ -1,4 +1,5 @@
 /** What the guarantees of one mode are attempted on: doctor's own things on the host, and the policy of the sandbox. */
+import type { Weaker } from '../../platform/backend.ts';
 import type { Policy } from '../../policy/types.ts';
 import type { Listener } from '../listeners.ts';
 import type { Scratch } from '../scratch.ts';
@@ -14,4 +15,6 @@ export interface Ground {
   readonly dangerous: Listener | undefined;
   readonly processor: 'x64' | 'arm64';
   readonly uid: number;
+  /** Set where the host gives no namespaces: the boundary is of Landlock and seccomp alone, and /proc/self closed. */
+  readonly weaker: Weaker | undefined;
 }

@@ -22,17 +22,25 @@ const S_IFCHR = 0o020000;
 /** makedev(1, 3): the null device. */
 const NULL_DEVICE = (1 << 8) | 3;
 
-function boundary(): Guarantee {
+/** By which a host without namespaces refuses them, and with them the rights that the controls would have there. */
+const NO_NAMESPACES = ['ENOSPC', 'EUSERS', 'EPERM', 'EACCES', 'ENOSYS'];
+
+function boundary({ weaker }: Ground): Guarantee {
+  const host = weaker === undefined ? {} : { hostRefuses: NO_NAMESPACES };
   return {
     id: 'boundary-calls',
     group: 'kernel',
     claim: 'The boundary cannot be rebuilt: no namespaces, mounts or other roots',
     short: 'no mounts or namespaces',
     attempts: [
-      callAttempt('unshare a user namespace', call('unshare', NAMESPACE_OF_ITS_OWN)),
+      callAttempt('unshare a user namespace', call('unshare', NAMESPACE_OF_ITS_OWN), host),
       // A bind without a source: whoever may mount is told EINVAL, and nothing is mounted.
-      callAttempt('mount', call('mount', 0, text('/'), 0, MS_BIND, 0), { reached: ['EINVAL'], asRoot: true }),
-      callAttempt('chroot', call('chroot', text('/')), { asRoot: true }),
+      callAttempt('mount', call('mount', 0, text('/'), 0, MS_BIND, 0), {
+        reached: ['EINVAL'],
+        asRoot: true,
+        ...host,
+      }),
+      callAttempt('chroot', call('chroot', text('/')), { asRoot: true, ...host }),
     ],
   };
 }
@@ -106,5 +114,5 @@ function controls({ scratch: { project } }: Ground): Guarantee {
 }
 
 export function kernelGuarantees(ground: Ground): Guarantee[] {
-  return [boundary(), calls(), controls(ground)];
+  return [boundary(ground), calls(), controls(ground)];
 }

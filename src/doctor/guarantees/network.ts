@@ -71,24 +71,36 @@ function namespace(): Attempt {
   };
 }
 
+export const FIND_ROUTE = 'find a route to 192.0.2.1';
+
 /** connect(2) of a datagram socket looks for a route and sends nothing. 192.0.2.1 is nobody's (RFC 5737). */
-function route(): Attempt {
+/** Where no socket can be made at all, the first call is the one that is refused. */
+function route(closed: boolean): Attempt {
   return {
-    act: 'find a route to 192.0.2.1',
+    act: FIND_ROUTE,
     calls: () => connectCalls(AF_INET, SOCK_DGRAM, internetAddress('192.0.2.1', 9)),
-    evidence: { kind: 'answer', refused: ['ENETUNREACH', 'EHOSTUNREACH', 'EACCES', 'EPERM'] },
+    evidence: {
+      kind: 'answer',
+      refused: ['ENETUNREACH', 'EHOSTUNREACH', 'EACCES', 'EPERM'],
+      ...(closed && { deciding: 2 }),
+    },
     hostRefuses: ['ENETUNREACH', 'EHOSTUNREACH'],
   };
 }
 
-function noWayOut({ policy }: Ground): Guarantee {
+function noWayOut({ policy, weaker }: Ground): Guarantee {
+  const closed = weaker !== undefined;
   return {
     id: 'no-way-out',
     group: 'network',
     claim: "No packet leaves by the host's network",
     short: 'no interface',
     // With `local` and `filtered` every address may be made local inside, so that a route tells nothing there.
-    attempts: [namespace(), ...interfaces(), ...(policy.network.access.value === 'none' ? [route()] : [])],
+    attempts: [
+      ...(closed ? [] : [namespace()]),
+      ...interfaces(),
+      ...(closed || policy.network.access.value === 'none' ? [route(closed)] : []),
+    ],
   };
 }
 

@@ -1,6 +1,6 @@
 /** Guarantees about the host's processes and about rights that a process could gain. */
 import { callAttempt, packed, readAttempt, readCalls } from '../acts.ts';
-import { type Guarantee, NO_EFFECT } from '../guarantee.ts';
+import { type Attempt, type Guarantee, NO_EFFECT } from '../guarantee.ts';
 import { call } from '../system-call.ts';
 import type { Ground } from './ground.ts';
 
@@ -60,33 +60,52 @@ function holdsCapability(status: string): boolean {
   );
 }
 
-function unprivileged({ uid }: Ground): Guarantee {
+function standing(): Attempt[] {
+  return [
+    {
+      act: 'hold a capability, or the chance of one',
+      calls: () => readCalls('/proc/self/status'),
+      evidence: {
+        kind: 'content',
+        shows: (bytes) => holdsCapability(bytes.toString('latin1')),
+        legible: (bytes) => /^CapEff:\s*0+$/m.test(bytes.toString('latin1')),
+      },
+    },
+    {
+      act: 'start without no_new_privs',
+      calls: () => readCalls('/proc/self/status'),
+      evidence: {
+        kind: 'content',
+        shows: (bytes) => /^NoNewPrivs:\s*0$/m.test(bytes.toString('latin1')),
+        legible: (bytes) => /^NoNewPrivs:\s*1$/m.test(bytes.toString('latin1')),
+      },
+      // A container may have set it already.
+      hostRefuses: [NO_EFFECT],
+    },
+  ];
+}
+
+/** Where /proc/self is closed, by what a capability would let one do. */
+function useOfRights(uid: number): Attempt[] {
+  if (uid !== 0) return [];
+  const another = 1;
+  return [
+    callAttempt('act as another user', call('setresuid', another, another, another), {
+      refused: ['EPERM', 'EINVAL'],
+      // In a user namespace that has no other.
+      hostRefuses: ['EINVAL'],
+    }),
+  ];
+}
+
+function unprivileged({ uid, weaker }: Ground): Guarantee {
   return {
     id: 'no-privileges',
     group: 'processes',
     claim: 'No right can be gained: no capability is left, and set-user-ID programs give none',
     short: 'no privileges',
     attempts: [
-      {
-        act: 'hold a capability, or the chance of one',
-        calls: () => readCalls('/proc/self/status'),
-        evidence: {
-          kind: 'content',
-          shows: (bytes) => holdsCapability(bytes.toString('latin1')),
-          legible: (bytes) => /^CapEff:\s*0+$/m.test(bytes.toString('latin1')),
-        },
-      },
-      {
-        act: 'start without no_new_privs',
-        calls: () => readCalls('/proc/self/status'),
-        evidence: {
-          kind: 'content',
-          shows: (bytes) => /^NoNewPrivs:\s*0$/m.test(bytes.toString('latin1')),
-          legible: (bytes) => /^NoNewPrivs:\s*1$/m.test(bytes.toString('latin1')),
-        },
-        // A container may have set it already.
-        hostRefuses: [NO_EFFECT],
-      },
+      ...(weaker === undefined ? standing() : useOfRights(uid)),
       // For root it is no gain.
       ...(uid === 0
         ? []

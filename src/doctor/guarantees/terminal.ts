@@ -2,6 +2,7 @@
 import { AT_FDCWD, callAttempt, O_NOCTTY, O_RDWR, packed, text } from '../acts.ts';
 import type { Attempt, Guarantee } from '../guarantee.ts';
 import { call } from '../system-call.ts';
+import type { Ground } from './ground.ts';
 
 /** asm-generic/ioctls.h. */
 const TIOCSCTTY = 0x540e;
@@ -29,7 +30,15 @@ function typeInto(): Attempt {
   };
 }
 
-export function terminalGuarantees(): Guarantee[] {
+/** On no terminal, since without namespaces none can be made: a kernel that gets to see the call answers EBADF. */
+function typeAnywhere(): Attempt {
+  return callAttempt('type into a terminal (TIOCSTI)', call('ioctl', -1, TIOCSTI, text('x')), {
+    refused: ['EPERM'],
+    reached: ['EBADF'],
+  });
+}
+
+export function terminalGuarantees({ weaker }: Pick<Ground, 'weaker'>): Guarantee[] {
   return [
     {
       id: 'terminal',
@@ -37,7 +46,7 @@ export function terminalGuarantees(): Guarantee[] {
       claim: "Characters cannot be pushed into the person's terminal",
       short: 'nothing typed for you',
       attempts: [
-        typeInto(),
+        weaker === undefined ? typeInto() : typeAnywhere(),
         // On no terminal: a kernel that gets to see the call answers EBADF.
         callAttempt('paste into the console (TIOCLINUX)', call('ioctl', -1, TIOCLINUX, packed([4, 3])), {
           refused: ['EPERM'],

@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { boundaryCalls } from './boundary-calls.ts';
 import { readCalls } from './call-list.fixture.ts';
 import { ACCESS_FS } from './landlock-plan.ts';
-import type { Plan } from './plan.ts';
+import { NAMESPACE, type Plan } from './plan.ts';
 
 const plan: Plan = {
-  namespaces: 0,
+  namespaces: NAMESPACE.user,
   uidMap: '',
   gidMap: '',
   denySetgroups: true,
@@ -86,5 +86,45 @@ describe('the calls of a boundary', () => {
       ({ name }) => name,
     );
     expect(names.filter((name) => name.startsWith('landlock'))).toEqual([]);
+  });
+});
+
+describe('the calls of a boundary without namespaces', () => {
+  const { landlock } = plan;
+  const identity = { device: 1n, inode: 2n };
+  const rules = [{ path: '/home/ada/app', access: ACCESS_FS.READ_DIR, identity }];
+  const tier: Plan = { ...plan, namespaces: 0, mounts: [], landlock: { ...landlock!, rules } };
+  const made = readCalls(boundaryCalls(tier, { arch: 'x64', kindOf: () => undefined }));
+  const names = made.map(({ name }) => name);
+
+  test('make no namespace and no mount, and say of each mechanism when it is in force', () => {
+    const applied = made.filter(({ name }) => name === 'applied').map(({ label }) => label);
+    expect(applied).toEqual(['capabilities', 'no-new-privileges', 'landlock']);
+    for (const name of ['sethostname', 'mount_setattr', 'pivot_root', 'move_mount'])
+      expect(names).not.toContain(name);
+  });
+
+  test('follow no link to what they allow, and check that it is what was looked through', () => {
+    const from = names.indexOf('openat2');
+    expect(names.slice(from, from + 4)).toEqual(['openat2', 'fstat', 'compare', 'landlock_add_rule']);
+    expect(names).not.toContain('openat');
+    expect(made[from]!.tolerates).toEqual([ENOENT]);
+  });
+
+  test('tolerate only that an ordinary user has no capability to drop', () => {
+    const tolerant = made.filter(({ tolerates }) => tolerates.includes(1));
+    expect(new Set(tolerant.map(({ label }) => label))).toEqual(
+      new Set(["leave the host's session keyring", 'drop capabilities']),
+    );
+    expect(made.find(({ name }) => name === 'capset')!.tolerates).toEqual([]);
+  });
+
+  test('have whatever is started narrow its own domain, last and without fail', () => {
+    const each = made.slice(names.indexOf('each') + 1);
+    expect(each.map(({ name, tolerates }) => [name, tolerates])).toEqual([
+      ['landlock_create_ruleset', []],
+      ['landlock_restrict_self', []],
+      ['close', []],
+    ]);
   });
 });

@@ -1,10 +1,12 @@
 /** Says a boundary in system calls: identity of the host, root, capabilities, and Landlock. The filter comes after them. Pure. */
-import { CallList, struct } from './call-list.ts';
-import { FILE_RIGHTS } from './landlock-plan.ts';
+import { addIdentityCheck, CallList, struct } from './call-list.ts';
+import { FILE_RIGHTS, SCOPE } from './landlock-plan.ts';
+import { openHow, RESOLVE_NO_SYMLINKS } from './mount-api.ts';
 import { addMountCalls, type Ground } from './mount-calls.ts';
 import type { Plan } from './plan.ts';
 
 /** errno(3). */
+const EPERM = 1;
 const ENOENT = 2;
 const EBADF = 9;
 const EINVAL = 22;
@@ -19,7 +21,13 @@ const AT_FDCWD = -100;
 const O_PATH_CLOEXEC = 0o12000000;
 
 /** linux/prctl.h. */
-const PR = { capbsetDrop: 24, setSecurebits: 28, setNoNewPrivs: 38, capAmbient: 47 } as const;
+const PR = {
+  capbsetDrop: 24,
+  setSecurebits: 28,
+  setChildSubreaper: 36,
+  setNoNewPrivs: 38,
+  capAmbient: 47,
+} as const;
 const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 /** NOROOT and NO_CAP_AMBIENT_RAISE, locked, and KEEP_CAPS locked; linux/securebits.h. */
 const SECUREBITS = 0x1 | 0x2 | 0x20 | 0x40 | 0x80;
@@ -40,25 +48,60 @@ export function boundaryCalls(plan: Plan, ground: Ground): CallList {
     calls.label = name;
     calls.add('applied', []);
   };
+  if (plan.namespaces === 0) {
+    withoutNamespaces(plan, calls, step);
+    return calls;
+  }
   step('namespaces', () => settleIn(calls, plan.hostname));
   step('mounts', () => addMountCalls(calls, plan.mounts, ground));
   step('capabilities', () => dropCapabilities(calls)); // after the mounts, which need them
-  step('no-new-privileges', () => {
-    calls.label = 'set no_new_privs';
-    calls.add('prctl', [PR.setNoNewPrivs, 1, 0, 0, 0]); // Landlock and seccomp require it
-  });
+  step('no-new-privileges', () => forbidPrivileges(calls));
   step('landlock', () => {
     if (plan.landlock) restrictPaths(calls, plan.landlock, { ruleset: SCRATCH });
   });
   return calls;
 }
 
+/** The tier of Landlock and seccomp alone. */
+function withoutNamespaces(
+  { landlock }: Plan,
+  calls: CallList,
+  step: (name: string, add: () => void) => void,
+): void {
+  if (landlock === undefined) throw new Error('without namespaces Landlock is the boundary');
+  calls.step = 'landlock';
+  leaveKeyring(calls, [EPERM]);
+  calls.label = 'take in whoever loses their parent';
+  calls.add('prctl', [PR.setChildSubreaper, 1, 0, 0, 0]);
+  // EPERM: an ordinary user has none to drop, and no_new_privs keeps the rest from ever being gained (capabilities(7)).
+  step('capabilities', () => dropCapabilities(calls, [EPERM]));
+  step('no-new-privileges', () => forbidPrivileges(calls));
+  step('landlock', () => restrictPaths(calls, landlock, { ruleset: SCRATCH, links: 'refuse' }));
+  // SECURITY: what runs inside must not signal init, which ends it all. Covered by "nothing inside reaches init".
+  calls.add('each', []);
+  calls.label = 'narrow the domain';
+  calls.add('landlock_create_ruleset', [struct([0, 8], [0, 8], [SCOPE.SIGNAL, 8]), 24, 0], {
+    place: SCRATCH,
+  });
+  calls.add('landlock_restrict_self', [SCRATCH, 0]);
+  calls.add('close', [SCRATCH]);
+}
+
+function forbidPrivileges(calls: CallList): void {
+  calls.label = 'set no_new_privs';
+  calls.add('prctl', [PR.setNoNewPrivs, 1, 0, 0, 0]); // Landlock and seccomp require it
+}
+
+function leaveKeyring(calls: CallList, tolerates: readonly number[]): void {
+  calls.label = "leave the host's session keyring";
+  calls.add('keyctl', [KEYCTL_JOIN_SESSION_KEYRING, 0], { tolerates: [ENOSYS, ...tolerates] });
+}
+
 function settleIn(calls: CallList, hostname: string): void {
   const name = Buffer.from(hostname);
   calls.label = `set host name ${hostname}`;
   calls.add('sethostname', [name, name.length]);
-  calls.label = "leave the host's session keyring";
-  calls.add('keyctl', [KEYCTL_JOIN_SESSION_KEYRING, 0], { tolerates: [ENOSYS] });
+  leaveKeyring(calls, []);
   calls.label = 'bring loopback up';
   const request = Buffer.alloc(40); // struct ifreq
   request.write('lo');
@@ -72,13 +115,13 @@ function settleIn(calls: CallList, hostname: string): void {
  * The bounding set goes first, while CAP_SETPCAP is still there: uid 0 inside would otherwise get capabilities back at the
  * next execve (capabilities(7), "Capabilities and execution of programs by root").
  */
-function dropCapabilities(calls: CallList): void {
+function dropCapabilities(calls: CallList, tolerates: readonly number[] = []): void {
   calls.label = 'drop capabilities';
   for (let capability = 0; capability < MOST_CAPABILITIES; capability += 1) {
     // EINVAL: past the last one that this kernel has.
-    calls.add('prctl', [PR.capbsetDrop, capability, 0, 0, 0], { tolerates: [EINVAL] });
+    calls.add('prctl', [PR.capbsetDrop, capability, 0, 0, 0], { tolerates: [EINVAL, ...tolerates] });
   }
-  calls.add('prctl', [PR.setSecurebits, SECUREBITS, 0, 0, 0]);
+  calls.add('prctl', [PR.setSecurebits, SECUREBITS, 0, 0, 0], { tolerates });
   calls.add('prctl', [PR.capAmbient, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0]);
   // Two of struct __user_cap_data_struct.
   calls.add('capset', [struct([CAPABILITY_VERSION, 4], [0, 4]), Buffer.alloc(24)]);
@@ -89,15 +132,19 @@ export interface RestrictOptions {
   readonly ruleset: number;
   /** errno of a rule's path with which there is nothing to allow, besides ENOENT. */
   readonly absent?: readonly number[];
+  /** What becomes of symbolic links on the way of a rule's path; default: `follow`. */
+  readonly links?: 'follow' | 'refuse';
 }
 
 /** A Landlock ruleset, which from then on holds for the process that makes the calls. */
 export function restrictPaths(
   calls: CallList,
   { handledFs, handledNet, scoped, rules }: NonNullable<Plan['landlock']>,
-  { ruleset, absent = [] }: RestrictOptions,
+  { ruleset, absent = [], links = 'follow' }: RestrictOptions,
 ): void {
   const path = ruleset + 1;
+  // SECURITY: on the host a link may have been put where the plan saw a directory.
+  const direct = openHow(O_PATH_CLOEXEC, RESOLVE_NO_SYMLINKS);
   calls.label = 'create ruleset';
   const attributes = struct([handledFs, 8], [handledNet, 8], [scoped, 8]);
   // Older kernels know a shorter struct and refuse a longer one unless the rest is zero; they accept exact prefixes.
@@ -112,10 +159,10 @@ export function restrictPaths(
     const access = rule.access & handledFs;
     calls.label = `allow ${rule.path}`;
     // Nothing there to allow: granting less than planned is safe, and what follows finds no descriptor.
-    calls.add('openat', [AT_FDCWD, rule.path, O_PATH_CLOEXEC, 0], {
-      place: path,
-      tolerates: [ENOENT, ...absent],
-    });
+    const options = { place: path, tolerates: [ENOENT, ...absent] };
+    if (links === 'follow') calls.add('openat', [AT_FDCWD, rule.path, O_PATH_CLOEXEC, 0], options);
+    else calls.add('openat2', [AT_FDCWD, rule.path, direct, direct.length], options);
+    if (rule.identity) addIdentityCheck(calls, path, rule.identity);
     // On a file a right that only directories have is EINVAL: a file is given the rest, a directory both.
     allow(access & FILE_RIGHTS, [EBADF]);
     if ((access & ~FILE_RIGHTS) !== 0n) allow(access, [EBADF, EINVAL]);

@@ -12,7 +12,7 @@ export interface ReadCall {
   readonly step: string;
 }
 
-const OWN = ['applied', 'compare', 'tripwire', 'standardStreams', 'filter', 'relay'];
+const OWN = ['applied', 'compare', 'tripwire', 'standardStreams', 'filter', 'relay', 'each'];
 
 export function readCalls(list: CallList): ReadCall[] {
   const { calls, data } = list.encode();

@@ -16,6 +16,8 @@ const OWN_CALLS = {
   filter: 0x10004,
   /** (terminal, data, sizes): a process of ours joins the far side of a terminal to a socket. */
   relay: 0x10005,
+  /** The calls from here on are not init's: whatever is started inside makes them for itself before it becomes a program. */
+  each: 0x10006,
 } as const;
 
 /** Bytes of `struct call`. */
@@ -90,6 +92,19 @@ export class CallList {
 
 function isNumber(argument: Argument): argument is number | bigint {
   return typeof argument === 'number' || typeof argument === 'bigint';
+}
+
+/** Refuses (ESTALE) what is not the directory that was looked through: protected names in another one would lie open. */
+export function addIdentityCheck(
+  calls: CallList,
+  descriptor: number,
+  { device, inode }: { readonly device: bigint; readonly inode: bigint },
+): void {
+  // struct stat begins with st_dev and st_ino on both architectures.
+  const stat = Buffer.alloc(256);
+  calls.add('fstat', [descriptor, stat]);
+  const wanted = struct([device, 8], [inode, 8]);
+  calls.add('compare', [stat, wanted, wanted.length]);
 }
 
 /** Fields of a C structure, little-endian: `[value, bytes]`. */

@@ -1,7 +1,8 @@
 /** What is in force, from the steps that the launcher confirmed; and what a failed step means to a person. */
 import { getSystemErrorName } from 'node:util';
 import { SandboxError } from '../../errors.ts';
-import type { Enforcement, Mechanism } from '../backend.ts';
+import type { Enforcement, Mechanism, Weaker } from '../backend.ts';
+import type { Capabilities } from './capabilities.ts';
 import { type Cause, mountCause, namespaceCause } from './host-causes.ts';
 import type { FailureRecord, Plan } from './plan.ts';
 
@@ -24,6 +25,13 @@ const NAMESPACES: readonly Mechanism[] = [
   'cgroup-namespace',
 ];
 
+/** An ordinary user may not make the bounding set smaller (capabilities(7)). */
+const KEPT_BOUND: Enforcement = {
+  mechanism: 'capabilities',
+  state: 'partial',
+  missing: ['an empty bounding set: no_new_privs alone keeps them from being gained'],
+};
+
 function full(mechanism: Mechanism): Enforcement {
   return { mechanism, state: 'full' };
 }
@@ -41,13 +49,15 @@ function landlock(plan: Plan, abi: number): Enforcement {
 
 export interface Confirmed {
   readonly plan: Plan;
+  readonly capabilities: Pick<Capabilities, 'uid' | 'landlockAbi'>;
   /** Steps that the launcher confirmed. */
   readonly applied: ReadonlySet<string>;
-  readonly abi: number;
   /** Why looks at hidden names are not seen; absent when the plan has them seen. */
   readonly blind: string | undefined;
   /** When they ceased to be seen; absent while they are. */
   readonly lost?: Date | undefined;
+  /** Why there are no namespaces; absent where there are. */
+  readonly weaker: Weaker | undefined;
 }
 
 function tripwire(lost: Date | undefined): Enforcement {
@@ -63,7 +73,9 @@ function tripwire(lost: Date | undefined): Enforcement {
 }
 
 /** The status of each mechanism after the steps named in `applied` were confirmed. */
-export function enforcementOf({ plan, applied, abi, blind, lost }: Confirmed): Enforcement[] {
+export function enforcementOf(confirmed: Confirmed): Enforcement[] {
+  const { plan, capabilities, applied, blind, lost, weaker } = confirmed;
+  const { uid, landlockAbi } = capabilities;
   const pending = (mechanism: Mechanism): Enforcement => ({
     mechanism,
     state: 'none',
@@ -73,11 +85,13 @@ export function enforcementOf({ plan, applied, abi, blind, lost }: Confirmed): E
     applied.has(step) ? status : pending(status.mechanism);
   return [
     ...NAMESPACES.map((mechanism) =>
-      after(mechanism === 'mount-namespace' ? 'mounts' : 'namespaces', full(mechanism)),
+      weaker === undefined
+        ? after(mechanism === 'mount-namespace' ? 'mounts' : 'namespaces', full(mechanism))
+        : ({ mechanism, state: 'none', reason: weaker.why } as const),
     ),
-    after('capabilities', full('capabilities')),
+    after('capabilities', weaker === undefined || uid === 0 ? full('capabilities') : KEPT_BOUND),
     after('no-new-privileges', full('no-new-privileges')),
-    after('landlock', landlock(plan, abi)),
+    after('landlock', landlock(plan, landlockAbi)),
     after(
       'seccomp',
       plan.seccomp
@@ -95,10 +109,19 @@ export function enforcementOf({ plan, applied, abi, blind, lost }: Confirmed): E
   ];
 }
 
+/** Whether the host gives no namespaces, or none that serve: then nothing of the boundary was made. */
+export function refusesNamespaces({ step, errno, detail }: FailureRecord): boolean {
+  const name = getSystemErrorName(-errno);
+  if (step === 'namespaces') return !detail.startsWith('std') && namespaceCause(name) !== undefined;
+  return step === 'mounts' && mountCause({ errno: name, detail }) !== undefined;
+}
+
+export const NO_NAMESPACES = 'Cannot create the namespaces that make up the boundary';
+
 function namespaceError({ errno, detail }: FailureRecord, cause: Cause | undefined): SandboxError {
   const name = getSystemErrorName(-errno);
   return new SandboxError('ERR_NAMESPACES_UNAVAILABLE', {
-    what: 'Cannot create the namespaces that make up the boundary',
+    what: NO_NAMESPACES,
     why: cause === undefined ? `${detail}: ${name}` : `${cause.why} (${detail}: ${name})`,
     ...(cause && { fix: cause.fix }),
   });

@@ -29,6 +29,9 @@ export const ACCESS_FS = {
 /** LANDLOCK_SCOPE_*, ABI 6: abstract unix sockets and signals stay within the domain. */
 export const SCOPE = { ABSTRACT_UNIX_SOCKET: 1n << 0n, SIGNAL: 1n << 1n } as const;
 
+/** LANDLOCK_ACCESS_NET_*, ABI 4. */
+export const ACCESS_NET = { BIND_TCP: 1n << 0n, CONNECT_TCP: 1n << 1n } as const;
+
 const BASE = (1n << 13n) - 1n;
 export const READ = ACCESS_FS.EXECUTE | ACCESS_FS.READ_FILE | ACCESS_FS.READ_DIR;
 export const DEVICE_RIGHTS = ACCESS_FS.MAKE_CHAR | ACCESS_FS.MAKE_BLOCK | ACCESS_FS.IOCTL_DEV;
@@ -45,6 +48,11 @@ export function handledRights(abi: number): bigint {
   if (abi >= 3) rights |= ACCESS_FS.TRUNCATE;
   if (abi >= 5) rights |= ACCESS_FS.IOCTL_DEV;
   return rights;
+}
+
+/** Nodes are never made inside: mounts are nodev and CAP_MKNOD is gone, and here the same is said once more. */
+export function writeRights(handledFs: bigint): bigint {
+  return handledFs & ~DEVICE_RIGHTS;
 }
 
 const OWN: readonly LandlockRule[] = [
@@ -68,8 +76,7 @@ const OWN_WRITABLE = ['/dev/shm', '/tmp', '/var/tmp', '/run'];
 export function planLandlock(places: readonly Place[], { landlockAbi: abi }: Capabilities): Plan['landlock'] {
   if (abi < 1) return undefined;
   const handledFs = handledRights(abi);
-  // Nodes are never made inside: mounts are nodev and CAP_MKNOD is gone, and here the same is said once more.
-  const write = handledFs & ~DEVICE_RIGHTS;
+  const write = writeRights(handledFs);
   const rules: LandlockRule[] = [
     ...OWN,
     ...OWN_WRITABLE.map((path) => ({ path, access: write })),

@@ -1,6 +1,6 @@
 /** Says the steps of building the new root in system calls, with the new mount API. Pure. */
 import { baseOf, parentOf } from '../../policy/paths.ts';
-import { type CallList, type CallOptions, struct } from './call-list.ts';
+import { addIdentityCheck, type CallList, type CallOptions } from './call-list.ts';
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -149,23 +149,11 @@ class MountCalls {
       const source = SOURCES + this.#sources.size;
       this.#sources.set(step, source);
       this.#say(`open ${path}`, 'openat2', [AT_FDCWD, path, ON_HOST, ON_HOST.length], { place: source });
-      if (step.op === 'bind' && step.identity) this.#checkIdentity(source, step.identity);
+      if (step.op === 'bind' && step.identity) addIdentityCheck(this.#calls, source, step.identity);
       this.#call('open_tree', [source, '', O_CLOEXEC | OPEN_TREE_CLONE | AT_RECURSIVE | AT_EMPTY_PATH], {
         place: source,
       });
     }
-  }
-
-  /** SECURITY: Node looked through one directory; protected names in another that took its place would lie open. */
-  #checkIdentity(
-    source: number,
-    { device, inode }: NonNullable<Extract<Bind, { op: 'bind' }>['identity']>,
-  ): void {
-    // struct stat begins with st_dev and st_ino on both architectures.
-    const stat = Buffer.alloc(256);
-    this.#call('fstat', [source, stat]);
-    const wanted = struct([device, 8], [inode, 8]);
-    this.#call('compare', [stat, wanted, wanted.length]);
   }
 
   #makeRoot(step: MountStep | undefined, tripwire: boolean): void {

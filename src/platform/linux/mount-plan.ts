@@ -169,7 +169,7 @@ function isOwnGround(places: ReadonlyMap<string, Place>, directory: string): boo
   return place === undefined || place.treatment === 'hollow';
 }
 
-function refuseUnmountable(place: Place): void {
+export function refuseUnmountable(place: Place): void {
   if (place.treatment === 'mask' || place.treatment === 'inherit') return;
   if (place.path !== '/' && place.path !== '/dev' && !isWithin(place.path, '/proc')) return;
   throw new SandboxError('ERR_PATH_TOO_BROAD', {

@@ -6,7 +6,7 @@ import type { Capabilities, IdRange } from './capabilities.ts';
 import { guardNames, openedPaths } from './guarded-names.ts';
 import { planLandlock } from './landlock-plan.ts';
 import { planMounts } from './mount-plan.ts';
-import { findPlaces, type Match, type PathKind } from './places.ts';
+import { findPlaces, type Match, type PathKind, type Place } from './places.ts';
 import { type Identity, NAMESPACE, type Plan } from './plan.ts';
 
 export { type ScanRequest, scanMatches, scanRequest } from './guarded-names.ts';
@@ -50,7 +50,7 @@ const LIMITED: Readonly<Partial<Record<LimitName, number>>> = {
 };
 
 export function buildPlan(input: PlanInput): Plan {
-  const { policy, facts, matches, existing, scanned, watched, capabilities, target, seccomp } = input;
+  const { policy, facts, matches, existing, scanned, watched, capabilities, seccomp } = input;
   const { decider = new Decider(policy) } = input;
   const places = findPlaces({ policy, facts, matches, existing, decider });
   const landlock = planLandlock(places, capabilities);
@@ -71,9 +71,20 @@ export function buildPlan(input: PlanInput): Plan {
     ...(seccomp ? { seccomp } : {}),
     asks: { remote: true, loopback: reachesLoopback(policy) },
     seen: policy.monitor.value !== 'off',
+    ...planInside(input, places, decider),
+  };
+}
+
+/** The part of a plan that is the same in either tier. */
+export function planInside(
+  { policy, existing, target, rlimits = limitsOf(policy) }: PlanInput,
+  places: readonly Place[],
+  decider: Decider,
+): Pick<Plan, 'guarded' | 'opened' | 'rlimits' | 'environment' | 'argv' | 'cwd'> {
+  return {
     guarded: guardNames({ policy, places, existing, decider }),
     opened: openedPaths(policy, decider),
-    rlimits: input.rlimits ?? limitsOf(policy),
+    rlimits,
     environment: target.environment,
     argv: target.argv,
     cwd: target.cwd,

@@ -70,6 +70,7 @@ export function policyOf(rules: readonly PathRule[], more: Partial<Policy> = {})
     mode: { value: 'strict', origin },
     enabled: { value: true, origin },
     monitor: { value: 'full', origin },
+    acceptWeaker: { value: false, origin },
     projectDir: PROJECT,
     homeDir: FACTS.homeDir,
     sandboxHome: PRIVATE_HOME,

@@ -70,6 +70,8 @@ export type MountStep =
 export interface LandlockRule {
   readonly path: string;
   readonly access: bigint;
+  /** The directory that `path` must still be, or the run is refused. */
+  readonly identity?: Identity;
 }
 
 /**
@@ -94,6 +96,7 @@ export interface GuardedName {
 }
 
 export interface Plan {
+  /** Bits of `NAMESPACE`. 0: there are none to be had, and Landlock and seccomp are all of the boundary; then no mounts either. */
   readonly namespaces: number;
   /** Lines for uid_map and gid_map; `setgroups` is denied first when `denySetgroups`. */
   readonly uidMap: string;
@@ -128,6 +131,17 @@ export interface Plan {
   readonly argv: readonly string[];
   /** Absolute, inside. */
   readonly cwd: string;
+}
+
+/** The plan with these variables in place of what it has of them. */
+export function withVariables(plan: Plan, variables: Readonly<Record<string, string>>): Plan {
+  const kept = plan.environment.filter(
+    (entry) => !Object.hasOwn(variables, entry.slice(0, entry.indexOf('='))),
+  );
+  return {
+    ...plan,
+    environment: [...kept, ...Object.entries(variables).map(([name, value]) => `${name}=${value}`)],
+  };
 }
 
 /**

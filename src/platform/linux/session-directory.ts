@@ -1,7 +1,7 @@
 /** Adds to a plan the directory through which a session speaks to its inside: read-only, and not to be moved away. */
 import { isWithin } from '../../policy/paths.ts';
 import { ACCESS_FS } from './landlock-plan.ts';
-import type { MountStep, Plan } from './plan.ts';
+import { type MountStep, type Plan, withVariables } from './plan.ts';
 
 /** Where the session's directory appears. A mount point, so that nothing can be put in its place (EBUSY, rename(2)). */
 export const SESSION_PLACE = '/run/pinfold';
@@ -19,6 +19,7 @@ function hasOwnRun({ mounts }: Plan): boolean {
  * there is no place for it.
  */
 export function withSessionDirectory(plan: Plan, source: string): Plan | undefined {
+  if (plan.namespaces === 0) return withPlaceOfHost(plan, source);
   if (!hasOwnRun(plan)) return undefined;
   const bind: MountStep = { op: 'bind', source, target: SESSION_PLACE, writable: false, noexec: true };
   const sealing = plan.mounts.findIndex(({ op }) => op === 'seal');
@@ -28,18 +29,32 @@ export function withSessionDirectory(plan: Plan, source: string): Plan | undefin
   return {
     ...plan,
     mounts: [...plan.mounts.slice(0, at), bind, ...plan.mounts.slice(at)],
-    environment: [
-      ...plan.environment.filter((entry) => !entry.startsWith('PINFOLD_EVENTS=')),
-      `PINFOLD_EVENTS=${EVENTS}`,
+    environment: withVariables(plan, {
+      PINFOLD_EVENTS: EVENTS,
       ...(plan.environment.some((entry) => entry.startsWith('GIT_TEMPLATE_DIR='))
-        ? []
-        : [`GIT_TEMPLATE_DIR=${SESSION_PLACE}/${GIT_TEMPLATE}`]),
-    ],
+        ? {}
+        : { GIT_TEMPLATE_DIR: `${SESSION_PLACE}/${GIT_TEMPLATE}` }),
+    }).environment,
     // The session's own /run may be written; the rule says no more than what the mount leaves.
     ...(landlock && {
       landlock: {
         ...landlock,
         rules: [...landlock.rules, { path: SESSION_PLACE, access: read & landlock.handledFs }],
+      },
+    }),
+  };
+}
+
+/** Without mounts it is shown where it is. */
+function withPlaceOfHost(plan: Plan, source: string): Plan {
+  const read = ACCESS_FS.READ_FILE | ACCESS_FS.READ_DIR;
+  const { landlock } = plan;
+  return {
+    ...withVariables(plan, { PINFOLD_EVENTS: `${source}/events.jsonl` }),
+    ...(landlock && {
+      landlock: {
+        ...landlock,
+        rules: [...landlock.rules, { path: source, access: read & landlock.handledFs }],
       },
     }),
   };

@@ -1,10 +1,13 @@
 /**
- * The filter of the baseline that Pinfold ships. Compiling takes milliseconds of every start, so the build puts a module
+ * The filters of the baselines that Pinfold ships. Compiling takes milliseconds of every start, so the build puts a module
  * of finished programs in this one's place (`scripts/seccomp-programs.mjs`); from source it is compiled when asked for.
  */
-import { BASELINE } from './baseline.ts';
+import { BASELINE, LANDLOCK_TIER_BASELINE } from './baseline.ts';
 import { compileBaseline, type SeccompFilter, type SeccompOptions } from './compiler.ts';
 
-export function compileSeccomp(options: SeccompOptions): SeccompFilter {
-  return compileBaseline(BASELINE, options);
+/** What holds the boundary: namespaces and all else, or only what there is without them. */
+export type Tier = 'namespaces' | 'landlock';
+
+export function compileSeccomp(options: SeccompOptions & { readonly tier?: Tier }): SeccompFilter {
+  return compileBaseline(options.tier === 'landlock' ? LANDLOCK_TIER_BASELINE : BASELINE, options);
 }

@@ -18,7 +18,15 @@ export interface SeccompFilter {
 }
 
 /** struct seccomp_data: nr, arch, instruction_pointer, args[6]; little-endian, so the low half of an argument is first. */
-const OFFSET = { number: 0, arch: 4, argument: (index: number) => 16 + 8 * index };
+const OFFSET = {
+  number: 0,
+  arch: 4,
+  argument: (condition: Condition) => 16 + 8 * condition.of + (isHigh(condition) ? 4 : 0),
+};
+
+function isHigh(condition: Condition): boolean {
+  return 'in' in condition && condition.high === true;
+}
 
 const FOREIGN = 'kill';
 const NO_CALL = 0xffffffff;
@@ -145,11 +153,11 @@ function dispatch(parts: readonly Segment[], end: number): Line[] {
 
 /** What the accumulator holds after a condition; equal keys need no second load. */
 function accumulatorKey(condition: Condition): string {
-  return `${condition.of} ${'in' in condition ? (condition.mask ?? '') : ''}`;
+  return `${OFFSET.argument(condition)} ${'in' in condition ? (condition.mask ?? '') : ''}`;
 }
 
 function loadFor(condition: Condition): Line[] {
-  const load: Line = { op: 'load', offset: OFFSET.argument(condition.of) };
+  const load: Line = { op: 'load', offset: OFFSET.argument(condition) };
   return 'in' in condition && condition.mask !== undefined
     ? [load, { op: 'and', mask: Number(condition.mask) }]
     : [load];
