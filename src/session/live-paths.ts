@@ -56,6 +56,7 @@ export interface LivePathsOptions {
 
 /** Each is looked for in every decision about another. */
 const MOST = 256;
+const AGAIN_MS = 5000;
 /** Milliseconds after a grant at which it is looked whether something inside has opened what it shows. */
 const LOOKS = [500, 2000, 5000, 15_000, 60_000] as const;
 
@@ -155,7 +156,12 @@ export class LivePaths {
   }
 
   #hold(shown: ShownPath, rule: PathRule, told: HeldPath, lasting: Lasting): void {
-    const expire = () => void this.#inTurn(() => this.#end(held, 'expired')).catch(() => {});
+    // What could not be taken away is open still: that is told, and tried again.
+    const still = (error: Error) => {
+      this.#options.append({ kind: 'grant-not-ended', path: shown.path, why: error.message });
+      setTimeout(expire, AGAIN_MS).unref();
+    };
+    const expire = () => void this.#inTurn(() => this.#end(held, 'expired')).catch(still);
     const expiry = lasting.kind === 'for' ? setTimeout(expire, lasting.ms) : undefined;
     const looks = LOOKS.map((due) => setTimeout(() => this.#look(held), due));
     for (const timer of [...looks, ...(expiry ? [expiry] : [])]) timer.unref();
