@@ -10,9 +10,9 @@
 #include <sys/wait.h>
 
 /* Where the calls find what they may need (joined-calls.ts); the launcher's own descriptors are all below. */
-enum { USER_NAMESPACE = 24, MOUNT_NAMESPACE, LISTENER };
+enum { USER_NAMESPACE = 24, MOUNT_NAMESPACE, NETWORK_NAMESPACE, LISTENER };
 
-static int report(uint32_t token, int error, const char *detail)
+static int report_called(uint32_t token, int error, const char *detail)
 {
 	struct record record;
 
@@ -29,12 +29,12 @@ static void __attribute__((noreturn)) perform(const struct network *network, int
 	int error;
 
 	if (dup2(network->user_namespace, USER_NAMESPACE) < 0 || dup2(network->mount_namespace, MOUNT_NAMESPACE) < 0 ||
-	    dup2(listener, LISTENER) < 0 || syscall(SYS_close_range, 0, CONTROL_FD, 0) < 0 ||
+	    dup2(network->network_namespace, NETWORK_NAMESPACE) < 0 || dup2(listener, LISTENER) < 0 || syscall(SYS_close_range, 0, CONTROL_FD, 0) < 0 ||
 	    syscall(SYS_close_range, RECORD_FD + 1, USER_NAMESPACE - 1, 0) < 0 || syscall(SYS_close_range, LISTENER + 1, ~0u, 0) < 0)
 		error = -errno;
 	else
 		error = make_calls(spec, -1, &trouble);
-	report(token, error, error ? trouble.detail : "");
+	report_called(token, error, error ? trouble.detail : "");
 	_exit(0);
 }
 
@@ -56,7 +56,7 @@ int acts_start(const struct network *network, int listener, const uint8_t *paylo
 		_exit(0);
 	}
 	if (child < 0)
-		report(token, -errno, "start a process");
+		report_called(token, -errno, "start a process");
 	else
 		waitpid(child, NULL, 0);
 	spec_free(&spec);

@@ -52,11 +52,18 @@ static int allow_standard(int ruleset, int fd, uint64_t handled)
 	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0 ? -errno : 0;
 }
 
-static int add_filter(const void *instructions, size_t count)
+static int add_filter(const void *instructions, size_t count, unsigned int flags, int sync)
 {
 	struct sock_fprog program = { (unsigned short)count, (struct sock_filter *)(uintptr_t)instructions };
+	int listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+	int error;
 
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;
+	if (listener < 0 || !flags)
+		return listener < 0 ? -errno : 0;
+	/* The launcher fetches it with pidfd_getfd: passing it by sendmsg could itself be caught by the filter. */
+	error = sync_ask(sync, SYNC_LISTENER, listener);
+	close(listener);
+	return error;
 }
 
 /* What it gave, or -errno. */
@@ -78,7 +85,7 @@ static long make(const struct spec *spec, const struct call *call, int sync, str
 			result = allow_standard((int)a[0], fd, (uint64_t)a[1]);
 		return result;
 	case CALL_FILTER:
-		return add_filter((void *)a[0], (size_t)a[1]);
+		return add_filter((void *)a[0], (size_t)a[1], (unsigned int)a[2], sync);
 	case CALL_RELAY:
 		return terminal_relay((int)a[0], (int)a[1], (int)a[2]);
 	default:
@@ -101,7 +108,7 @@ static int place(long fd, int at)
 	return error;
 }
 
-/* 0 or -errno, and then `trouble` says what the call was for. `sync` leads to the launcher, for the tripwire. */
+/* 0 or -errno, and then `trouble` says what the call was for. `sync` leads to the launcher, for what it has a part in. */
 int make_calls(const struct spec *spec, int sync, struct trouble *trouble)
 {
 	for (size_t i = 0; i < spec->call_count; i++) {

@@ -15,7 +15,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <time.h>
 
 #ifndef PIDFD_THREAD
 #define PIDFD_THREAD O_EXCL
@@ -24,22 +23,13 @@
 
 struct known {
 	struct destination at;
-	bool told;    /* Node hears of each call, and none waits for it */
-	time_t until; /* on the monotonic clock; 0: for good */
+	bool told; /* Node hears of each call, and none waits for it */
 };
 
 struct destinations {
 	struct known items[MOST_KNOWN];
 	size_t count;
 };
-
-static time_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec;
-}
 
 /* False for what is no IP address, or cannot be read: the kernel then says what is wrong with it. */
 static bool read_destination(pid_t pid, uint64_t address, uint64_t length, struct destination *at)
@@ -86,14 +76,14 @@ static const struct known *find(const struct destinations *known, const struct d
 {
 	for (size_t i = 0; i < known->count; i++)
 		if (!memcmp(&known->items[i].at, at, sizeof(*at)))
-			return !known->items[i].until || known->items[i].until > now() ? &known->items[i] : NULL;
+			return &known->items[i];
 	return NULL;
 }
 
 static bool port_is_known(const struct destinations *known, uint32_t port)
 {
 	for (size_t i = 0; i < known->count; i++)
-		if (known->items[i].at.port == port && !known->items[i].until)
+		if (known->items[i].at.port == port)
 			return true;
 	return false;
 }
@@ -176,7 +166,7 @@ bool destinations_ask(struct destinations *known, const struct spec *spec, pid_t
 	return asked;
 }
 
-/* `error`: 0 lets the kernel go on, 1 says that it was done in its place, else -errno. Whoever asked may be gone, and the pid be another's (seccomp_unotify(2)). */
+/* `error` as in a verdict. Whoever asked may be gone, and the pid be another's (seccomp_unotify(2)). */
 int answer_call(int listener, uint64_t id, int error)
 {
 	struct seccomp_notif_resp response = { .id = id, .error = error < 0 ? error : 0 };
@@ -186,20 +176,19 @@ int answer_call(int listener, uint64_t id, int error)
 	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 && errno != ENOENT && errno != EINTR ? -errno : 0;
 }
 
-/* Lets Node's answer count, and keeps it for `seconds`. */
+/* Lets Node's answer count. */
 int destinations_settle(struct destinations *known, int listener, const struct verdict *verdict)
 {
 	size_t at = 0;
 
 	while (at < known->count && memcmp(&known->items[at].at, &verdict->at, sizeof(verdict->at)))
 		at++;
-	if (!verdict->seconds && at < known->count)
+	if (!verdict->remember && at < known->count)
 		known->items[at] = known->items[--known->count];
-	if (verdict->seconds && at == known->count && known->count < MOST_KNOWN)
+	if (verdict->remember && at == known->count && known->count < MOST_KNOWN)
 		known->count++;
-	if (verdict->seconds && at < known->count)
-		known->items[at] = (struct known){ verdict->at, verdict->seconds == FOR_GOOD_AND_TOLD,
-						   verdict->seconds >= FOR_GOOD_AND_TOLD ? 0 : now() + verdict->seconds };
+	if (verdict->remember && at < known->count)
+		known->items[at] = (struct known){ verdict->at, verdict->remember == REMEMBER_TELLING };
 	if (!verdict->id)
 		return 0; /* About no call, only about what is known. */
 	return answer_call(listener, verdict->id, verdict->error);

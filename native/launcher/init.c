@@ -2,8 +2,6 @@
 #include "launcher.h"
 
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -11,10 +9,6 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-
-#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
-#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
-#endif
 
 struct init {
 	struct spec *spec;
@@ -42,30 +36,6 @@ static int settle_in(struct init *init)
 	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
 		return -errno;
 	return 0;
-}
-
-static int step_seccomp(struct init *init)
-{
-	struct sock_fprog program = { .len = (unsigned short)init->spec->filter_length,
-				      .filter = (struct sock_filter *)(uintptr_t)init->spec->filter };
-	unsigned int flags = init->spec->notify
-				     ? SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
-				     : 0;
-	long result;
-	int error;
-
-	note(&init->trouble, "install filter", NULL);
-	if (!init->spec->filter_length)
-		return 0;
-	result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
-	if (result < 0)
-		return -errno;
-	if (!init->spec->notify)
-		return 0;
-	/* The launcher fetches it with pidfd_getfd: passing it by sendmsg could itself be caught by the filter. */
-	error = sync_ask(init->commands.sync, SYNC_LISTENER, (int)result);
-	close((int)result);
-	return error;
 }
 
 /*
@@ -96,7 +66,7 @@ static int end_together(struct init *init)
 	_exit(0);
 }
 
-/* Everything that holds the inside: the plan's calls, and last the filter, which forbids most of them. */
+/* Everything that holds the inside: the plan's calls, of which the last forbids most of them. */
 static int build_boundary(struct init *init)
 {
 	int error;
@@ -105,12 +75,6 @@ static int build_boundary(struct init *init)
 	error = settle_in(init);
 	if (!error)
 		error = make_calls(init->spec, init->commands.sync, &init->trouble);
-	if (error)
-		return error;
-	init->trouble.step = "seccomp";
-	error = step_seccomp(init);
-	if (!error)
-		error = report_applied("seccomp");
 	return error || init->spec->namespaces ? error : end_together(init);
 }
 

@@ -76,17 +76,18 @@ void record_bytes(struct record *record, const void *bytes, size_t length);
 int record_send(struct record *record);
 int read_exactly(int fd, void *buffer, size_t length);
 int write_exactly(int fd, const void *buffer, size_t length);
+int report(uint32_t type, const void *bytes, size_t length);
 int report_failure(const char *step, int error, const char *detail);
 int report_applied(const char *step);
 int report_number(uint32_t type, uint32_t value);
 int report_child(uint32_t id, enum child_event event, int value);
 
-/* channel.c: `message` is JSON, `type` one of Node's (net.Native, net.Server, net.Socket, dgram.Native). */
+/* messages.c: `message` is JSON, `type` one of Node's (net.Native, net.Server, net.Socket, dgram.Native). */
 bool channel_given(void);
 int channel_send(int channel, const char *type, const char *message, int fd);
 bool channel_drain(int channel);
 
-/* messages.c. Between launcher and init goes one struct each way. */
+/* Between launcher and init goes one struct each way. */
 #define MOST_DESCRIPTORS 4
 enum sync_kind {
 	SYNC_GO = 1,
@@ -163,7 +164,7 @@ struct destination {
 	uint8_t address[16];
 };
 enum act { ACT_CONNECT = 1, ACT_SEND = 2, ACT_BIND = 3 };
-enum socket_kind { SOCKET_LISTENING = 1, SOCKET_DATAGRAMS = 2, SOCKET_CONNECTED = 3, SOCKET_ROUTE = 4 };
+enum socket_kind { SOCKET_LISTENING = 1, SOCKET_DATAGRAMS = 2, SOCKET_CONNECTED = 3 };
 struct network {
 	int user_namespace;
 	int network_namespace;
@@ -181,12 +182,13 @@ int acts_start(const struct network *network, int listener, const uint8_t *paylo
 /* destinations.c */
 struct destinations;
 struct seccomp_notif;
-/* Node's answer to what it was asked. It holds for `seconds`: 0 for this call only, UINT32_MAX for good. `id` 0: no call waits. */
-#define FOR_GOOD_AND_TOLD (UINT32_MAX - 1)
+/* Whether further calls to a destination pass unasked, and whether Node is told of them. */
+enum remember { REMEMBER_NOTHING = 0, REMEMBER_PASSING = 1, REMEMBER_TELLING = 2 };
+/* Node's answer to what it was asked. `id` 0: no call waits. */
 struct verdict {
 	uint64_t id;
 	int32_t error; /* 0: the kernel goes on; 1: it was done in its place, and the call gives 0 */
-	uint32_t seconds;
+	uint32_t remember;
 	struct destination at;
 };
 struct destinations *destinations_open(void);

@@ -11,12 +11,7 @@
 
 static int say_hello(void)
 {
-	struct record record;
-
-	record_begin(&record, RECORD_HELLO);
-	record_u32(&record, PROTOCOL_VERSION);
-	record_u32(&record, (uint32_t)landlock_abi());
-	return record_send(&record);
+	return report(RECORD_HELLO, (uint32_t[]){ PROTOCOL_VERSION, (uint32_t)landlock_abi() }, 2 * sizeof(uint32_t));
 }
 
 /* Nothing that our caller left open may reach the inside (CVE-2024-21626). */

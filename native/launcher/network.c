@@ -6,8 +6,6 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,49 +16,12 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 
-enum { LOOPBACK_INDEX = 1, BACKLOG = 4096 };
+enum { BACKLOG = 4096 };
 
 struct order {
 	uint32_t kind;
 	struct destination at;
 };
-
-/*
- * AnyIP: the namespace takes all addresses that begin with the first `port` bits of this one for its own, as by
- * `ip route add local ADDRESS/BITS dev lo`. To addresses that nobody asked for there is no way, whatever call names them.
- */
-static int own_addresses(const struct destination *at)
-{
-	uint32_t length = at->family == AF_INET ? 4 : 16;
-	struct {
-		struct nlmsghdr head;
-		struct rtmsg route;
-		struct rtattr device;
-		uint32_t index;
-		struct rtattr prefix;
-		uint8_t address[16];
-	} request = {
-		.head = { (uint32_t)sizeof(request) - 16 + length, RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK, 0, 0 },
-		.route = { .rtm_family = (unsigned char)at->family, .rtm_dst_len = (unsigned char)at->port,
-			   .rtm_table = RT_TABLE_LOCAL, .rtm_protocol = RTPROT_BOOT, .rtm_scope = RT_SCOPE_HOST, .rtm_type = RTN_LOCAL },
-		.device = { RTA_LENGTH(sizeof(uint32_t)), RTA_OIF },
-		.index = LOOPBACK_INDEX,
-		.prefix = { (unsigned short)RTA_LENGTH(length), RTA_DST },
-	};
-	struct {
-		struct nlmsghdr head;
-		struct nlmsgerr error;
-		char rest[256];
-	} answer;
-	CLEANUP_FD int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-
-	memcpy(request.address, at->address, length);
-	if (fd < 0 || send(fd, &request, request.head.nlmsg_len, 0) < 0 || recv(fd, &answer, sizeof(answer), 0) < 0)
-		return -errno;
-	if (answer.head.nlmsg_type != NLMSG_ERROR)
-		return -EPROTO;
-	return answer.error.error == -EEXIST ? 0 : answer.error.error;
-}
 
 static socklen_t address_of(const struct destination *at, struct sockaddr_storage *address)
 {
@@ -121,9 +82,9 @@ static void __attribute__((noreturn)) serve(int line, int user_namespace, int ne
 		joined = -errno;
 	on = dup2(line, 0) == 0 && syscall(SYS_close_range, 1, ~0u, 0) == 0;
 	while (on && read_exactly(0, &order, sizeof(order)) == 1) {
-		CLEANUP_FD int made = joined || order.kind == SOCKET_ROUTE ? -1 : make_socket(&order);
+		CLEANUP_FD int made = joined ? joined : make_socket(&order);
 
-		error = joined ? joined : order.kind == SOCKET_ROUTE ? own_addresses(&order.at) : made < 0 ? made : 0;
+		error = made < 0 ? made : 0;
 		on = send_with(0, &error, sizeof(error), &made, made >= 0) == 0;
 	}
 	_exit(0);
@@ -132,15 +93,17 @@ static void __attribute__((noreturn)) serve(int line, int user_namespace, int ne
 /* Init must still be dumpable: afterwards its namespaces cannot be opened. */
 int network_find(struct network *network, pid_t init)
 {
+	int *const fds[] = { &network->user_namespace, &network->network_namespace, &network->mount_namespace };
+	const char *const names[] = { "user", "net", "mnt" };
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", init);
-	network->user_namespace = open(path, O_RDONLY | O_CLOEXEC);
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", init);
-	network->network_namespace = open(path, O_RDONLY | O_CLOEXEC);
-	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", init);
-	network->mount_namespace = open(path, O_RDONLY | O_CLOEXEC);
-	return network->user_namespace < 0 || network->network_namespace < 0 || network->mount_namespace < 0 ? -errno : 0;
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		snprintf(path, sizeof(path), "/proc/%d/ns/%s", init, names[i]);
+		*fds[i] = open(path, O_RDONLY | O_CLOEXEC);
+		if (*fds[i] < 0)
+			return -errno;
+	}
+	return 0;
 }
 
 static int start(struct network *network)
@@ -157,7 +120,7 @@ static int start(struct network *network)
 	return network->process < 0 ? -errno : 0;
 }
 
-/* A socket of the sandbox's network, 0 for what is none, or -errno. The first one starts the process. */
+/* A socket of the sandbox's network, or -errno. The first one starts the process. */
 int network_socket(struct network *network, uint32_t kind, const struct destination *at)
 {
 	struct order order = { kind, *at };
@@ -170,9 +133,7 @@ int network_socket(struct network *network, uint32_t kind, const struct destinat
 		error = write_exactly(network->line, &order, sizeof(order));
 	if (!error)
 		error = receive_with(network->line, &failed, sizeof(failed), fds, &count);
-	if (error || failed)
-		return error ? error : failed;
-	return count ? fds[0] : 0;
+	return error ? error : failed ? failed : count ? fds[0] : -EPROTO;
 }
 
 void network_close(struct network *network)

@@ -75,34 +75,29 @@ int read_exactly(int fd, void *buffer, size_t length)
 	return 1;
 }
 
-int report_number(uint32_t type, uint32_t value)
+int report(uint32_t type, const void *bytes, size_t length)
 {
 	struct record record;
 
 	record_begin(&record, type);
-	record_u32(&record, value);
+	record_bytes(&record, bytes, length);
 	return record_send(&record);
+}
+
+int report_number(uint32_t type, uint32_t value)
+{
+	return report(type, &value, sizeof(value));
 }
 
 /* `value`: of CHILD_STARTED its process as numbered inside, of CHILD_ENDED what wait(2) says, else an errno. */
 int report_child(uint32_t id, enum child_event event, int value)
 {
-	struct record record;
-
-	record_begin(&record, RECORD_CHILD);
-	record_u32(&record, id);
-	record_u32(&record, event);
-	record_u32(&record, (uint32_t)value);
-	return record_send(&record);
+	return report(RECORD_CHILD, (uint32_t[]){ id, event, (uint32_t)value }, 3 * sizeof(uint32_t));
 }
 
 int report_applied(const char *step)
 {
-	struct record record;
-
-	record_begin(&record, RECORD_APPLIED);
-	record_bytes(&record, step, strlen(step));
-	return record_send(&record);
+	return report(RECORD_APPLIED, step, strlen(step));
 }
 
 int report_failure(const char *step, int error, const char *detail)

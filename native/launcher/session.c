@@ -144,7 +144,6 @@ static int make_socket(struct session *session, uint32_t token, uint32_t kind, c
 {
 	int fd = network_socket(&session->network, kind, at);
 	char message[32];
-	struct record record;
 
 	if (fd > 0) {
 		snprintf(message, sizeof(message), "{\"socket\":%u}", token);
@@ -152,10 +151,7 @@ static int make_socket(struct session *session, uint32_t token, uint32_t kind, c
 		close(fd);
 		return 0;
 	}
-	record_begin(&record, RECORD_NO_SOCKET);
-	record_u32(&record, token);
-	record_u32(&record, (uint32_t)-fd);
-	return record_send(&record);
+	return report(RECORD_NO_SOCKET, (uint32_t[]){ token, (uint32_t)-fd }, 2 * sizeof(uint32_t));
 }
 
 union request {

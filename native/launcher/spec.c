@@ -206,16 +206,6 @@ static const uint8_t *take_copy(struct reader *reader, struct spec *spec, const 
 	return spec->buffer;
 }
 
-static void take_filter(struct reader *reader, struct spec *spec)
-{
-	size_t filter_bytes;
-
-	spec->filter = take_blob(reader, &filter_bytes);
-	spec->filter_length = filter_bytes / 8;
-	if (filter_bytes % 8 || spec->filter_length > 4096)
-		fail(reader, -EPROTO);
-}
-
 /* What is run, and the end of what is sent. */
 static void take_program(struct reader *reader, struct spec *spec)
 {
@@ -273,8 +263,6 @@ int spec_parse(const uint8_t *bytes, size_t length, struct spec *spec)
 	spec->gid_map = take_string(&reader);
 	spec->deny_setgroups = take_bool(&reader);
 	take_calls(&reader, spec);
-	take_filter(&reader, spec);
-	spec->notify = take_bool(&reader);
 	spec->asks = take_u32(&reader);
 	take_watched(&reader, spec);
 	spec->guarded = take_patterns(&reader);

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SPEC_VERSION 7
+#define SPEC_VERSION 8
 
 enum { CALL_ARGUMENTS = 6 };
 
@@ -73,9 +73,6 @@ struct spec {
 	size_t each; /* the first of the calls that each child makes for itself; 0: there are none */
 	char *data; /* ends with a NUL; calls may write to it */
 	size_t data_length;
-	const uint8_t *filter; /* struct sock_filter[] */
-	size_t filter_length;  /* instructions; 0: none */
-	bool notify;
 	uint32_t asks; /* of enum asks */
 	struct watched *watched;
 	size_t watched_count;

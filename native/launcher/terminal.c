@@ -30,9 +30,7 @@ enum terminal_mode terminal_mode(void)
 		return TERMINAL_NONE;
 	if (tcgetpgrp(tty) != getpgrp())
 		return TERMINAL_BACKGROUND;
-	if (isatty(0) && isatty(1) && isatty(2))
-		return TERMINAL_FOREGROUND;
-	return TERMINAL_SHARED;
+	return isatty(0) && isatty(1) && isatty(2) ? TERMINAL_FOREGROUND : TERMINAL_SHARED;
 }
 
 int terminal_give(int fd, pid_t group)

@@ -8,7 +8,7 @@ export interface SocketAddress {
 
 /** A connect, an addressed send or a bind inside that waits for an answer. */
 export interface AskedCall extends SocketAddress {
-  /** 0: it was let pass already, by an answer that holds `FOR_GOOD_AND_TOLD`. */
+  /** 0: it was let pass already, by an answer that is remembered as `telling`. */
   readonly id: bigint;
   /** Of the process, on the host. */
   readonly pid: number;
@@ -17,10 +17,11 @@ export interface AskedCall extends SocketAddress {
   readonly transport: 'tcp' | 'udp' | undefined;
 }
 
-/** Until it is settled anew. */
-export const FOR_GOOD = 0xffffffff;
-/** The same, and each call that passes is told of. */
-export const FOR_GOOD_AND_TOLD = 0xfffffffe;
+/**
+ * What further calls to a destination meet, until it is settled anew: they are asked about, pass unasked, or pass and are
+ * told of.
+ */
+export type Remember = 'nothing' | 'passing' | 'telling';
 
 export interface SandboxSockets {
   /**
@@ -31,13 +32,13 @@ export interface SandboxSockets {
   /** Connections inside to every address that begins with the first `bits` of this one can be taken. Rejects as `socket`. */
   own(address: string, bits: number): Promise<void>;
   /**
-   * `errno` 0 lets the call `id` pass, else refuses it; further calls to `at` pass unasked for `seconds` (default 0).
+   * `errno` 0 lets the call `id` pass, else refuses it; `remember` (default `nothing`) is about further calls to `at`.
    * Without `id` only that changes.
    */
   settle(answer: {
     readonly id?: bigint;
     readonly errno: number;
     readonly at: SocketAddress;
-    readonly seconds?: number;
+    readonly remember?: Remember;
   }): void;
 }

@@ -9,13 +9,7 @@ import { Publisher } from '../network/loopback/publisher.ts';
 import { DNS_PORT, NameServer } from '../network/name-server.ts';
 import { Relay } from '../network/relay.ts';
 import { Resolver } from '../network/resolver.ts';
-import {
-  type AskedCall,
-  FOR_GOOD,
-  FOR_GOOD_AND_TOLD,
-  type SandboxSockets,
-  type SocketAddress,
-} from '../network/sandbox-sockets.ts';
+import type { AskedCall, Remember, SandboxSockets, SocketAddress } from '../network/sandbox-sockets.ts';
 import { Territory } from '../network/territory.ts';
 import type { ConnectionRecord } from '../network/traffic.ts';
 import type { Traffic } from '../network/traffic-ledger.ts';
@@ -182,7 +176,7 @@ export class SandboxNetwork {
       await this.#territory.takeNames();
       await this.#nameServer.start();
       this.#callers.note(call);
-      return this.#pass(call, FOR_GOOD_AND_TOLD);
+      return this.#pass(call, 'telling');
     }
     const destination = this.#destinationOf(call);
     // getaddrinfo(3) connects a datagram socket to each address to sort them, and QUIC falls back when the kernel says that
@@ -191,7 +185,7 @@ export class SandboxNetwork {
       return this.#refuse(call, 'no datagram leaves the sandbox; names are asked of its own resolver');
     const verdict = this.#gate.judge(destination);
     if (verdict.kind === 'allowed') return await this.#enter(call, destination);
-    if (call.transport === 'udp') return this.#pass(call, call.port === 0 ? FOR_GOOD : 0);
+    if (call.transport === 'udp') return this.#pass(call, call.port === 0 ? 'passing' : 'nothing');
     this.#deny(verdict, call.pid, 'supervisor');
     this.#settle(call, EACCES);
   }
@@ -217,7 +211,7 @@ export class SandboxNetwork {
     }
     this.#callers.note(call);
     // The rule may have gone while the place was opened.
-    this.#pass(call, this.#entrances.has(call) ? FOR_GOOD_AND_TOLD : 0);
+    this.#pass(call, this.#entrances.has(call) ? 'telling' : 'nothing');
   }
 
   /** Closes what was opened by a rule that is gone; what comes next is asked about anew. */
@@ -234,12 +228,12 @@ export class SandboxNetwork {
     return this.#resolver.destinationOf(address, port);
   }
 
-  #settle({ id, address, port }: AskedCall, errno: number, seconds = 0): void {
-    this.#options.sockets.settle({ id, errno, at: { address, port }, seconds });
+  #settle({ id, address, port }: AskedCall, errno: number, remember: Remember = 'nothing'): void {
+    this.#options.sockets.settle({ id, errno, at: { address, port }, remember });
   }
 
-  #pass(call: AskedCall, seconds = 0): void {
-    this.#settle(call, 0, seconds);
+  #pass(call: AskedCall, remember: Remember = 'nothing'): void {
+    this.#settle(call, 0, remember);
   }
 
   #refuse(call: AskedCall, why: string): void {

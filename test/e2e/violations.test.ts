@@ -108,7 +108,7 @@ describe.each(people)('as $label', (person) => {
 
     test('is there and empty when nothing was refused', async () => {
       const ran = await world.shell('cat "$PINFOLD_EVENTS"; ls /run/pinfold');
-      expect(ran.stdout).toBe('events.jsonl\n');
+      expect(ran.stdout).toBe('events.jsonl\ngit-template\n');
     });
 
     const ways: readonly (readonly [string, string])[] = [
@@ -161,7 +161,7 @@ describe.each(people)('as $label', (person) => {
 
   describe('looking back', () => {
     test('violations, why and log say the same of a session, for people and machines', async () => {
-      await world.shell('mkdir .vscode; mkdir .vscode; git init -q sub');
+      await world.shell('mkdir .vscode; mkdir .vscode; mkdir -p sub/.git/hooks');
       const shown = await world.pinfold(['violations']);
       expect(shown.code).toBe(0);
       expect(shown.stdout).toContain('2 refusals, 3 attempts');

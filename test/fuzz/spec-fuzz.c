@@ -65,8 +65,6 @@ static void touch(const struct spec *spec)
 	touch_text(spec->uid_map);
 	touch_text(spec->gid_map);
 	touch_calls(spec);
-	for (size_t i = 0; i < spec->filter_length * 8; i++)
-		touched += spec->filter[i];
 	for (size_t i = 0; i < spec->limit_count; i++)
 		touched += spec->limits[i].soft;
 	touch_patterns(&spec->guarded);

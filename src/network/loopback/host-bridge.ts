@@ -1,6 +1,6 @@
 /** Lets programs inside reach services on the host's loopback: a listener inside for each port that is asked for. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { type AskedCall, FOR_GOOD, type SandboxSockets, type SocketAddress } from '../sandbox-sockets.ts';
+import type { AskedCall, SandboxSockets, SocketAddress } from '../sandbox-sockets.ts';
 import { joinSockets, type Traffic } from './join.ts';
 
 export interface HostBridgeOptions {
@@ -14,7 +14,7 @@ export interface HostBridgeOptions {
 const EACCES = 13;
 const EADDRINUSE = 98;
 /** How long a server inside is believed to be there, so that its clients are not asked about one by one. */
-const INSIDE_SECONDS = 1;
+const INSIDE_MS = 1000;
 /** The host's loopback answers at once or not at all. */
 const DIAL_TIMEOUT_MS = 2000;
 
@@ -64,7 +64,11 @@ export class HostBridge {
     const at = { address: call.address, port: call.port };
     const server = await this.#listen(at);
     // A server inside comes first; the rules are about the host's.
-    if (server === undefined) return sockets.settle({ id: call.id, errno: 0, at, seconds: INSIDE_SECONDS });
+    if (server === undefined) {
+      sockets.settle({ id: call.id, errno: 0, at, remember: 'passing' });
+      setTimeout(() => sockets.settle({ errno: 0, at }), INSIDE_MS).unref();
+      return;
+    }
     if (why !== undefined) {
       server.close();
       onRefused(call, why);
@@ -77,7 +81,7 @@ export class HostBridge {
       return sockets.settle({ id: call.id, errno: 0, at });
     }
     this.#serve(at, server, first);
-    sockets.settle({ id: call.id, errno: 0, at, seconds: FOR_GOOD });
+    sockets.settle({ id: call.id, errno: 0, at, remember: 'passing' });
   }
 
   /** Gives a port back before a server inside binds it. */

@@ -37,7 +37,14 @@ const EINVAL = 22;
 describe('the calls of a boundary', () => {
   test('put each mechanism in force in its order, and say so when its last call is made', () => {
     const steps = [...new Set(calls.map(({ step }) => step))];
-    expect(steps).toEqual(['namespaces', 'mounts', 'capabilities', 'no-new-privileges', 'landlock']);
+    expect(steps).toEqual([
+      'namespaces',
+      'mounts',
+      'capabilities',
+      'no-new-privileges',
+      'landlock',
+      'seccomp',
+    ]);
     for (const step of steps) {
       const own = calls.filter((call) => call.step === step);
       expect(own.map(({ name }) => name).indexOf('applied')).toBe(own.length - 1);
@@ -99,7 +106,7 @@ describe('the calls of a boundary without namespaces', () => {
 
   test('make no namespace and no mount, and say of each mechanism when it is in force', () => {
     const applied = made.filter(({ name }) => name === 'applied').map(({ label }) => label);
-    expect(applied).toEqual(['capabilities', 'no-new-privileges', 'landlock']);
+    expect(applied).toEqual(['capabilities', 'no-new-privileges', 'landlock', 'seccomp']);
     for (const name of ['sethostname', 'mount_setattr', 'pivot_root', 'move_mount'])
       expect(names).not.toContain(name);
   });

@@ -1,4 +1,4 @@
-/** Says a boundary in system calls: identity of the host, root, capabilities, and Landlock. The filter comes after them. Pure. */
+/** Says a boundary in system calls: identity of the host, root, capabilities, Landlock, and last the filter. Pure. */
 import { addIdentityCheck, CallList, struct } from './call-list.ts';
 import { FILE_RIGHTS, SCOPE } from './landlock-plan.ts';
 import { openHow, RESOLVE_NO_SYMLINKS } from './mount-api.ts';
@@ -35,6 +35,11 @@ const SECUREBITS = 0x1 | 0x2 | 0x20 | 0x40 | 0x80;
 const MOST_CAPABILITIES = 64;
 const CAPABILITY_VERSION = 0x20080522;
 const LANDLOCK_RULE_PATH_BENEATH = 1;
+/** Flags of seccomp(2), linux/seccomp.h. */
+const NEW_LISTENER = 1 << 3;
+const WAIT_KILLABLE_RECV = 1 << 5;
+/** Bytes of `struct sock_filter`. */
+const INSTRUCTION = 8;
 
 /** Numbers of descriptors that are free in init when the calls are made. */
 const SCRATCH = 32;
@@ -59,15 +64,13 @@ export function boundaryCalls(plan: Plan, ground: Ground): CallList {
   step('landlock', () => {
     if (plan.landlock) restrictPaths(calls, plan.landlock, { ruleset: SCRATCH });
   });
+  step('seccomp', () => addFilter(calls, plan)); // last: it forbids most of the calls above
   return calls;
 }
 
 /** The tier of Landlock and seccomp alone. */
-function withoutNamespaces(
-  { landlock }: Plan,
-  calls: CallList,
-  step: (name: string, add: () => void) => void,
-): void {
+function withoutNamespaces(plan: Plan, calls: CallList, step: (name: string, add: () => void) => void): void {
+  const { landlock } = plan;
   if (landlock === undefined) throw new Error('without namespaces Landlock is the boundary');
   calls.step = 'landlock';
   leaveKeyring(calls, [EPERM]);
@@ -77,6 +80,7 @@ function withoutNamespaces(
   step('capabilities', () => dropCapabilities(calls, [EPERM]));
   step('no-new-privileges', () => forbidPrivileges(calls));
   step('landlock', () => restrictPaths(calls, landlock, { ruleset: SCRATCH, links: 'refuse' }));
+  step('seccomp', () => addFilter(calls, plan));
   // SECURITY: what runs inside must not signal init, which ends it all. Covered by "nothing inside reaches init".
   calls.add('each', []);
   calls.label = 'narrow the domain';
@@ -85,6 +89,17 @@ function withoutNamespaces(
   });
   calls.add('landlock_restrict_self', [SCRATCH, 0]);
   calls.add('close', [SCRATCH]);
+}
+
+function addFilter(calls: CallList, { seccomp }: Plan): void {
+  if (seccomp === undefined) return;
+  const { program, notify } = seccomp;
+  calls.label = 'install filter';
+  calls.add('filter', [
+    program,
+    program.length / INSTRUCTION,
+    notify ? NEW_LISTENER | WAIT_KILLABLE_RECV : 0,
+  ]);
 }
 
 function forbidPrivileges(calls: CallList): void {

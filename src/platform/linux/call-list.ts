@@ -12,7 +12,7 @@ const OWN_CALLS = {
   tripwire: 0x10002,
   /** (ruleset, handled): allows the standard streams what they were handed in with. */
   standardStreams: 0x10003,
-  /** (instructions, count): one more filter of system calls. */
+  /** (instructions, count, flags of seccomp(2)): one more filter of system calls. A listener that it gives goes to the launcher. */
   filter: 0x10004,
   /** (terminal, data, sizes): a process of ours joins the far side of a terminal to a socket. */
   relay: 0x10005,

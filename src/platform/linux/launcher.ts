@@ -4,7 +4,7 @@ import { constants as osConstants } from 'node:os';
 import type { Duplex, Readable } from 'node:stream';
 import { SandboxError } from '../../errors.ts';
 import type { CallList } from './call-list.ts';
-import { groundHere } from './ground.ts';
+import { archHere, groundHere } from './ground.ts';
 import type { LauncherProcess, Stream } from './launcher-process.ts';
 import type { Settlement, SocketKind } from './network-codec.ts';
 import type { CommandPlan, Plan, SocketAddress } from './plan.ts';
@@ -21,6 +21,7 @@ import {
   type WireRecord,
 } from './plan-codec.ts';
 import { REINSTALL } from './programs.ts';
+import { routeCalls } from './route-calls.ts';
 
 type Listener = (record: WireRecord) => void;
 
@@ -122,13 +123,13 @@ export class Launcher {
    * A socket of the sandbox's network, as a handle for `server.listen(handle)`, `new Socket({ handle })` or
    * `dgram.bind(handle)`. Rejects with an error that has `errno` when it cannot be made. Needs the channel.
    */
-  socket(kind: Exclude<SocketKind, 'route'>, at: SocketAddress): Promise<object> {
+  socket(kind: SocketKind, at: SocketAddress): Promise<object> {
     return this.#order(kind, at);
   }
 
   /** The sandbox's network takes every address that begins with the first `bits` of this one for its own. */
   async own(address: string, bits: number): Promise<void> {
-    await this.#order('route', { address, port: bits });
+    await this.calls(routeCalls(archHere(), address, bits));
   }
 
   /**

@@ -28,8 +28,8 @@ import { type PathKind, PRIVATE_PLACES } from './places.ts';
 import type { MountStep, Plan } from './plan.ts';
 import { NAMESPACE } from './plan.ts';
 
-/** Descriptors that calls for a running sandbox find: its user namespace, its mount namespace, the seccomp listener. */
-export const JOINED = { user: 24, mounts: 25, listener: 26 } as const;
+/** Descriptors that calls for a running sandbox find: its namespaces, and the seccomp listener. */
+export const JOINED = { user: 24, mounts: 25, network: 26, listener: 27 } as const;
 
 const POINT = 33;
 const OWN = 34;

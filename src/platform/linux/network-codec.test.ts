@@ -46,11 +46,16 @@ describe('a place in the sandbox’s network', () => {
 });
 
 test('a verdict says which call, what it meets, and for how long', () => {
-  const payload = verdictPayload({ id: 5n, errno: 13, at: { address: '10.0.0.1', port: 443 }, seconds: 60 });
+  const payload = verdictPayload({
+    id: 5n,
+    errno: 13,
+    at: { address: '10.0.0.1', port: 443 },
+    remember: 'telling',
+  });
   expect([payload.readBigUInt64LE(0), payload.readInt32LE(8), payload.readUInt32LE(12)]).toEqual([
     5n,
     -13,
-    60,
+    2,
   ]);
   expect(verdictPayload({ errno: 0, at: { address: '10.0.0.1', port: 443 } }).readBigUInt64LE(0)).toBe(0n);
 });

@@ -8,9 +8,9 @@ const FAMILY = { four: 2, six: 10 } as const;
 const TRANSPORT: Readonly<Record<number, AskedRecord['transport']>> = { 1: 'tcp', 2: 'udp' };
 const ACT: Readonly<Record<number, AskedRecord['act']>> = { 1: 'connect', 2: 'send', 3: 'bind' };
 
-/** `listening` and `connected` are TCP, `datagrams` is a bound UDP socket; `route` is none, and its port a number of bits. */
-export type SocketKind = 'listening' | 'datagrams' | 'connected' | 'route';
-const SOCKET_KIND = { listening: 1, datagrams: 2, connected: 3, route: 4 } as const satisfies Record<
+/** `listening` and `connected` are TCP, `datagrams` is a bound UDP socket. */
+export type SocketKind = 'listening' | 'datagrams' | 'connected';
+const SOCKET_KIND = { listening: 1, datagrams: 2, connected: 3 } as const satisfies Record<
   SocketKind,
   number
 >;
@@ -20,10 +20,9 @@ const ADDRESS_BYTES = 24;
 /** Bytes of an `asked` record. */
 export const ASKED_BYTES = 20 + ADDRESS_BYTES;
 
-/** For good, until it is settled anew. */
-export const FOR_GOOD = 0xffffffff;
-/** The same, and each call that passes is told in an `asked` record without `id`. */
-export const FOR_GOOD_AND_TOLD = 0xfffffffe;
+/** What further calls to a destination meet; `enum remember`. With `telling` each that passes is told of, without `id`. */
+const REMEMBER = { nothing: 0, passing: 1, telling: 2 } as const;
+type Remember = keyof typeof REMEMBER;
 
 export interface Settlement {
   /** Of the call that waits; absent: this is only about what is to be known. */
@@ -32,8 +31,8 @@ export interface Settlement {
   readonly errno: number | 'done';
   /** Absent: the call is about no destination. */
   readonly at?: SocketAddress;
-  /** How long further calls to `at` pass without being asked about; 0: they are asked about again. Default 0. */
-  readonly seconds?: number;
+  /** Whether further calls to `at` pass without being asked about. Default `nothing`. */
+  readonly remember?: Remember;
 }
 
 function writeAddress(out: Buffer, at: number, { address, port }: SocketAddress): void {
@@ -61,11 +60,11 @@ export function decodeAsked(payload: Buffer): AskedRecord {
 }
 
 /** `struct verdict`. */
-export function verdictPayload({ id, errno, at, seconds }: Settlement): Buffer {
+export function verdictPayload({ id, errno, at, remember }: Settlement): Buffer {
   const out = Buffer.alloc(16 + ADDRESS_BYTES);
   out.writeBigUInt64LE(id ?? 0n, 0);
   out.writeInt32LE(errno === 'done' ? 1 : -errno, 8);
-  out.writeUInt32LE(seconds ?? 0, 12);
+  out.writeUInt32LE(REMEMBER[remember ?? 'nothing'], 12);
   if (at) writeAddress(out, 16, at);
   return out;
 }

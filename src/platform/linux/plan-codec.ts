@@ -17,7 +17,7 @@ import type { CommandPlan, LauncherRecord, Making, Plan, SocketAddress } from '.
 import { encodeWatched } from './watched-calls.ts';
 
 /** Bumped whenever either side of the format changes; the launcher refuses a plan of another version. */
-export const SPEC_VERSION = 7;
+export const SPEC_VERSION = 8;
 export const PROTOCOL_VERSION = 6;
 
 const CONTROL = { plan: 2, signal: 3, command: 4, calls: 5, verdict: 20, socket: 21 } as const;
@@ -50,8 +50,6 @@ export function encodePlan(plan: Plan, ground: Ground): Buffer {
   out.string(plan.gidMap);
   out.u32(plan.denySetgroups ? 1 : 0);
   writeCalls(out, boundaryCalls(plan, ground));
-  out.blob(plan.seccomp?.program ?? new Uint8Array());
-  out.u32(plan.seccomp?.notify ? 1 : 0);
   out.u32((plan.asks.remote ? ASK.remote : 0) | (plan.asks.loopback ? ASK.loopback : 0));
   out.rows(encodeWatched(ground.arch, plan.seen));
   const { guarded, arriving } = sieveOf(plan.guarded);
