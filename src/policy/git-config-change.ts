@@ -40,7 +40,7 @@ export function isHarmlessUrl(url: string): boolean {
 
 interface Harmless {
   readonly value: (value: string) => boolean;
-  /** It may be given where there was none, but not be changed: it says where what you push goes. */
+  /** It may be given where there was none, but not be changed, nor taken away: it says where what you push goes. */
   readonly once?: true;
 }
 
@@ -94,11 +94,15 @@ function without(list: readonly GitConfigEntry[], other: readonly GitConfigEntry
   });
 }
 
-/** `before`, `after`: the bytes as latin1; no file is the empty text. */
-export function judgeGitConfig(before: string, after: string): GitConfigJudgement {
+/**
+ * `before`, `after`: the bytes as latin1; no file is the empty text. `first`: as the session found it. What was there then is
+ * not even taken away where it may be given only once: it could be given anew, by this session or the next.
+ */
+export function judgeGitConfig(before: string, after: string, first = before): GitConfigJudgement {
+  const found = parseGitConfig(first);
   const old = parseGitConfig(before);
   const next = parseGitConfig(after);
-  if (old === undefined)
+  if (old === undefined || found === undefined)
     return { kind: 'refused', why: 'the configuration as it is cannot be read without doubt' };
   if (next === undefined)
     return { kind: 'refused', why: 'what it would become cannot be read without doubt' };
@@ -114,7 +118,10 @@ export function judgeGitConfig(before: string, after: string): GitConfigJudgemen
       return refusal(entry, 'it is set already, and says where what you push goes');
     }
   }
-  const kept = removed.find((entry) => harmlessOf(entry) === undefined);
+  const kept = removed.find((entry) => {
+    const harmless = harmlessOf(entry);
+    return harmless === undefined || (harmless.once && found.some((each) => same(each, entry)));
+  });
   if (kept) return refusal(kept, 'only a person takes this key away');
   // What is not harmless must also keep its order: a later line outdoes an earlier one.
   const fixed = (list: readonly GitConfigEntry[]) => list.filter((entry) => harmlessOf(entry) === undefined);

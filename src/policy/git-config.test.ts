@@ -165,6 +165,18 @@ describe('judgeGitConfig', () => {
     expect(judgeGitConfig(BASE, BASE.replace('\tbare = false\n', ''))).toMatchObject({ kind: 'harmless' });
   });
 
+  test('a remote that the session found keeps its address, also in two steps; one that it added may go', () => {
+    const remote = (url: string) => `[remote "origin"]\n\turl = ${url}\n`;
+    const [theirs, other] = [remote('https://a.example/r.git'), remote('https://b.example/r.git')];
+    expect(judgeGitConfig(BASE + theirs, BASE)).toEqual({
+      kind: 'refused',
+      key: 'remote.origin.url',
+      why: 'only a person takes this key away',
+    });
+    expect(judgeGitConfig(BASE + theirs, BASE + other)).toMatchObject({ kind: 'refused' });
+    expect(judgeGitConfig(BASE + other, BASE, BASE)).toMatchObject({ kind: 'harmless' });
+  });
+
   test('whatever is judged harmless leaves every other key as git reads it', () => {
     const keys = fc.constantFrom('core.bare', 'core.pager', 'branch.x.remote', 'alias.a', 'user.name');
     const line = fc.tuple(keys, fc.constantFrom('true', 'x', '!sh', 'origin')).map(([key, value]) => {

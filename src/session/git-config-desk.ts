@@ -16,6 +16,8 @@ export interface GitConfigDeskOptions {
 
 export class GitConfigDesk {
   readonly #options: GitConfigDeskOptions;
+  /** Each as it was before the session first changed it, by path. */
+  readonly #found = new Map<string, string>();
   /** Those that were made here, and are covered. */
   readonly #made = new Set<string>();
   /** One at a time: a second change is judged by what the first one left. */
@@ -34,7 +36,7 @@ export class GitConfigDesk {
 
   async #replace(path: string): Promise<GitConfigWriting> {
     const { arch, launcher, guard } = this.#options;
-    if (existsSync(path)) return writeGitConfig(path);
+    if (existsSync(path)) return writeGitConfig(path, this.#found);
     const writing = await makeGitConfig(path, {
       admit: (made) => guard.admit(made),
       reject: (made) => guard.reject(made),

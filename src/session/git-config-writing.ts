@@ -46,12 +46,12 @@ export class Opened {
 
 /**
  * `path`: of a configuration that exists and is read-only inside, as the host names it. Its lock file lies beside it. Whatever
- * the file system answers is a refusal.
+ * the file system answers is a refusal. `found`: what the session found in each, by path; kept here at the first write.
  */
-export function writeGitConfig(path: string): GitConfigWriting {
+export function writeGitConfig(path: string, found: Map<string, string>): GitConfigWriting {
   const opened = new Opened();
   try {
-    return carryOver(opened, path);
+    return carryOver(opened, path, found);
   } catch (error) {
     return failureOf(error);
   } finally {
@@ -67,14 +67,16 @@ export function refusalOf({ key, why }: { readonly key?: string; readonly why: s
   return { kind: 'refused', why: key === undefined ? why : `${key}: ${why}` };
 }
 
-function carryOver(opened: Opened, path: string): GitConfigWriting {
+function carryOver(opened: Opened, path: string, found: Map<string, string>): GitConfigWriting {
   const here = placeOf(opened, parentOf(path));
   const lock = `${here}/${baseOf(path)}.lock`;
   // SECURITY: one copy is judged and written. Whoever goes on to write to the lock file changes nothing.
   const after = contentOf(opened.open(lock, constants.O_RDONLY | PLAIN));
   const config = opened.open(`${here}/${baseOf(path)}`, constants.O_RDWR | PLAIN);
   const before = contentOf(config);
-  const judged = judgeGitConfig(before.toString('latin1'), after.toString('latin1'));
+  const text = before.toString('latin1');
+  if (!found.has(path)) found.set(path, text);
+  const judged = judgeGitConfig(text, after.toString('latin1'), found.get(path));
   if (judged.kind === 'refused') return refusalOf(judged);
   replace(config, before.length, after);
   unlinkSync(lock);
