@@ -128,8 +128,11 @@ describe.each(people)('as $label', (person) => {
 
   test('the other system call tables of the processor are closed', async () => {
     if (process.arch !== 'x64') return;
-    expect(await world.probeInside([['x32'], ['int80']])).toEqual(['SIGSYS', 'SIGSYS']);
-    expect((await world.probeOutside([['x32'], ['int80']])).join()).not.toContain('SIGSYS');
+    const outside = await world.probeOutside([['x32'], ['int80']]);
+    expect(outside.join()).not.toContain('SIGSYS');
+    // A kernel without (or booted without) IA32 emulation has no such gate for anybody: the fault comes before any filter.
+    const closed = outside[1] === 'SIGSEGV' ? 'SIGSEGV' : 'SIGSYS';
+    expect(await world.probeInside([['x32'], ['int80']])).toEqual(['SIGSYS', closed]);
   });
 
   test('no capability is held, in no set, and none can be gained', async () => {
