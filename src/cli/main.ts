@@ -17,8 +17,13 @@ function leave(error: NodeJS.ErrnoException): void {
   process.exit();
 }
 
+interface StandardOutput extends Output {
+  /** Whether a part of what was written waits for a slow reader. */
+  readonly pending: boolean;
+}
+
 /** `process.stdout` and `process.stderr` cost milliseconds to make, so that is left until something is written. */
-function makeOutput(descriptor: 1 | 2): Output {
+function makeOutput(descriptor: 1 | 2): StandardOutput {
   const isTerminal = isatty(descriptor);
   let made: NodeJS.WriteStream | undefined;
   const stream = () => {
@@ -30,6 +35,9 @@ function makeOutput(descriptor: 1 | 2): Output {
     colour: wantsColour(process.env, isTerminal),
     get columns() {
       return (isTerminal && stream().columns) || 80;
+    },
+    get pending() {
+      return made !== undefined && made.writableLength > 0;
     },
     write(text) {
       if (text !== '') stream().write(text);
@@ -57,13 +65,13 @@ async function ask(question: string): Promise<string> {
 /** The directory of the bundle, which is also the launcher's: `dist/`. */
 const here = import.meta.dirname;
 
-function makeContext({ launcherPath, started }: Beginning): Context {
+function makeContext({ launcherPath, started }: Beginning, out: Output, err: Output): Context {
   const environment = process.env;
   return {
     cwd: process.cwd(),
     environment,
-    out: makeOutput(1),
-    err: makeOutput(2),
+    out,
+    err,
     launcherPath,
     started,
     get version() {
@@ -110,12 +118,14 @@ export interface Beginning {
 
 export async function main(beginning: Beginning): Promise<void> {
   const words = process.argv.slice(2);
-  const context = makeContext(beginning);
+  const [out, err] = [makeOutput(1), makeOutput(2)];
+  const context = makeContext(beginning, out, err);
   try {
     process.exitCode = await dispatch(words, context);
   } catch (thrown) {
     process.exitCode = report(thrown, words, context);
   }
+  if (beginning.started?.abandon() || words[0] !== 'run' || out.pending || err.pending) return;
   // Nothing of a run is left by now: to take Node itself down piece by piece would only cost time.
-  if (!beginning.started?.abandon() && words[0] === 'run') process.exit();
+  process.exit();
 }
