@@ -79,17 +79,6 @@ export class NameGuard {
     }
   }
 
-  /** What is about to appear here was looked at, and is made from outside. */
-  admit(path: string): void {
-    this.#before.add(path);
-  }
-
-  /** It is not what it should be: what is there now is treated like anything that slipped past. */
-  reject(path: string): void {
-    this.#before.delete(path);
-    this.#look([path]);
-  }
-
   /** Watches no more: nothing was started. */
   close(): void {
     for (const watcher of this.#watchers) watcher.close();

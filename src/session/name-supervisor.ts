@@ -5,13 +5,11 @@ import type { Making, MakingRecord, Plan } from '../platform/linux/plan.ts';
 import type { Arch } from '../platform/linux/seccomp/tables.ts';
 import { type WatchedRow, watchedRows } from '../platform/linux/watched-calls.ts';
 import type { Decider } from '../policy/decide.ts';
-import { decodeName } from '../policy/printable.ts';
 import type { Policy } from '../policy/types.ts';
 import type { Denial } from '../violations/types.ts';
 import { programInside } from './actor.ts';
 import type { SessionEvent } from './event-log.ts';
 import type { GitConfigDesk } from './git-config-desk.ts';
-import type { NameGuard } from './name-guard.ts';
 import { EACCES, guardedDenial, mountDenial } from './observed.ts';
 
 export interface NameSupervisorOptions {
@@ -21,8 +19,6 @@ export interface NameSupervisorOptions {
   readonly plan: Pick<Plan, 'guarded' | 'opened'>;
   readonly arch: Arch;
   readonly launcher: Pick<Launcher, 'settle' | 'pid' | 'calls'>;
-  /** What watches for names that slip past. */
-  readonly guard: Pick<NameGuard, 'admit' | 'reject'>;
   /** Records what was refused. */
   readonly take: (denial: Denial) => void;
   readonly append: (event: SessionEvent) => void;
@@ -52,32 +48,21 @@ export class NameSupervisor {
       void this.#writeGitConfig(id, pid, refused);
       return;
     }
-    if (!refused && this.#isProbe(pid, names)) {
-      launcher.settle({ id, errno: 'done' });
-      return;
-    }
     if (refused) this.#tell(pid, guardedDenial(policy, this.#row(refused.making).act, refused));
     else this.#tellMount(pid, names);
     launcher.settle({ id, errno: refused ? EACCES : 0 });
   }
 
-  /** A plain file is renamed over a repository's configuration, or to be the first one. */
+  /** A plain file is renamed over a repository's configuration. */
   #isGitConfig({ path, making }: RefusedMaking, names: readonly Making[]): boolean {
     const alone = names.length === 1 && !making.directory && !making.bringsMore;
     return alone && path.endsWith('/.git/config') && this.#row(making).act === 'rename';
   }
 
-  #isProbe(pid: number, names: readonly Making[]): boolean {
-    const [making] = names;
-    if (this.#desk === undefined || making === undefined || this.#row(making).act !== 'metadata')
-      return false;
-    return this.#desk.probe(pid, decodeName(making.path));
-  }
-
   async #writeGitConfig(id: bigint, pid: number, refused: RefusedMaking): Promise<void> {
-    const { arch, guard, launcher, policy, append } = this.#options;
+    const { launcher, policy, append } = this.#options;
     const { GitConfigDesk } = await import('./git-config-desk.ts');
-    this.#desk ??= new GitConfigDesk({ arch, guard, launcher });
+    this.#desk ??= new GitConfigDesk();
     const { path } = refused;
     const writing = await this.#desk.replace(path);
     if (writing.kind === 'written') append({ kind: 'git-config', path, changed: writing.changed });

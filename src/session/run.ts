@@ -192,7 +192,6 @@ async function carryOut(
     plan,
     arch: capabilities.arch,
     launcher,
-    guard,
     take,
     append: (event) => events.onEvent?.(event),
   });

@@ -1,8 +1,5 @@
 /** git inside: commits work, what the host would execute stays as it was, and no entry appears that nobody made. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { treeOf } from '../fixtures/host-tree.ts';
 import { type Act, gitRepository, makeWorld, people, type World } from '../fixtures/world.ts';
@@ -151,56 +148,6 @@ describe.each(people)('as $label', (person) => {
       ['create', `${second}/made`],
     ];
     expect(await world.probeInside(acts, ['--allow', second])).toEqual(['EROFS', 'EROFS', 'ok']);
-  });
-
-  test('git init makes a repository that works, is protected at once, and stays', async () => {
-    const ran = await world.shell(
-      [
-        'git init -q made && cd made && echo x > file && git add file && git commit -q -m Made',
-        'git config core.fileMode && git log --format=%s',
-        'echo planted >> .git/config; echo "write $?"; mkdir .git/hooks; echo "hooks $?"',
-        'git config core.pager x; echo "pager $?"; git config user.name Made; echo "name $?"; mv .git x; echo "move $?"',
-      ].join('\n'),
-    );
-    expect(ran).toMatchObject({
-      code: 0,
-      stdout: 'true\nMade\nwrite 2\nhooks 1\npager 4\nname 0\nmove 1\n',
-    });
-    const config = readFileSync(`${world.project}/made/.git/config`, 'utf8');
-    expect(config).toContain('name = Made');
-    expect(config).not.toMatch(/planted|pager/);
-    expect((await world.run(['git', '-C', 'made', 'status', '--porcelain'])).stdout).toBe('');
-    // The next run finds a repository like any other.
-    expect(await world.probeInside([['write', `${world.project}/made/.git/config`]])).toEqual(['EROFS']);
-  });
-
-  test('git clone from a server works inside the project', async () => {
-    const bare = `${world.outside}/served.git`;
-    expect((await world.run(['git', 'clone', '-q', '--bare', world.project, bare])).code).toBe(0);
-    expect((await world.run(['git', '-C', bare, 'update-server-info'])).code).toBe(0);
-    const server = createServer(({ url = '' }, response) => {
-      const file = join(world.outside, new URL(url, 'http://x').pathname);
-      if (existsSync(file) && statSync(file).isFile()) response.end(readFileSync(file));
-      else response.writeHead(404).end();
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    try {
-      const { port } = server.address() as AddressInfo;
-      const url = `http://127.0.0.1:${port}/served.git`;
-      const ran = await world.shell(`git clone -q ${url} cloned && git -C cloned log --format=%s`, [
-        ...['--mode', 'standard'],
-      ]);
-      expect(ran).toMatchObject({ code: 0, stdout: 'Begin\n' });
-      const list = (await world.run(['git', '-C', 'cloned', 'config', '--local', '--list'])).stdout;
-      expect(list).toContain(`remote.origin.url=${url}\n`);
-      expect(list).toContain('branch.main.merge=refs/heads/main\n');
-    } finally {
-      server.close();
-    }
-    // A repository of this machine is no harmless place: to push there would run its hooks.
-    const local = await world.shell('git clone -q . copied');
-    expect(local.code).not.toBe(0);
-    expect(local.stderr).toContain('remote.origin.url');
   });
 
   test('a repository made during the run gets no hook that the host would run', async () => {

@@ -1,5 +1,5 @@
 /** The change of a repository's configuration that is written for the inside: nothing but what was judged gets in. */
-import { existsSync, linkSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { makeWorld, people, type World } from '../fixtures/world.ts';
 
@@ -89,20 +89,6 @@ describe.each(people)('as $label', (person) => {
     ]);
     expect(answers).toEqual(['EACCES', 'EACCES', 'EACCES']);
     expect(readFileSync(config, 'utf8')).toBe(before);
-  });
-
-  test('a first configuration that is opened before it is covered ends the session, or keeps what was judged', async () => {
-    const script = `
-      mkdir fresh; cd fresh
-      (while [ ! -e done ]; do chmod u+w .git/config && printf '${HARMFUL.replaceAll('\n', '\\n')}' 1<>.git/config; done) 2>&- &
-      git init -q . ; git config user.name x; touch done; wait; cat .git/config`;
-    const ran = await world.shell(script);
-    const fresh = `${world.project}/fresh/.git/config`;
-    const left = existsSync(fresh) ? readFileSync(fresh, 'utf8') : '';
-    expect(left).not.toContain('fsmonitor');
-    if (ran.code !== 0) expect(ran.stderr).toContain('.git/config');
-    else expect(left).toContain('name = x');
-    rmSync(`${world.project}/fresh`, { recursive: true });
   });
 
   test('a configuration that is a link to elsewhere is not followed', async () => {
