@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readCalls } from './call-list.fixture.ts';
-import { coverCalls, hideCalls, mountsBeneath, showCalls, standingOf } from './live-mounts.ts';
+import { hideCalls, mountsBeneath, showCalls, standingOf } from './live-mounts.ts';
 import type { Ground } from './mount-calls.ts';
 import type { MountStep } from './plan.ts';
 
@@ -66,14 +66,5 @@ describe('the calls', () => {
       ['unlinkat', 'srv/data'],
       ['unlinkat', 'srv'],
     ]);
-  });
-
-  test('cover a file before its directory, and see last whether somebody writes to it', () => {
-    const calls = readCalls(coverCalls('/p/.git/config', 'x64'));
-    expect(calls.flatMap(({ name, args }) => (name === 'openat2' ? [args[1]] : []))).toEqual([
-      '/p/.git/config',
-      '/p/.git',
-    ]);
-    expect(calls.slice(-3).map(({ name }) => name)).toEqual(['openat', 'fcntl', 'fcntl']);
   });
 });

@@ -1,18 +1,14 @@
 /** Says in system calls how something is shown in a sandbox that runs, and taken away again. Pure. */
-import { ancestorsOf, isWithin, parentOf } from '../../policy/paths.ts';
+import { ancestorsOf, isWithin } from '../../policy/paths.ts';
 import { CallList } from './call-list.ts';
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
-  AT_RECURSIVE,
   AT_REMOVEDIR,
   attributes,
   EEXIST,
   EMPTY_PATHS,
   EROFS,
-  F_RDLCK,
-  F_SETLEASE,
-  F_UNLCK,
   MNT_DETACH,
   MOUNT,
   O_CLOEXEC,
@@ -133,33 +129,6 @@ export function hideCalls(
     const file = index === 0 && kind === 'file';
     calls.add('unlinkat', [OWN, name, file ? 0 : AT_REMOVEDIR], { tolerates });
   }
-  return calls;
-}
-
-/**
- * Makes the file at `path` read-only inside, and its directory one that keeps its name, as the start does with what is
- * there. The file first: whoever is in the directory already stays beneath the mount that keeps it. SECURITY: somebody may
- * have opened the file for writing before it was covered; then no lease on it is given (EAGAIN, fcntl(2)).
- */
-export function coverCalls(path: string, arch: Ground['arch']): CallList {
-  const calls = new CallList(arch);
-  calls.step = 'cover';
-  enterUserNamespace(calls);
-  enterMounts(calls);
-  calls.label = `cover ${path}`;
-  const readOnly = attributes(MOUNT.rdonly | MOUNT.nosuid | MOUNT.nodev, 0);
-  for (const each of [path, parentOf(path)]) {
-    openPoint(calls, each);
-    calls.add('open_tree', [POINT, '', O_CLOEXEC | OPEN_TREE_CLONE | AT_RECURSIVE | AT_EMPTY_PATH], {
-      place: OWN,
-    });
-    if (each === path) calls.add('mount_setattr', [OWN, '', AT_EMPTY_PATH, readOnly, 32]);
-    calls.add('move_mount', [OWN, '', POINT, '', EMPTY_PATHS]);
-  }
-  calls.label = `see that nobody writes to ${path}`;
-  calls.add('openat', [AT_FDCWD, path, O_CLOEXEC, 0], { place: POINT });
-  calls.add('fcntl', [POINT, F_SETLEASE, F_RDLCK]);
-  calls.add('fcntl', [POINT, F_SETLEASE, F_UNLCK]);
   return calls;
 }
 
