@@ -77,12 +77,14 @@ static void __attribute__((noreturn)) relay(int master, int data, int sizes)
 
 	for (;;) {
 		bool reading = in.from == in.to && listening, writing = out.from < out.to;
-		short inner = (short)((writing ? 0 : POLLIN) | (in.from < in.to ? POLLOUT : 0));
+		short inner = more ? (short)((writing ? 0 : POLLIN) | (in.from < in.to ? POLLOUT : 0)) : 0;
 		struct pollfd wait[] = { { .fd = inner ? master : -1, .events = inner },
 					 { .fd = data, .events = (short)((reading ? POLLIN : 0) | (writing ? POLLOUT : 0)) },
 					 { .fd = sizes, .events = POLLIN } };
 
-		if ((!more && !writing) || (poll(wait, 3, -1) < 0 && errno != EINTR) || wait[1].revents & POLLHUP)
+		if (!more && !writing)
+			shutdown(data, SHUT_WR); /* It stays open: who let go of it may not have come to its exit yet. */
+		if ((poll(wait, 3, -1) < 0 && errno != EINTR) || wait[1].revents & POLLHUP)
 			_exit(0); /* Closes the terminal: what still runs on it is hung up. */
 		if (!writing && wait[0].revents & (POLLIN | POLLHUP))
 			more = fill(&out, read(master, out.bytes, sizeof(out.bytes)));
@@ -92,9 +94,7 @@ static void __attribute__((noreturn)) relay(int master, int data, int sizes)
 			drain(&out, send(data, out.bytes + out.from, (size_t)(out.to - out.from), MSG_DONTWAIT | MSG_NOSIGNAL));
 		if (in.from < in.to)
 			drain(&in, write(master, in.bytes + in.from, (size_t)(in.to - in.from)));
-		if (wait[2].revents && recv(sizes, &size, sizeof(size), MSG_DONTWAIT) == (ssize_t)sizeof(size))
-			ioctl(master, TIOCSWINSZ, &size);
-		else if (wait[2].revents)
+		if (wait[2].revents && (recv(sizes, &size, sizeof(size), MSG_DONTWAIT) < (ssize_t)sizeof(size) || ioctl(master, TIOCSWINSZ, &size)))
 			sizes = -1;
 	}
 }

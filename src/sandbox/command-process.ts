@@ -212,6 +212,7 @@ export class CommandProcess extends EventEmitter {
     this.#over = true;
     for (const release of this.#release) release();
     this.stdin?.destroy();
+    this.#terminal?.exited();
   }
 
   #closeOne(): void {

@@ -5,9 +5,9 @@ import { Readable, Writable } from 'node:stream';
 /** `handle` is no part of the public types; it is what Node itself makes the streams of its children from. */
 export function socketOf(
   handle: object,
-  direction: { readonly readable: boolean; readonly writable: boolean },
+  ways: { readonly readable: boolean; readonly writable: boolean; readonly allowHalfOpen?: boolean },
 ): Socket {
-  return new Socket({ handle, ...direction } as SocketConstructorOpts);
+  return new Socket({ handle, ...ways } as SocketConstructorOpts);
 }
 
 /** What a command writes. Reads from the pipe only as fast as somebody reads from here. */

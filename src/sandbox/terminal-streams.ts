@@ -16,10 +16,20 @@ class TerminalInput extends CommandInput {
   }
 }
 
+/** Its being destroyed hangs the terminal up; its end does not. */
+class TerminalOutput extends CommandOutput {
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    if (this.readableEnded) done(error);
+    else super._destroy(error, done);
+  }
+}
+
 export class TerminalStreams {
   readonly input = new TerminalInput();
-  readonly output = new CommandOutput();
+  readonly output = new TerminalOutput();
+  #data: Socket | undefined;
   #sizes: Socket | undefined;
+  #exited = false;
   /** Asked for before there was a way to say so. */
   #size: TerminalSize | undefined;
 
@@ -33,10 +43,23 @@ export class TerminalStreams {
       if (this.#size) this.resize(this.#size);
       return;
     }
-    const socket = handle && socketOf(handle, { readable: true, writable: true });
+    const socket = handle && socketOf(handle, { readable: true, writable: true, allowHalfOpen: true });
+    this.#data = socket;
     this.output.attach(socket);
     this.input.attach(socket);
+    socket?.on('end', () => this.#release());
     socket?.on('close', () => this.#sizes?.destroy());
+  }
+
+  /** The command has ended; others may still write on its terminal. */
+  exited(): void {
+    this.#exited = true;
+    this.#release();
+  }
+
+  /** Not as soon as nobody holds the terminal: the command may still be on the way to its exit, and would be hung up. */
+  #release(): void {
+    if (this.#exited && this.#data?.readableEnded) this.#data.destroy();
   }
 
   resize(size: TerminalSize): void {

@@ -115,7 +115,10 @@ export class ExecRelay {
         if (!this.#peer.write(part)) output.pause();
       }
     });
-    output.on('end', () => output.destroy());
+    // Letting go of a terminal hangs its command up, which may still be on the way to its exit.
+    output.on('end', () => {
+      if (!this.#terminal || this.#news !== undefined) output.destroy();
+    });
     output.on('close', () => {
       this.#outputs.delete(output);
       this.#closed();
@@ -130,7 +133,7 @@ export class ExecRelay {
   #hear(news: CommandNews): void {
     if (news.event === 'started') return;
     this.#news = news;
-    if (!this.#terminal) this.#input?.destroy();
+    if (!this.#terminal || this.#input?.readableEnded) this.#input?.destroy();
     this.#quiet = setTimeout(() => {
       for (const output of this.#outputs) output.destroy();
     }, QUIET);
