@@ -48,8 +48,9 @@ describe.each(people)('as $label', (person) => {
     const said = await library<string>(
       world,
       `${DRIVER}
-       const watch = 'import os, signal; signal.signal(signal.SIGWINCH, lambda *_: print(os.get_terminal_size(), flush=True)); ' +
-         'print("ready", flush=True); input()';
+       // Blocked and waited for: a handler would not be called in time by a Python that is about to read.
+       const watch = 'import os, signal; change = {signal.SIGWINCH}; signal.pthread_sigmask(signal.SIG_BLOCK, change); ' +
+         'print("ready", flush=True); signal.sigwait(change); print(os.get_terminal_size(), flush=True); input()';
        const { child, seen, ended, type, shown } = open('/usr/bin/python3', ['-c', watch]);
        await seen(/ready/);
        child.resize({ columns: 99, rows: 33 });
