@@ -28,6 +28,7 @@ const LAZY = {
   'src/session/control-server.ts': 'control.cjs',
   'src/session/linux-abilities.ts': 'abilities.cjs',
   'src/session/violation-book.ts': 'violations.cjs',
+  'src/session/questions.ts': 'questions.cjs',
 };
 
 function lazyParts(root) {

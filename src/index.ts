@@ -17,6 +17,7 @@ export type {
   PathRule,
   Policy,
 } from './policy/types.ts';
+export type { AskCallback, Reply } from './sandbox/ask.ts';
 export type { HostGrant, PathGrant } from './sandbox/live-grant.ts';
 export type { SandboxOptions } from './sandbox/options.ts';
 export type { RunOptions, RunResult } from './sandbox/run-result.ts';
@@ -33,6 +34,8 @@ export {
 } from './sandbox/tools.ts';
 export type { GrantedHost, RevokedHost } from './session/live-grants.ts';
 export type { GrantedPath } from './session/live-paths.ts';
+export type { Question } from './session/questions.ts';
+export type { AccessRequest } from './violations/requests.ts';
 export type { Risk } from './violations/types.ts';
 
 /** This file's directory in a package; whoever imports the source has a built `dist/` beside it. */

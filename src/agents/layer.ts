@@ -1,5 +1,6 @@
 /** Makes a layer of settings of a preset, and says what it cannot give. Pure. */
 import { type HostPattern, parseHostPattern } from '../policy/host-pattern.ts';
+import { isNetworkRefused } from '../policy/live-host.ts';
 import type { Notice, Origin, Policy, SettingsLayer } from '../policy/types.ts';
 import type { AgentPreset } from './preset.ts';
 
@@ -50,11 +51,6 @@ export function modelHosts({ hosts, providers, environment }: AgentPreset, given
   const usual =
     urls.length === 0 ? [...hosts.model, ...ofKeys] : hosts.model.filter(() => providers.length > 0);
   return { hosts: [...new Set([...named, ...usual])], loopback: elsewhere.length < urls.length };
-}
-
-/** `networkAccess: "none"` that somebody wrote, unlike the one that `strict` comes with. */
-function saidNone({ mode, network: { access } }: Policy): boolean {
-  return access.value === 'none' && access.origin.scope !== 'builtin' && access.origin !== mode.origin;
 }
 
 function covers(denied: HostPattern, host: HostPattern): boolean {
@@ -108,7 +104,7 @@ function environmentOf({ preset, policy, environment, set }: LayerRequest): Sett
 export function presetLayer(request: LayerRequest): PresetLayer {
   const { preset, policy, shows, writes } = request;
   const origin = presetOrigin(preset);
-  const closed = saidNone(policy);
+  const closed = isNetworkRefused(policy);
   const hosts = closed ? [] : wanted(request).filter((host) => denialOf(host, policy) === undefined);
   const paths = [
     ...shows.map((path) => ({ path, mode: 'read' as const, reason: `the program of ${preset.title}` })),

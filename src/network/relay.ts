@@ -7,6 +7,7 @@ import { type ClientInspection, Inspection } from './inspection.ts';
 import { answerRefusal } from './refusal-answer.ts';
 import { type ConnectionRecord, UploadBudget } from './traffic.ts';
 import type { Connected, Destination, Gate, Refusal } from './types.ts';
+import type { Waiter } from './waiter.ts';
 
 export interface RelayEvents<Peer> {
   /** Records a refusal and returns its id, which a client that can be told is told. */
@@ -23,6 +24,8 @@ export interface RelayOptions<Peer> {
    * whoever may reach a port may say what they like.
    */
   readonly inspect?: 'names' | 'nothing';
+  /** Comes before the gate judges what `serve` was given; undefined where nobody is asked. Must not reject. */
+  readonly ask?: (named: Destination, peer: Peer, waiter: Waiter) => Promise<unknown> | undefined;
   /** Bytes that all connections together may send (`limits.upload`). Default: no limit. */
   readonly uploadLimit?: number;
   /** At one time. Default 4,096: two descriptors each, well below the usual 1,048,576 of a process. */
@@ -39,6 +42,7 @@ export class Relay<Peer> {
   readonly #events: RelayEvents<Peer>;
   readonly #inspect: 'names' | 'nothing';
   readonly #most: number;
+  readonly #ask: RelayOptions<Peer>['ask'];
   readonly #owner: ConnectionOwner<Peer>;
   readonly #open = new Set<Connection<Peer>>();
   #closed = false;
@@ -47,6 +51,7 @@ export class Relay<Peer> {
     this.#gate = options.gate;
     this.#events = options.events;
     this.#inspect = options.inspect ?? 'names';
+    this.#ask = options.ask;
     this.#most = options.mostConnections ?? MOST_CONNECTIONS;
     this.#owner = {
       times: { ...TIMES, ...options.times },
@@ -75,7 +80,10 @@ export class Relay<Peer> {
   serve(client: Socket, named: Destination, peer: Peer): void {
     const connection = this.#admit(client, named, peer);
     if (connection === undefined) return;
-    this.#gate.connect(named, connection.waiter).then(
+    const { waiter } = connection;
+    const asked = this.#ask?.(named, peer, waiter);
+    const connect = () => this.#gate.connect(named, waiter);
+    (asked === undefined ? connect() : asked.then(connect)).then(
       (answer) => (answer.kind === 'connected' ? connection.attach(answer) : connection.refuse(answer)),
       () => connection.end('failed'),
     );

@@ -48,6 +48,8 @@ export interface ResolverOptions {
   readonly addresses?: SyntheticAddresses;
   /** Whether AAAA is answered with an address: only where the namespace routes IPv6 to itself. Default true. */
   readonly ipv6?: boolean;
+  /** A name that no rule allows, and that a connection is asked about: it is answered as one that may be reached. */
+  readonly isAskedAbout?: (host: string) => boolean;
 }
 
 /** RFC 6761 §6.3: `localhost` and all beneath it are the loopback, here the sandbox's own. */
@@ -74,11 +76,14 @@ export class Resolver {
   readonly #rules: EgressRules;
   readonly #addresses: SyntheticAddresses;
   readonly #ipv6: boolean;
+  readonly #isAskedAbout: (host: string) => boolean;
 
-  constructor({ rules, addresses = new SyntheticAddresses(), ipv6 = true }: ResolverOptions) {
+  constructor(options: ResolverOptions) {
+    const { rules, addresses = new SyntheticAddresses(), ipv6 = true, isAskedAbout = () => false } = options;
     this.#rules = rules;
     this.#addresses = addresses;
     this.#ipv6 = ipv6;
+    this.#isAskedAbout = isAskedAbout;
   }
 
   /** Answers one message without its TCP length. Never throws, whatever the bytes are. */
@@ -125,7 +130,8 @@ export class Resolver {
     if (name !== undefined) {
       return reply('NOERROR', query.type === DNS_TYPES.PTR ? [{ type: 'PTR', data: name }] : []);
     }
-    if (this.#rules.reaches(host)) return reply('NOERROR', this.#answersFor(host, query.type));
+    if (this.#rules.reaches(host) || this.#isAskedAbout(host))
+      return reply('NOERROR', this.#answersFor(host, query.type));
     return { ...reply('NXDOMAIN'), ...this.#refusalOf(host) };
   }
 

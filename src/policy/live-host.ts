@@ -44,3 +44,8 @@ export function judgeLiveHost(text: string, { network }: Pick<Policy, 'network'>
   const by = rule.ceiling ? "this machine's administrator denies" : 'the settings deny';
   return { kind: 'shut', pattern, rule, why: `${by} ${rule.pattern}` };
 }
+
+/** `networkAccess: "none"` that somebody wrote, unlike the one that `strict` comes with: they have answered already. */
+export function isNetworkRefused({ mode, network: { access } }: Pick<Policy, 'mode' | 'network'>): boolean {
+  return access.value === 'none' && access.origin.scope !== 'builtin' && access.origin !== mode.origin;
+}

@@ -10,6 +10,7 @@ import type {
   NetworkAccess,
   SettingsLayer,
 } from '../policy/types.ts';
+import type { AskCallback } from './ask.ts';
 
 /**
  * Options of `createSandbox`. The keys and values are those of the `sandbox` object in settings files (docs/settings.md)
@@ -47,11 +48,16 @@ export interface SandboxOptions {
    * Default: false; then `createSandbox` rejects with ERR_NAMESPACES_UNAVAILABLE there.
    */
   readonly unsafeAcceptWeaker?: boolean;
+  /**
+   * Asked when something is refused that could be opened while the sandbox runs; its answer opens it, or leaves it refused. What
+   * a rule denies on purpose is never asked about. Default: nobody is asked.
+   */
+  readonly ask?: AskCallback;
   /** True runs although a settings file says `"enabled": false`. */
   readonly enabled?: boolean;
 }
 
-const OWN = ['projectDir', 'cwd', 'profile', 'settingsFile', 'unsafeAcceptWeaker'] as const;
+const OWN = ['projectDir', 'cwd', 'profile', 'settingsFile', 'unsafeAcceptWeaker', 'ask'] as const;
 
 /** The options as a settings layer. Throws ERR_SETTINGS_INVALID, naming the option. */
 export function layerOf(options: SandboxOptions): SettingsLayer {

@@ -14,7 +14,9 @@ import { loadPolicy, refuseDisabled } from '../session/prepare.ts';
 import type { OpenGrants } from '../session/run.ts';
 import { onTerminal } from '../session/terminal-command.ts';
 import type { LoadedPolicy } from '../session/types.ts';
+import type { AccessRequest } from '../violations/requests.ts';
 import type { Denial } from '../violations/types.ts';
+import { asker } from './ask.ts';
 import { CommandProcess } from './command-process.ts';
 import { type HostGrant, type PathGrant, readGrant } from './live-grant.ts';
 import { layerOf, type SandboxOptions } from './options.ts';
@@ -66,7 +68,11 @@ export interface SandboxProcess extends ChildProcess {
   resize(size: { readonly columns: number; readonly rows: number }): void;
 }
 
-export class Sandbox extends EventEmitter<{ violation: [Violation]; egress: [Egress] }> {
+export class Sandbox extends EventEmitter<{
+  violation: [Violation];
+  egress: [Egress];
+  request: [AccessRequest];
+}> {
   readonly #session: LiveSession;
   readonly #loaded: LoadedPolicy;
   readonly #surroundings: Surroundings;
@@ -263,7 +269,11 @@ export async function openSandbox(options: SandboxOptions, surroundings: Surroun
   let sandbox: Sandbox | undefined;
   const onDenial = (denial: Denial) => sandbox?.emit('violation', denial);
   const onTraffic = ({ kind, ...egress }: Traffic) => kind === 'egress' && sandbox?.emit('egress', egress);
-  const session = await openLive(loaded, { environment, launcherPath, pid, cwd: inner, onDenial, onTraffic });
+  const onRequest = (request: AccessRequest) => sandbox?.emit('request', request);
+  const session = await openLive(loaded, {
+    ...{ environment, launcherPath, pid, cwd: inner, onDenial, onTraffic, onRequest },
+    ...(options.ask && { ask: asker(options.ask) }),
+  });
   sandbox = new Sandbox(session, loaded, surroundings, inner);
   return sandbox;
 }

@@ -1,6 +1,7 @@
 /** Takes what observers saw during one run. What records it is loaded when the first denial comes: most runs have none. */
 import type { Policy } from '../policy/types.ts';
 import type { ViolationHistory } from '../violations/history.ts';
+import type { AccessRequest } from '../violations/requests.ts';
 import type { Denial } from '../violations/types.ts';
 import type { SessionEvent } from './event-log.ts';
 import type { ViolationBook } from './violation-book.ts';
@@ -14,6 +15,8 @@ export interface DenialsOptions {
   readonly append: (event: SessionEvent) => void;
   /** Process whose descendants are the sandbox; undefined when it did not start. */
   readonly launcher: () => number | undefined;
+  /** Something inside asks for a grant; it is in the log by then. */
+  readonly onRequest?: (request: AccessRequest) => void;
 }
 
 /** What may come before the recorder is there; a flood beyond it is only counted. */

@@ -84,6 +84,17 @@ export class LivePaths {
     return this.#inTurn(() => this.#allow(path, access, lasting, by));
   }
 
+  /** Why this path, which has no link in it, cannot be opened now; undefined where it can. */
+  refusalOf(path: string, access: PathAccess): SandboxError | undefined {
+    try {
+      this.#find(path, access);
+      return undefined;
+    } catch (error) {
+      if (error instanceof SandboxError) return error;
+      throw error;
+    }
+  }
+
   /** Hides it again; what is open stays open. Rejects with ERR_GRANT_UNKNOWN for what no live grant shows. */
   revoke(path: string): Promise<{ readonly path: string }> {
     return this.#inTurn(async () => {

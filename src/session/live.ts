@@ -3,6 +3,7 @@ import { SandboxError } from '../errors.ts';
 import type { Traffic } from '../network/traffic-ledger.ts';
 import type { Enforcement } from '../platform/backend.ts';
 import type { CommandPlan } from '../platform/linux/plan.ts';
+import type { AccessRequest } from '../violations/requests.ts';
 import type { Denial } from '../violations/types.ts';
 import type { CommandEvents, Commands } from './commands.ts';
 import { Narrower } from './narrower.ts';
@@ -20,6 +21,7 @@ export interface LiveOptions extends RunOptions {
   readonly cwd: string;
   readonly onDenial?: (denial: Denial) => void;
   readonly onTraffic?: (traffic: Traffic) => void;
+  readonly onRequest?: (request: AccessRequest) => void;
 }
 
 interface Parts {
@@ -180,6 +182,7 @@ export function openLive(loaded: LoadedPolicy, options: LiveOptions): Promise<Li
       onWeakened: (enforcement) => record?.weakened(enforcement),
       onEvent: (event) => record?.append(event),
       onDenial: (denial) => options.onDenial?.(denial),
+      onRequest: (request) => options.onRequest?.(request),
       onTraffic: (traffic) => options.onTraffic?.(traffic),
     };
     const run = runInside(loaded, { argv: [], cwd: options.cwd }, { ...options, live: true }, events);

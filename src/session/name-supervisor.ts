@@ -11,6 +11,7 @@ import { programInside } from './actor.ts';
 import type { SessionEvent } from './event-log.ts';
 import type { GitConfigDesk } from './git-config-desk.ts';
 import { EACCES, guardedDenial, mountDenial } from './observed.ts';
+import type { Questions } from './questions.ts';
 
 export interface NameSupervisorOptions {
   /** As enforced: guarded names have numbers of its rules. */
@@ -22,6 +23,8 @@ export interface NameSupervisorOptions {
   /** Records what was refused. */
   readonly take: (denial: Denial) => void;
   readonly append: (event: SessionEvent) => void;
+  /** Undefined: nobody is asked. */
+  readonly questions: Pick<Questions, 'putFor'> | undefined;
 }
 
 /** Threads whose act was told, and whose look at the same name may still follow. */
@@ -49,8 +52,27 @@ export class NameSupervisor {
       return;
     }
     if (refused) this.#tell(pid, guardedDenial(policy, this.#row(refused.making).act, refused));
-    else this.#tellMount(pid, names);
+    else if (this.#askMount(id, pid, names)) return;
     launcher.settle({ id, errno: refused ? EACCES : 0 });
+  }
+
+  /** Whether it waits for a person. When it goes on, what it names is mounted, or it is refused by the mount as it would have been. */
+  #askMount(id: bigint, pid: number, names: readonly Making[]): boolean {
+    const making = names.find(({ refused }) => refused !== 'no');
+    if (!making) return false;
+    const row = this.#row(making);
+    const denial = mountDenial(this.#options, row, names, (path) => this.#pinnedBy(path));
+    if (!denial) return false;
+    const asked = this.#options.questions?.putFor(pid, { ...denial, actor: { pid } });
+    if (asked === undefined) {
+      this.#tellMount(pid, row, denial);
+      return false;
+    }
+    void asked.then((isOpen) => {
+      if (!isOpen) this.#tellMount(pid, row, denial);
+      this.#options.launcher.settle({ id, errno: 0 });
+    });
+    return true;
   }
 
   /** A plain file is renamed over a repository's configuration. */
@@ -78,12 +100,7 @@ export class NameSupervisor {
     return this.#told.get(pid) === path && this.#told.delete(pid);
   }
 
-  #tellMount(pid: number, names: readonly Making[]): void {
-    const making = names.find(({ refused }) => refused !== 'no');
-    if (!making) return;
-    const row = this.#row(making);
-    const denial = mountDenial(this.#options, row, names, (path) => this.#pinnedBy(path));
-    if (!denial) return;
+  #tellMount(pid: number, row: WatchedRow, denial: Denial): void {
     this.#tell(pid, denial);
     if (row.unasked) return;
     if (this.#told.size >= MAX_TOLD) this.#told.clear();

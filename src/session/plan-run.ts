@@ -28,6 +28,7 @@ import type { HostFacts } from '../policy/host-facts.ts';
 import type { Notice, Policy } from '../policy/types.ts';
 import { prepareWatch } from './hidden-watch.ts';
 import type { GuardedEntry } from './name-guard.ts';
+import type { Ask } from './questions.ts';
 import { refuseUnseen, unmatched } from './scan.ts';
 import { refuseOldLandlock, tryNamespaces } from './second-tier.ts';
 import type { LoadedPolicy, Target } from './types.ts';
@@ -44,6 +45,8 @@ export interface RunOptions {
   readonly started?: EarlyLauncher | undefined;
   /** A session that lasts until it is closed and runs commands; the target's argv may be empty then. */
   readonly live?: boolean;
+  /** Asked about what is refused and could be opened while it runs. Default: nobody is. */
+  readonly ask?: Ask | undefined;
 }
 
 export interface Planned {

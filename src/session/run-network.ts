@@ -6,7 +6,7 @@ import type { Policy } from '../policy/types.ts';
 import { programInside } from './actor.ts';
 import type { Denials } from './denials.ts';
 import { LazyNetwork } from './lazy-network.ts';
-import type { NetworkEvents, SandboxNetwork } from './sandbox-network.ts';
+import type { NetworkEvents, NetworkOptions, SandboxNetwork } from './sandbox-network.ts';
 import { TrafficBook, type TrafficEvents } from './traffic-book.ts';
 import type { PublishedPort } from './types.ts';
 
@@ -20,6 +20,7 @@ export interface RunNetworkOptions {
   readonly take: NetworkEvents['onDenial'];
   readonly onConnected: NetworkEvents['onConnected'];
   readonly events: TrafficEvents;
+  readonly questions: NetworkOptions['questions'];
 }
 
 export class RunNetwork {
@@ -29,13 +30,15 @@ export class RunNetwork {
   readonly #published = new Map<string, PublishedPort>();
   readonly #network: LazyNetwork;
 
-  constructor({ policy, launcher, environment, denials, take, onConnected, events }: RunNetworkOptions) {
+  constructor(options: RunNetworkOptions) {
+    const { policy, launcher, environment, denials, take, onConnected, events, questions } = options;
     this.#events = events;
     this.#traffic = new TrafficBook(events);
     this.#network = new LazyNetwork({
       policy,
       sockets: launcher,
       environment,
+      ...(questions && { questions }),
       whenRecorded: () => denials.ready(),
       programOf: (pid) => programInside(pid, launcher.pid),
       events: {

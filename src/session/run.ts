@@ -9,6 +9,7 @@ import { Launcher } from '../platform/linux/launcher.ts';
 import { startLauncher } from '../platform/linux/launcher-process.ts';
 import type { LauncherRecord, Plan } from '../platform/linux/plan.ts';
 import { relayedSockets } from '../platform/linux/socket-relays.ts';
+import type { AccessRequest } from '../violations/requests.ts';
 import type { Denial } from '../violations/types.ts';
 import { Commands } from './commands.ts';
 import type { ControlledSession, ControlServer } from './control-server.ts';
@@ -20,6 +21,7 @@ import { prepareWatch, WatchFailed, watchFailure, watchHidden } from './hidden-w
 import { showInside } from './inside-directory.ts';
 import { NameSupervisor } from './name-supervisor.ts';
 import { caughtDenial } from './observed.ts';
+import { openQuestions } from './open-questions.ts';
 import { makePlan, type Planned, type RunOptions } from './plan-run.ts';
 import { endingOf, Progress } from './progress.ts';
 import { RunNetwork } from './run-network.ts';
@@ -68,6 +70,8 @@ export interface RunEvents {
   onEvent?(event: SessionEvent): void;
   /** Each refusal as it is seen; `onEvent` has them counted. */
   onDenial?(denial: Denial): void;
+  /** Something inside asks for a grant. */
+  onRequest?(request: AccessRequest): void;
   /** Comes with `onStarted`, where the session is live. */
   onLive?(control: LiveControl, commands: Commands): void;
   /** Before anything of it runs: how hosts and paths are opened and closed in it. */
@@ -168,6 +172,10 @@ async function carryOut(
     eventsFile,
     append: (event) => events.onEvent?.(event),
     launcher: () => launcher.pid,
+    onRequest: (request) => {
+      events.onRequest?.(request);
+      questions?.request(request);
+    },
   });
   const take = (denial: Denial) => {
     events.onDenial?.(denial);
@@ -186,7 +194,14 @@ async function carryOut(
   let lost: Date | undefined;
   const { capabilities, decider } = planned;
   const enforced = () => enforcementOf({ ...planned, plan, applied, lost });
+  const questions = await openQuestions(place, options.ask, {
+    policy,
+    launcher,
+    append: (event) => events.onEvent?.(event),
+    control: () => control,
+  });
   const names = new NameSupervisor({
+    questions,
     policy,
     decider,
     plan,
@@ -196,6 +211,7 @@ async function carryOut(
     append: (event) => events.onEvent?.(event),
   });
   const tripwire = await watchHidden(launcher, planned, {
+    questions,
     take,
     ready: () => denials.ready(),
     isTold: (pid, path) => names.isTold(pid, path),
@@ -213,6 +229,7 @@ async function carryOut(
     take,
     onConnected: (connected) => control?.connected(connected),
     events,
+    questions,
   });
   const grantUse = new GrantUse({
     policy,
@@ -221,7 +238,7 @@ async function carryOut(
     append: (event) => events.onEvent?.(event),
   });
   const commands = new Commands(launcher);
-  const control = controlSocket(place, {
+  const control: ControlSocket | undefined = controlSocket(place, {
     policy,
     // Without namespaces there is no network to open a host in.
     network: () => (planned.weaker ? refuseLiveHosts(planned.weaker) : network.get()),
@@ -269,6 +286,7 @@ async function carryOut(
     await sweep(planned, guard);
     throw error;
   } finally {
+    questions?.close();
     stopWatchdog();
     grantUse.end();
     commands.end();

@@ -13,12 +13,14 @@ import type { AskedCall, Remember, SandboxSockets, SocketAddress } from '../netw
 import { Territory } from '../network/territory.ts';
 import type { ConnectionRecord } from '../network/traffic.ts';
 import type { Traffic } from '../network/traffic-ledger.ts';
-import type { Connected, Destination, Refusal } from '../network/types.ts';
+import type { Connected, Destination, Refusal, Verdict } from '../network/types.ts';
 import { upstreamFrom } from '../network/upstream-proxy.ts';
+import type { Waiter } from '../network/waiter.ts';
 import { RESOLVER_ADDRESS } from '../platform/linux/plan.ts';
 import type { DomainRule, Policy } from '../policy/types.ts';
 import type { Denial } from '../violations/types.ts';
 import { callDenial, EACCES, refusalDenial } from './network-denials.ts';
+import type { Questions } from './questions.ts';
 
 export interface NetworkEvents {
   /** Records a denial; its id, for those who can be told one. */
@@ -41,6 +43,8 @@ export interface NetworkOptions {
   readonly programOf: (pid: number) => string | undefined;
   /** Of the person: names the upstream proxy when the settings say `environment`. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Present where somebody is asked about what no rule mentions. */
+  readonly questions?: Pick<Questions, 'put' | 'hears'>;
 }
 
 const EADDRINUSE = 98;
@@ -88,9 +92,13 @@ export class SandboxNetwork {
           this.#deny(refusal, this.#callers.ownerOf(from, 'tcp') || pid, 'gate') ?? '',
         closed: (record) => this.#account(record),
       },
+      ask: (named, caller, waiter) => this.#ask(named, caller, waiter),
       ...(policy.limits.upload && { uploadLimit: policy.limits.upload.value }),
     });
-    this.#resolver = new Resolver({ rules: this.#rules });
+    this.#resolver = new Resolver({
+      rules: this.#rules,
+      isAskedAbout: (host) => options.questions?.hears(host) ?? false,
+    });
     this.#nameServer = new NameServer({
       sockets,
       resolver: this.#resolver,
@@ -184,7 +192,9 @@ export class SandboxNetwork {
     if (call.transport === 'udp' && destination.host === call.address)
       return this.#refuse(call, 'no datagram leaves the sandbox; names are asked of its own resolver');
     const verdict = this.#gate.judge(destination);
-    if (verdict.kind === 'allowed') return await this.#enter(call, destination);
+    // What is asked about is let in as far as the gate: there the one connection waits, and not the whole thread.
+    if (verdict.kind === 'allowed' || this.#isAskedAbout(verdict))
+      return await this.#enter(call, destination);
     if (call.transport === 'udp') return this.#pass(call, call.port === 0 ? 'passing' : 'nothing');
     this.#deny(verdict, call.pid, 'supervisor');
     this.#settle(call, EACCES);
@@ -195,6 +205,19 @@ export class SandboxNetwork {
     const use = call.transport === 'udp' ? ({ kind: 'private' } as const) : this.#hostUse(call);
     if (use.kind === 'private') return this.#pass(call);
     await this.#bridge.connect(call, use.kind === 'refused' ? use.why : undefined);
+  }
+
+  #isAskedAbout(verdict: Verdict): boolean {
+    if (verdict.kind === 'allowed' || (verdict.reason !== 'not-allowed' && verdict.reason !== 'literal'))
+      return false;
+    return this.#options.questions?.hears(verdict.destination.host) ?? false;
+  }
+
+  #ask(named: Destination, { pid, from }: Caller, waiter: Waiter): Promise<unknown> | undefined {
+    const verdict = this.#gate.judge(named);
+    if (verdict.kind === 'allowed' || !this.#isAskedAbout(verdict)) return undefined;
+    const owner = this.#callers.ownerOf(from, 'tcp') || pid;
+    return this.#options.questions?.put(refusalDenial(verdict, owner, 'gate'), waiter);
   }
 
   /** Opens the place that stands for an allowed destination. A datagram's caller is about to connect to it, or finds nothing. */

@@ -50,7 +50,9 @@ export class ViolationBook {
   #listen(directory: string): RequestSocket {
     return new RequestSocket(directory, (text) => {
       const request = this.#requests.take(text, Date.now());
-      if (request) this.#options.append({ kind: 'request', request });
+      if (request === undefined) return;
+      this.#options.append({ kind: 'request', request });
+      this.#options.onRequest?.(request);
     });
   }
 

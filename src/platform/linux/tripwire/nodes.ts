@@ -1,4 +1,4 @@
-/** The names that the tripwire file system knows: a fixed skeleton, and the hidden directories that were walked through. */
+/** The names that the tripwire file system knows: a fixed skeleton, and the what is hidden and was walked through. */
 import { type Attributes, FILE_TYPE } from './answers.ts';
 
 /**
@@ -7,6 +7,9 @@ import { type Attributes, FILE_TYPE } from './answers.ts';
  * and not opened.
  */
 export type TripwireKind = 'directory' | 'file' | 'link' | 'closed-directory' | 'closed-file';
+
+/** What the host has and nobody is shown: met on the way to something, and forgotten with the kernel's last hold on it. */
+export type HiddenKind = 'hidden' | 'hidden-file';
 
 export interface TripwireEntry {
   /** Absolute, the same inside and on the host. */
@@ -29,15 +32,15 @@ export interface TripwireNode {
   readonly id: bigint;
   readonly path: string;
   /** Changes when something beneath it is shown while a session runs. */
-  kind: TripwireKind | 'root' | 'hidden';
+  kind: TripwireKind | 'root' | HiddenKind;
   readonly to?: string;
   readonly children: Map<string, TripwireNode>;
-  /** Of a hidden directory: the one it was found in, and how often the kernel holds it. */
+  /** Of what is hidden: the directory it was found in, and how often the kernel holds it. */
   readonly parent?: TripwireNode;
   lookups: bigint;
 }
 
-/** Hidden directories that are remembered at once; each is there because the kernel holds it. */
+/** Hidden names that are remembered at once; each is there because the kernel holds it. */
 const MAX_HIDDEN = 1 << 16;
 
 const ROOT_ID = 1n;
@@ -69,11 +72,11 @@ export class NodeTable {
     return this.#nodes.get(id);
   }
 
-  /** A hidden directory that the kernel asked for once more; undefined when there are too many. */
-  hold(parent: TripwireNode, name: string): TripwireNode | undefined {
+  /** Something hidden that the kernel asked for once more; undefined when there is too much, or it was of another kind. */
+  hold(parent: TripwireNode, name: string, kind: HiddenKind): TripwireNode | undefined {
     const known = parent.children.get(name);
-    if (known === undefined && this.#hidden >= MAX_HIDDEN) return undefined;
-    const node = known ?? this.#add('hidden', pathOf(parent, name), parent);
+    if (known === undefined ? this.#hidden >= MAX_HIDDEN : known.kind !== kind) return undefined;
+    const node = known ?? this.#add(kind, pathOf(parent, name), parent);
     if (known === undefined) {
       this.#hidden++;
       parent.children.set(name, node);
@@ -85,7 +88,7 @@ export class NodeTable {
   /** The kernel lets go. What the skeleton is made of stays. */
   forget(id: bigint, lookups: bigint): void {
     const node = this.#nodes.get(id);
-    if (node?.kind !== 'hidden') return;
+    if (node === undefined || !isHidden(node)) return;
     node.lookups -= lookups;
     if (node.lookups > 0n) return;
     this.#nodes.delete(id);
@@ -109,7 +112,7 @@ export class NodeTable {
       const known = at.children.get(name);
       const next = known ?? this.#add('directory', path);
       if (known === undefined) at.children.set(name, next);
-      else if (known.kind === 'hidden') this.#hidden--;
+      else if (isHidden(known)) this.#hidden--;
       if (known?.kind !== 'directory') changed.push(at.id);
       next.kind = path === wanted ? kind : 'directory';
       at = next;
@@ -177,6 +180,10 @@ export class NodeTable {
   }
 }
 
+export function isHidden({ kind }: Pick<TripwireNode, 'kind'>): boolean {
+  return kind === 'hidden' || kind === 'hidden-file';
+}
+
 export function pathOf(parent: TripwireNode, name: string): string {
   return `${parent.path}/${name}`;
 }
@@ -194,6 +201,7 @@ const MODES: Readonly<Record<TripwireNode['kind'], number>> = {
   'closed-directory': FILE_TYPE.directory,
   'closed-file': FILE_TYPE.file,
   hidden: FILE_TYPE.directory,
+  'hidden-file': FILE_TYPE.file,
 };
 
 export function attributesOf(node: TripwireNode, owner: { uid: number; gid: number }): Attributes {
@@ -203,6 +211,6 @@ export function attributesOf(node: TripwireNode, owner: { uid: number; gid: numb
     uid: owner.uid,
     gid: owner.gid,
     size: node.to === undefined ? 0 : Buffer.byteLength(node.to),
-    keep: node.kind === 'hidden' ? 'never' : 'long',
+    keep: isHidden(node) ? 'never' : 'long',
   };
 }

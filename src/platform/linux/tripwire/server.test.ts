@@ -259,3 +259,82 @@ describe('the table', () => {
     );
   });
 });
+
+describe('a patient server', () => {
+  /** Its judgement is what `judge` says, by path. */
+  class Patient {
+    readonly looks: string[] = [];
+    readonly #replies: Buffer[] = [];
+    readonly #server: TripwireServer;
+
+    constructor(judge: (path: string) => 'refused' | 'shown') {
+      const host: Readonly<Record<string, 'directory' | 'file' | 'other'>> = {
+        '/home/ada/data': 'directory',
+        '/home/ada/data/file': 'file',
+        '/home/ada/data/pipe': 'other',
+      };
+      this.#server = new TripwireServer({
+        layout: {
+          attached: [{ path: '/home', kind: 'directory' }],
+          beneath: [{ path: '/home/ada/x', kind: 'directory' }],
+        },
+        owner: { uid: 1000, gid: 1000 },
+        send: (reply) => this.#replies.push(reply),
+        onSighting: async ({ act, path, brief }) => {
+          const text = Buffer.from(path).toString('latin1');
+          this.looks.push(`${act} ${text}${brief ? ' briefly' : ''}`);
+          return brief ? 'refused' : judge(text);
+        },
+        isOwn: (pid) => pid === SUPERVISOR,
+        look: async (path) => host[path.toString('latin1')] ?? 'absent',
+        patient: true,
+      });
+    }
+
+    async ask(asked: Asked): Promise<Buffer> {
+      await this.#server.answer(decodeRequest(requestBytes(asked)));
+      return this.#replies.pop()!;
+    }
+
+    async errno(asked: Asked): Promise<number> {
+      return Math.abs((await this.ask(asked)).readInt32LE(4));
+    }
+
+    async lookup(node: bigint, name: string): Promise<Buffer> {
+      return await this.ask({ opcode: OPCODE.lookup, node, body: nameBytes(name) });
+    }
+
+    async walk(...names: string[]): Promise<bigint> {
+      let node = 1n;
+      for (const name of names) node = (await this.lookup(node, name)).readBigUInt64LE(16);
+      return node;
+    }
+  }
+
+  test('judges the use of a hidden file, and never the look-up, for which a directory is locked', async () => {
+    const kernel = new Patient(() => 'refused');
+    const file = await kernel.walk('0', 'ada', 'data', 'file');
+    expect(kernel.looks).toEqual([]);
+    expect(await kernel.errno({ opcode: OPCODE.open, node: file })).toBe(ERRNO.EACCES);
+    expect(await kernel.errno({ opcode: OPCODE.getattr, node: file })).toBe(ERRNO.EACCES);
+    expect(kernel.looks).toEqual(['read /home/ada/data/file', 'look-up /home/ada/data/file']);
+  });
+
+  test('says of what is shown now that it is to be walked to anew', async () => {
+    const kernel = new Patient((path) => (path.endsWith('/file') ? 'shown' : 'refused'));
+    const file = await kernel.walk('0', 'ada', 'data', 'file');
+    expect(await kernel.errno({ opcode: OPCODE.open, node: file })).toBe(ERRNO.ESTALE);
+    const directory = await kernel.walk('0', 'ada', 'data');
+    expect(await kernel.errno({ opcode: OPCODE.opendir, node: directory })).toBe(ERRNO.EACCES);
+  });
+
+  test('refuses what is neither file nor directory at once, and the supervisor is asked about nothing', async () => {
+    const kernel = new Patient(() => 'shown');
+    const data = await kernel.walk('0', 'ada', 'data');
+    expect(Math.abs((await kernel.lookup(data, 'pipe')).readInt32LE(4))).toBe(ERRNO.EACCES);
+    expect(kernel.looks).toEqual(['look-up /home/ada/data/pipe briefly']);
+    const file = await kernel.walk('0', 'ada', 'data', 'file');
+    expect(await kernel.errno({ opcode: OPCODE.getattr, node: file, pid: SUPERVISOR })).toBe(ERRNO.EACCES);
+    expect(kernel.looks.length).toBe(1);
+  });
+});

@@ -17,7 +17,14 @@ import {
   openedReply,
   statfsReply,
 } from './answers.ts';
-import { attributesOf, NodeTable, pathOf, type TripwireLayout, type TripwireNode } from './nodes.ts';
+import {
+  attributesOf,
+  isHidden,
+  NodeTable,
+  pathOf,
+  type TripwireLayout,
+  type TripwireNode,
+} from './nodes.ts';
 import { ERRNO, type Request } from './protocol.ts';
 
 /** A look at something hidden or denied that was refused. The one who looked still waits for the answer. */
@@ -29,18 +36,30 @@ export interface TripwireSighting {
   /** `look-up`: the kernel asks for a name before it says what for, so this may be the first step of an open. */
   readonly act: 'look-up' | 'read' | 'list';
   readonly errno: number;
+  /** A name is being looked up, with its directory locked: the answer must not wait for a person. */
+  readonly brief?: true;
 }
 
 /** What the host has at a path: seen without following a link in its last component. */
-export type HostLook = (path: Buffer) => Promise<'directory' | 'other' | 'absent' | 'too-long'>;
+export type HostLook = (path: Buffer) => Promise<'directory' | 'file' | 'other' | 'absent' | 'too-long'>;
+
+/** `shown`: what was looked at is mounted now, and the kernel is to look anew. */
+export type Judged = 'refused' | 'shown';
 
 export interface TripwireOptions {
   readonly layout: TripwireLayout;
   readonly owner: { readonly uid: number; readonly gid: number };
   /** Sends one answer to the kernel. */
   readonly send: (reply: Buffer) => void;
-  /** The answer waits for it: until then the thread that looked is there to be identified. Must not reject. */
-  readonly onSighting: (sighting: TripwireSighting) => Promise<void> | undefined;
+  /**
+   * The answer waits for it: until then the thread that looked is there to be identified. Must not reject. Undefined: refused.
+   */
+  readonly onSighting: (sighting: TripwireSighting) => Promise<Judged> | undefined;
+  /**
+   * Whether an answer may take long. Then hidden files are walked to, as directories always are, so that what is judged is their
+   * use: while a name is looked up the kernel holds its directory's lock, and the supervisor would wait for it as well.
+   */
+  readonly patient?: boolean;
   /** Looks by these are answered and not told: the supervisor walks paths inside for those it judges. */
   readonly isOwn: (pid: number) => boolean;
   /** Default: lstat(2) as the person. */
@@ -51,7 +70,7 @@ export interface TripwireOptions {
 export const lookAtHost: HostLook = (path) =>
   new Promise((resolve) => {
     lstat(path, (error, stats) => {
-      if (error === null) resolve(stats.isDirectory() ? 'directory' : 'other');
+      if (error === null) resolve(stats.isDirectory() ? 'directory' : stats.isFile() ? 'file' : 'other');
       else if (error.code === 'ENOENT' || error.code === 'ENOTDIR') resolve('absent');
       else resolve(error.code === 'ENAMETOOLONG' ? 'too-long' : 'other');
     });
@@ -59,9 +78,17 @@ export const lookAtHost: HostLook = (path) =>
 
 const REFUSED: ReadonlySet<TripwireNode['kind']> = new Set([
   'hidden',
+  'hidden-file',
   'closed-directory',
   'closed-file',
   'file',
+]);
+
+const NO_DIRECTORIES: ReadonlySet<TripwireNode['kind']> = new Set([
+  'file',
+  'closed-file',
+  'hidden-file',
+  'link',
 ]);
 
 export class TripwireServer {
@@ -117,11 +144,11 @@ export class TripwireServer {
     const refused = REFUSED.has(node.kind);
     switch (request.kind) {
       case 'getattr':
-        if (node.kind === 'hidden') return this.#refuse(request, node.path, 'look-up');
+        if (isHidden(node)) return this.#refuse(request, node.path, 'look-up');
         return attributesReply(unique, attributesOf(node, this.#options.owner));
       case 'access':
         // Without bits only the existence is asked for (access(2), F_OK).
-        if (node.kind === 'hidden' || (refused && request.mask !== 0)) {
+        if (isHidden(node) || (refused && request.mask !== 0)) {
           return this.#refuse(request, node.path, 'look-up');
         }
         return emptyReply(unique);
@@ -144,6 +171,7 @@ export class TripwireServer {
   #list(request: Extract<Request, { kind: 'readdir' | 'readdirplus' }>, node: TripwireNode): Buffer {
     const unlisted: ReadonlySet<TripwireNode['kind']> = new Set([
       'hidden',
+      'hidden-file',
       'closed-directory',
       'closed-file',
     ]);
@@ -161,9 +189,9 @@ export class TripwireServer {
     const name = request.name.toString('latin1');
     const { owner } = this.#options;
     const child = parent.children.get(name);
-    if (child !== undefined && child.kind !== 'hidden') return entryReply(unique, attributesOf(child, owner));
+    if (child !== undefined && !isHidden(child)) return entryReply(unique, attributesOf(child, owner));
     if (parent.kind === 'root') return absentReply(unique);
-    if (parent.kind === 'file' || parent.kind === 'closed-file' || parent.kind === 'link') {
+    if (NO_DIRECTORIES.has(parent.kind)) {
       return errorReply(unique, ERRNO.ENOTDIR);
     }
     if (name === '' || name === '.' || name === '..' || name.includes('/')) {
@@ -174,17 +202,28 @@ export class TripwireServer {
     if (found === 'absent') return absentReply(unique);
     if (found === 'too-long') return errorReply(unique, ERRNO.ENAMETOOLONG);
     // A directory may be walked through, so that what is seen in the end is the whole path.
-    const node = found === 'directory' ? this.#nodes.hold(parent, name) : undefined;
+    const held =
+      found === 'directory' ? 'hidden' : found === 'file' && this.#options.patient && 'hidden-file';
+    const node = held ? this.#nodes.hold(parent, name, held) : undefined;
     return node === undefined
       ? this.#refuse(request, path, 'look-up')
       : entryReply(unique, attributesOf(node, owner));
   }
 
-  #refuse({ unique, pid }: Request, path: string, act: TripwireSighting['act']): Buffer | Promise<Buffer> {
+  #refuse(
+    { kind, unique, pid }: Request,
+    path: string,
+    act: TripwireSighting['act'],
+  ): Buffer | Promise<Buffer> {
     const errno = ERRNO.EACCES;
     const reply = errorReply(unique, errno);
     if (this.#options.isOwn(pid)) return reply;
-    const told = this.#options.onSighting({ path: Buffer.from(path, 'latin1'), pid, act, errno });
-    return told === undefined ? reply : told.then(() => reply);
+    const brief = kind === 'lookup' ? ({ brief: true } as const) : {};
+    const sighting = { path: Buffer.from(path, 'latin1'), pid, act, errno, ...brief };
+    const judged = this.#options.onSighting(sighting);
+    // On ESTALE the kernel walks the whole path once more (do_filp_open, retry_estale), and so comes to what is mounted now.
+    return judged === undefined
+      ? reply
+      : judged.then((outcome) => (outcome === 'shown' ? errorReply(unique, ERRNO.ESTALE) : reply));
   }
 }
