@@ -29,6 +29,7 @@ const LAZY = {
   'src/session/linux-abilities.ts': 'abilities.cjs',
   'src/session/violation-book.ts': 'violations.cjs',
   'src/session/questions.ts': 'questions.cjs',
+  'src/session/new-repositories.ts': 'repositories.cjs',
 };
 
 function lazyParts(root) {

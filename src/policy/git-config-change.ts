@@ -131,6 +131,40 @@ export function judgeGitConfig(before: string, after: string, first = before): G
   return { kind: 'harmless', changed: [...new Set([...added, ...removed].map(keyOf))] };
 }
 
+/** What of a configuration may stand, and the keys of what may not, in the order of the file. */
+export interface HarmlessPart {
+  readonly text: string;
+  readonly left: readonly string[];
+}
+
+/**
+ * The harmless entries of a new repository's configuration, written down anew: so no reader of the format can find more in
+ * them. Undefined where the file is not read without doubt.
+ */
+export function harmlessPart(text: string): HarmlessPart | undefined {
+  const entries = parseGitConfig(text);
+  if (entries === undefined) return undefined;
+  const isHarmless = (entry: GitConfigEntry) =>
+    entry.value !== undefined && harmlessOf(entry)?.value(entry.value) === true;
+  return {
+    text: textOf(entries.filter(isHarmless)),
+    left: [...new Set(entries.filter((entry) => !isHarmless(entry)).map(keyOf))],
+  };
+}
+
+function textOf(entries: readonly GitConfigEntry[]): string {
+  const quote = (word: string) => `"${word.replace(/["\\]/g, '\\$&')}"`;
+  let last = '';
+  return entries
+    .map(({ section, subsection, name, value = '' }) => {
+      const header = `[${subsection === undefined ? section : `${section} ${quote(subsection)}`}]\n`;
+      const opening = header === last ? '' : header;
+      last = header;
+      return `${opening}\t${name} = ${/^[A-Za-z0-9+*:./@_-]+$/.test(value) ? value : quote(value)}\n`;
+    })
+    .join('');
+}
+
 function refusal(entry: GitConfigEntry, why: string): GitConfigJudgement {
   return { kind: 'refused', key: keyOf(entry), why };
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { keyOf, parseGitConfig } from './git-config.ts';
-import { isHarmlessUrl, judgeGitConfig } from './git-config-change.ts';
+import { harmlessPart, isHarmlessUrl, judgeGitConfig } from './git-config-change.ts';
 
 describe('parseGitConfig', () => {
   let directory: string;
@@ -52,6 +52,41 @@ describe('parseGitConfig', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  test('what is written down anew is harmless, and read by git as it was', () => {
+    const entry = fc.constantFrom(
+      ...[
+        '[core]\n\tbare = false\n',
+        '[core]\n\tfsmonitor = x\n',
+        '[user]\n\tname = "a \\"b\\" \\\\ c;d # e "\n',
+      ],
+      ...[
+        '[remote "a \\"b"]\n\turl = https://example.com/a\n',
+        '[remote "o"]\n\turl = ../x\n',
+        '[alias]\n\tst = !x\n',
+      ],
+      ...[
+        '[branch "x\\\\y"]\n\tremote = o\n\tmerge = refs/heads/x\n',
+        '[core]\n\tbare\n',
+        '[user]\n\temail =\n',
+      ],
+    );
+    fc.assert(
+      fc.property(fc.array(entry, { maxLength: 6 }), (parts) => {
+        const text = parts.join('');
+        const part = harmlessPart(text)!;
+        expect(judgeGitConfig('', part.text).kind).toBe('harmless');
+        const kept = byUs(text)!.filter((each) => !/fsmonitor|alias|\.\.\/x|^core\.bare$/.test(each));
+        expect(byGit(part.text)).toEqual(kept);
+      }),
+      { numRuns: 100 },
+    );
+    expect(harmlessPart('[core]\n\tfsmonitor = x\n\tbare = false\n')).toEqual({
+      text: '[core]\n\tbare = false\n',
+      left: ['core.fsmonitor'],
+    });
+    expect(harmlessPart('[core]\r\n')).toBeUndefined();
   });
 
   test('reads what git writes and people keep', () => {

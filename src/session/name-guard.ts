@@ -66,17 +66,25 @@ export class NameGuard {
       ...this.#options.roots,
       ...this.#options.before.map((entry) => dirname(entry.path)),
     ]);
-    for (const directory of [...directories].slice(0, MAX_WATCHES)) {
-      try {
-        const watcher = watch(directory, { persistent: false }, (_event, name) => {
-          if (name !== null) this.#look([join(directory, name)]);
-        });
-        watcher.on('error', () => watcher.close());
-        this.#watchers.push(watcher);
-      } catch {
-        // The host is out of inotify watches, or the directory went away: the sweep at the end still sees it.
-      }
+    for (const directory of [...directories].slice(0, MAX_WATCHES)) this.watch(directory);
+  }
+
+  /** Watches one more directory. */
+  watch(directory: string): void {
+    try {
+      const watcher = watch(directory, { persistent: false }, (_event, name) => {
+        if (name !== null) this.#look([join(directory, name)]);
+      });
+      watcher.on('error', () => watcher.close());
+      this.#watchers.push(watcher);
+    } catch {
+      // The host is out of inotify watches, or the directory went away: the sweep at the end still sees it.
     }
+  }
+
+  /** Which of these entries, were they on the host, would be guarded ones. */
+  guarded(entries: readonly GuardedEntry[]): readonly GuardedEntry[] {
+    return this.#options.guarded(entries);
   }
 
   /** Watches no more: nothing was started. */

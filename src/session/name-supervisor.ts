@@ -5,12 +5,14 @@ import type { Making, MakingRecord, Plan } from '../platform/linux/plan.ts';
 import type { Arch } from '../platform/linux/seccomp/tables.ts';
 import { type WatchedRow, watchedRows } from '../platform/linux/watched-calls.ts';
 import type { Decider } from '../policy/decide.ts';
+import { decodeName } from '../policy/printable.ts';
 import type { Policy } from '../policy/types.ts';
 import type { Denial } from '../violations/types.ts';
 import { programInside } from './actor.ts';
 import type { SessionEvent } from './event-log.ts';
 import type { GitConfigDesk } from './git-config-desk.ts';
-import { EACCES, guardedDenial, mountDenial } from './observed.ts';
+import type { NewRepositories } from './new-repositories.ts';
+import { EACCES, guardedDenial, landingDenial, mountDenial } from './observed.ts';
 import type { Questions } from './questions.ts';
 
 export interface NameSupervisorOptions {
@@ -20,6 +22,8 @@ export interface NameSupervisorOptions {
   readonly plan: Pick<Plan, 'guarded' | 'opened'>;
   readonly arch: Arch;
   readonly launcher: Pick<Launcher, 'settle' | 'pid' | 'calls'>;
+  /** Where repositories can be made inside; undefined where nothing can be mounted. */
+  readonly repositories: (() => Promise<NewRepositories>) | undefined;
   /** Records what was refused. */
   readonly take: (denial: Denial) => void;
   readonly append: (event: SessionEvent) => void;
@@ -27,6 +31,8 @@ export interface NameSupervisorOptions {
   readonly questions: Pick<Questions, 'putFor'> | undefined;
 }
 
+/** Of a repository, or of a submodule in it. */
+const GIT_CONFIG = /\/\.git\/(modules\/.+\/)?config$/;
 /** Threads whose act was told, and whose look at the same name may still follow. */
 const MAX_TOLD = 256;
 
@@ -34,6 +40,7 @@ export class NameSupervisor {
   readonly #options: NameSupervisorOptions;
   readonly #told = new Map<number, string>();
   #desk: GitConfigDesk | undefined;
+  #repositories: NewRepositories | undefined;
   #judge: MakingJudge | undefined;
   #rows: readonly WatchedRow[] | undefined;
 
@@ -49,6 +56,10 @@ export class NameSupervisor {
     const refused = this.#judge.refused(names);
     if (refused && this.#isGitConfig(refused, names)) {
       void this.#writeGitConfig(id, pid, refused);
+      return;
+    }
+    if (!refused && names.length === 1 && this.#concernsRepository(names[0]!)) {
+      void this.#makeOrRemove(id, pid, names);
       return;
     }
     if (refused) this.#tell(pid, guardedDenial(policy, this.#row(refused.making).act, refused));
@@ -75,10 +86,42 @@ export class NameSupervisor {
     return true;
   }
 
+  /** A directory `.git` is made where a file of the name may not be, or removed. */
+  #concernsRepository(making: Making): boolean {
+    if (this.#options.repositories === undefined) return false;
+    const { path, present, directory } = making;
+    if (present) return this.#repositories !== undefined && this.#row(making).act === 'remove';
+    if (!directory || making.bringsMore || this.#row(making).act !== 'create') return false;
+    return decodeName(path).endsWith('/.git') && this.#isGuardedAsFile(making);
+  }
+
+  #isGuardedAsFile(making: Making): boolean {
+    return this.#judge?.refused([{ ...making, directory: false }]) !== undefined;
+  }
+
+  async #makeOrRemove(id: bigint, pid: number, names: readonly Making[]): Promise<void> {
+    this.#repositories ??= await this.#options.repositories!();
+    const [making] = names;
+    const path = decodeName(making!.path);
+    const done = await (making!.present ? this.#repositories.remove(path) : this.#repositories.make(path));
+    if (!done && this.#askMount(id, pid, names)) return;
+    this.#options.launcher.settle({ id, errno: done ? 'done' : 0 });
+  }
+
+  /** Call once, when nothing inside runs any more: the host gets the repositories that were made. */
+  end(): void {
+    for (const landed of this.#repositories?.land() ?? []) {
+      if (landed.kind === 'empty') continue;
+      this.#options.append({ ...landed, kind: 'git-repository', outcome: landed.kind });
+      const denial = landingDenial(landed);
+      if (denial) this.#options.take(denial);
+    }
+  }
+
   /** A plain file is renamed over a repository's configuration. */
   #isGitConfig({ path, making }: RefusedMaking, names: readonly Making[]): boolean {
     const alone = names.length === 1 && !making.directory && !making.bringsMore;
-    return alone && path.endsWith('/.git/config') && this.#row(making).act === 'rename';
+    return alone && GIT_CONFIG.test(path) && this.#row(making).act === 'rename';
   }
 
   async #writeGitConfig(id: bigint, pid: number, refused: RefusedMaking): Promise<void> {
@@ -86,6 +129,10 @@ export class NameSupervisor {
     const { GitConfigDesk } = await import('./git-config-desk.ts');
     this.#desk ??= new GitConfigDesk();
     const { path } = refused;
+    if (this.#repositories?.replaceConfig(path)) {
+      launcher.settle({ id, errno: 'done' });
+      return;
+    }
     const writing = await this.#desk.replace(path);
     if (writing.kind === 'written') append({ kind: 'git-config', path, changed: writing.changed });
     else this.#tell(pid, { ...guardedDenial(policy, 'rename', refused), detail: writing.why });

@@ -10,6 +10,7 @@ import { decodeName } from '../policy/printable.ts';
 import type { Policy } from '../policy/types.ts';
 import type { Denial } from '../violations/types.ts';
 import type { Quarantined } from './name-guard.ts';
+import type { Landed } from './repository-landing.ts';
 
 /** errno(3). */
 export const EACCES = 13;
@@ -131,4 +132,16 @@ export function caughtDenial(policy: Policy, { path, movedTo }: Quarantined): De
     movedTo,
     ...(rule && { rule }),
   };
+}
+
+/** What the host did not get of a repository that was made inside; undefined where it got all of it. */
+export function landingDenial(landed: Exclude<Landed, { kind: 'empty' }>): Denial | undefined {
+  const shared = { act: 'create', observer: 'watch', outcome: 'refused', remedy: { kind: 'none' } } as const;
+  if (landed.kind === 'kept') {
+    const detail = `the new repository was not taken over (${landed.why}); it is in ${landed.kept}`;
+    return { ...shared, subject: { kind: 'path', path: landed.path }, detail };
+  }
+  if (landed.left.length === 0) return undefined;
+  const detail = `left out of the new repository: ${landed.left.join(', ')}`;
+  return { ...shared, subject: { kind: 'path', path: `${landed.path}/config` }, detail };
 }

@@ -200,6 +200,15 @@ async function carryOut(
     append: (event) => events.onEvent?.(event),
     control: () => control,
   });
+  const repositories = async () => {
+    const { NewRepositories } = await import('./new-repositories.ts');
+    return new NewRepositories({
+      launcher,
+      directory: place.directory,
+      guarded: (entries) => guard.guarded(entries),
+      watch: (directory) => guard.watch(directory),
+    });
+  };
   const names = new NameSupervisor({
     questions,
     policy,
@@ -207,6 +216,7 @@ async function carryOut(
     plan,
     arch: capabilities.arch,
     launcher,
+    repositories: plan.namespaces === 0 ? undefined : repositories,
     take,
     append: (event) => events.onEvent?.(event),
   });
@@ -284,6 +294,7 @@ async function carryOut(
   } catch (error) {
     // However it ended, what slipped past the refusal must not stay for the host to run.
     await sweep(planned, guard);
+    names.end();
     throw error;
   } finally {
     questions?.close();
@@ -302,6 +313,7 @@ async function carryOut(
     throw watchFailure(plan, failure) ?? namespaceRefusal(plan, failure) ?? setupError(failure);
   }
   await sweep(planned, guard);
+  names.end();
   return {
     sessionId: place.id,
     ending: endingOf(progress),

@@ -60,14 +60,18 @@ const MOVABLE: readonly (readonly [path: string, setting: string])[] = [
 /** By the whole path, for what is to be changed: where a program may do the same inside what is open. */
 const ELSEWHERE: readonly (readonly [path: RegExp, alternative: Alternative])[] = [
   [
-    /\/\.git(\/config(\.lock|\.worktree)?)?$/,
+    /\/\.git(\/worktrees(\/.*)?)?$/,
+    { kind: 'command', text: 'git clone, in place of a worktree or a submodule' },
+  ],
+  [
+    /\/\.git\/config(\.lock|\.worktree)?$/,
     { kind: 'command', text: 'git -c NAME=VALUE …, or git init in $TMPDIR' },
   ],
   [
     /\/\.git\/hooks(\/|$)/,
     { kind: 'command', text: 'git -c core.hooksPath=$TMPDIR/hooks …, or git init in $TMPDIR' },
   ],
-  [/\/\.git\//, { kind: 'command', text: 'git init or git clone in $TMPDIR' }],
+  [/\/\.git\//, { kind: 'command', text: 'git clone . $TMPDIR/NAME' }],
   [
     /^\/usr\/(local\/)?lib\/node_modules(\/|$)/,
     { kind: 'variable', text: 'npm_config_prefix=$TMPDIR/npm-global' },

@@ -150,18 +150,65 @@ describe.each(people)('as $label', (person) => {
     expect(await world.probeInside(acts, ['--allow', second])).toEqual(['EROFS', 'EROFS', 'ok']);
   });
 
-  test('a repository made during the run gets no hook that the host would run', async () => {
-    const ran = await world.shell(
-      'git init -q fresh 2>err; mkdir -p fresh/.git/hooks; echo x > fresh/.git/hooks/pre-commit; cat err',
+  test('a repository is made, cloned, moved and removed inside, and the host has it afterwards', async () => {
+    const script = [
+      'git init -q fresh && cd fresh && echo x > file && git add file && git commit -q -m One && cd ..',
+      'git -C fresh config user.email agent@example.com && mv fresh moved',
+      'git clone -q ./moved copy && git -C copy switch -q -c topic && git -C copy log --format=%s',
+      'git init -q gone && rm -rf gone && ls -d */',
+    ].join(' && ');
+    const ran = await world.shell(script);
+    expect(ran).toMatchObject({ code: 0, stdout: 'One\ncopy/\nmoved/\nsrc/\n' });
+    // Where it was cloned from is a place of this machine, so it is named and left out.
+    expect(ran.stderr).toContain('copy/.git/config: left out of the new repository: remote.origin.url');
+    for (const name of ['moved', 'copy']) {
+      expect((await world.run(['git', '-C', name, 'log', '--format=%s'])).stdout).toBe('One\n');
+      expect((await world.run(['git', '-C', name, 'fsck', '--strict'])).code).toBe(0);
+      expect((await world.run(['git', '-C', name, 'status', '--porcelain'])).stdout).toBe('');
+    }
+    const email = await world.run(['git', '-C', 'moved', 'config', 'user.email']);
+    expect(email.stdout).toBe('agent@example.com\n');
+    expect(existsSync(`${world.project}/gone`)).toBe(false);
+    // The next session works in it as in any other.
+    const next = await world.shell(
+      'cd moved && echo y >> file && git commit -q -a -m Two && git log --format=%s',
     );
-    expect(existsSync(`${world.project}/fresh/.git/hooks/pre-commit`)).toBe(false);
-    expect(ran.stdout + ran.stderr).not.toBe('');
-    const control = await world.run([
-      'sh',
-      '-c',
-      'git init -q other && echo x > other/.git/hooks/pre-commit',
-    ]);
-    expect(control.code).toBe(0);
+    expect(next).toMatchObject({ code: 0, stdout: 'Two\nOne\n' });
+  });
+
+  test('a project becomes a repository inside', async () => {
+    const bare = `${world.root}/bare`;
+    world.put(`${bare}/file`, 'x\n');
+    const ran = await world.inside(
+      ['sh', '-c', 'git init -q && git add -A && git commit -q -m First && git status --porcelain'],
+      ['--project', bare],
+      { cwd: bare },
+    );
+    expect(ran).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    expect((await world.run(['git', '-C', bare, 'log', '--format=%s'])).stdout).toBe('First\n');
+  });
+
+  test('a repository made during the run gets no hook that the host would run', async () => {
+    const script =
+      'git init -q NAME; mkdir -p NAME/.git/hooks; echo x > NAME/.git/hooks/pre-commit; test -e NAME/.git/hooks/pre-commit';
+    const ran = await world.shell(script.replaceAll('NAME', 'fresh'));
+    expect(ran.code).toBe(1);
+    expect(readdirSync(`${world.project}/fresh/.git`)).not.toContain('hooks');
+    expect((await world.run(['sh', '-c', script.replaceAll('NAME', 'other')])).code).toBe(0);
+  });
+
+  test('what cannot be made inside says what it is: a worktree, a submodule, a .git file', async () => {
+    world.put(`${world.root}/library/file`, 'x\n');
+    await gitRepository(world, `${world.root}/library`);
+    for (const [command, name] of [
+      ['git worktree add -q tree', '.git/worktrees/tree/gitdir'],
+      [`git -c protocol.file.allow=always submodule add -q ${world.root}/library sub`, 'sub/.git'],
+      ['git init -q --separate-git-dir=elsewhere apart', 'apart/.git'],
+    ] as const) {
+      const ran = await world.shell(command, ['--allow', `${world.root}/library:ro`]);
+      expect(ran.code).not.toBe(0);
+      expect(ran.stderr).toContain(name);
+    }
   });
 
   test('a worktree that exists commits', async () => {
@@ -196,7 +243,7 @@ describe.each(people)('as $label', (person) => {
     expect((await world.run(add)).code).toBe(0);
     expect((await world.run(['git', 'commit', '-q', '-m', 'Submodule'])).code).toBe(0);
     const ran = await world.shell(
-      'cd library && echo y > file && git commit -q -a -m Inner && git log --format=%s -1',
+      'git submodule --quiet update --init && cd library && echo y > file && git commit -q -a -m Inner && git log --format=%s -1',
     );
     expect(ran).toMatchObject({ code: 0, stdout: 'Inner\n' });
     const module = `${world.project}/.git/modules/library`;

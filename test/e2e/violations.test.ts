@@ -157,7 +157,7 @@ describe.each(people)('as $label', (person) => {
     expect(log.length).toBeLessThan(3 * 1024 * 1024);
     expect(records().filter(({ kind }) => kind === 'violation').length).toBeLessThanOrEqual(500);
     expect(ran.stderr.split('\n').length).toBeLessThan(20);
-  });
+  }, 180_000);
 
   describe('looking back', () => {
     test('violations, why and log say the same of a session, for people and machines', async () => {
