@@ -9,7 +9,7 @@ const timeouts = { testTimeout: 30_000, hookTimeout: 60_000 };
  */
 const NEEDS_ROOT = [
   'test/escape/network-{direct,inside,names}.test.ts',
-  'test/e2e/{doctor-weakened,grants,network-clients,tripwire}.test.ts',
+  'test/e2e/{control-groups,doctor-weakened,grants,network-clients,tripwire}.test.ts',
 ];
 const leftOut = process.getuid?.() === 0 || process.env.CI ? [] : NEEDS_ROOT;
 if (leftOut.length > 0) console.error(`left out, since they need root: ${leftOut.join(' ')}`);

@@ -27,6 +27,7 @@ const LAZY = {
   'src/cli/agent-run.ts': 'agents.cjs',
   'src/session/control-server.ts': 'control.cjs',
   'src/session/linux-abilities.ts': 'abilities.cjs',
+  'src/session/limit-keeper.ts': 'limits.cjs',
   'src/session/violation-book.ts': 'violations.cjs',
   'src/session/questions.ts': 'questions.cjs',
   'src/session/new-repositories.ts': 'repositories.cjs',

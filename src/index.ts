@@ -32,6 +32,7 @@ export {
   type ToolOptions,
   type ToolResult,
 } from './sandbox/tools.ts';
+export type { Exceeded } from './session/limits.ts';
 export type { GrantedHost, RevokedHost } from './session/live-grants.ts';
 export type { GrantedPath } from './session/live-paths.ts';
 export type { Question } from './session/questions.ts';

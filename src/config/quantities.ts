@@ -69,6 +69,7 @@ export const LIMITS: Readonly<Record<LimitName, { readonly kind: LimitKind; read
   wallTime: { kind: 'duration', least: 1 },
   cpuTime: { kind: 'duration', least: 1 },
   fileSize: { kind: 'size', least: 1 },
+  temporaryFiles: { kind: 'size', least: KIBI ** 2 },
   upload: { kind: 'size', least: 1 },
 };
 

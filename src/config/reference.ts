@@ -17,6 +17,7 @@ function describeShape(shape: Shape): string {
       return {
         memory: 'size',
         fileSize: 'size',
+        temporaryFiles: 'size',
         upload: 'size',
         processes: 'number',
         openFiles: 'number',

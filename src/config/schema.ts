@@ -134,12 +134,21 @@ const environment: ObjectShape = {
 const limits: ObjectShape = {
   kind: 'object',
   fields: {
-    memory: limit('memory', '"4GiB"', 'Memory that may be used.'),
+    memory: limit(
+      'memory',
+      '"4GiB"',
+      'Memory that may be used: by all processes together in a control group, else by each, and the sum is watched.',
+    ),
     processes: limit('processes', '512', 'Number of processes and threads.'),
     openFiles: limit('openFiles', '4096', 'Files open at one time in a process.'),
     wallTime: limit('wallTime', '"2h"', 'Time until the session is ended.'),
-    cpuTime: limit('cpuTime', '"30m"', 'Processor time that may be used.'),
+    cpuTime: limit('cpuTime', '"30m"', 'Processor time that all processes may use together.'),
     fileSize: limit('fileSize', '"10GiB"', 'Size of any one file that is written.'),
+    temporaryFiles: limit(
+      'temporaryFiles',
+      '"1GiB"',
+      'Bytes in each private temporary place: `/tmp`, `/var/tmp`, `/run`, `/dev/shm`.',
+    ),
     upload: limit(
       'upload',
       '"500MiB"',

@@ -1,4 +1,8 @@
 /** What a platform's backend offers to a session; the only door between the two. */
+import type { LimitName } from '../policy/types.ts';
+
+/** A limit by the name of its setting. */
+export type LimitMechanism = `limits.${LimitName}`;
 
 export type Mechanism =
   | 'user-namespace'
@@ -16,7 +20,8 @@ export type Mechanism =
   /** Sees who looks at what is hidden; no guarantee rests on it. */
   | 'tripwire'
   /** macOS: what sandbox-exec applies. */
-  | 'sandbox-profile';
+  | 'sandbox-profile'
+  | LimitMechanism;
 
 /** A guarantee that is not given. */
 export interface Shortfall {

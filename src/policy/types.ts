@@ -93,8 +93,16 @@ export interface SettingsLayer {
   readonly unsafeAllowBroad?: boolean;
 }
 
-/** memory, fileSize, upload in bytes; wallTime, cpuTime in seconds; processes and openFiles are counts. */
-export type LimitName = 'memory' | 'processes' | 'openFiles' | 'wallTime' | 'cpuTime' | 'fileSize' | 'upload';
+/** memory, fileSize, temporaryFiles, upload in bytes; wallTime, cpuTime in seconds; processes and openFiles are counts. */
+export type LimitName =
+  | 'memory'
+  | 'processes'
+  | 'openFiles'
+  | 'wallTime'
+  | 'cpuTime'
+  | 'fileSize'
+  | 'temporaryFiles'
+  | 'upload';
 
 // ---- the merged policy --------------------------------------------------------------------------------------
 

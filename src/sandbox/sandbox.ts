@@ -7,6 +7,7 @@ import type { Enforcement, Weaker } from '../platform/backend.ts';
 import type { CommandPlan, TerminalSize } from '../platform/linux/plan.ts';
 import { scrubEnvironment } from '../policy/environment.ts';
 import type { Policy } from '../policy/types.ts';
+import type { Exceeded } from '../session/limits.ts';
 import { type LiveSession, openLive, sandboxClosed } from '../session/live.ts';
 import type { GrantedHost, RevokedHost } from '../session/live-grants.ts';
 import type { GrantedPath } from '../session/live-paths.ts';
@@ -72,6 +73,7 @@ export class Sandbox extends EventEmitter<{
   violation: [Violation];
   egress: [Egress];
   request: [AccessRequest];
+  limit: [Exceeded];
 }> {
   readonly #session: LiveSession;
   readonly #loaded: LoadedPolicy;
@@ -270,8 +272,9 @@ export async function openSandbox(options: SandboxOptions, surroundings: Surroun
   const onDenial = (denial: Denial) => sandbox?.emit('violation', denial);
   const onTraffic = ({ kind, ...egress }: Traffic) => kind === 'egress' && sandbox?.emit('egress', egress);
   const onRequest = (request: AccessRequest) => sandbox?.emit('request', request);
+  const onExceeded = (exceeded: Exceeded) => sandbox?.emit('limit', exceeded);
   const session = await openLive(loaded, {
-    ...{ environment, launcherPath, pid, cwd: inner, onDenial, onTraffic, onRequest },
+    ...{ environment, launcherPath, pid, cwd: inner, onDenial, onTraffic, onRequest, onExceeded },
     ...(options.ask && { ask: asker(options.ask) }),
   });
   sandbox = new Sandbox(session, loaded, surroundings, inner);

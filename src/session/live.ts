@@ -6,6 +6,7 @@ import type { CommandPlan } from '../platform/linux/plan.ts';
 import type { AccessRequest } from '../violations/requests.ts';
 import type { Denial } from '../violations/types.ts';
 import type { CommandEvents, Commands } from './commands.ts';
+import type { Exceeded } from './limits.ts';
 import { Narrower } from './narrower.ts';
 import type { Planned, RunOptions } from './plan-run.ts';
 import { hostPidOf, identify } from './process-identity.ts';
@@ -22,6 +23,7 @@ export interface LiveOptions extends RunOptions {
   readonly onDenial?: (denial: Denial) => void;
   readonly onTraffic?: (traffic: Traffic) => void;
   readonly onRequest?: (request: AccessRequest) => void;
+  readonly onExceeded?: (exceeded: Exceeded) => void;
 }
 
 interface Parts {
@@ -184,6 +186,7 @@ export function openLive(loaded: LoadedPolicy, options: LiveOptions): Promise<Li
       onDenial: (denial) => options.onDenial?.(denial),
       onRequest: (request) => options.onRequest?.(request),
       onTraffic: (traffic) => options.onTraffic?.(traffic),
+      onExceeded: (exceeded) => options.onExceeded?.(exceeded),
     };
     const run = runInside(loaded, { argv: [], cwd: options.cwd }, { ...options, live: true }, events);
     const ended = recorded(run, () => record);

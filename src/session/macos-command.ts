@@ -68,6 +68,13 @@ export function limitsOf({ limits }: Policy): Confined['limits'] {
       fix: 'Run without limits.memory',
     });
   }
+  if (limits.temporaryFiles !== undefined) {
+    throw new SandboxError('ERR_SETUP_FAILED', {
+      what: 'Cannot limit temporary files',
+      why: 'on macOS they are in a directory of the host, which has no size of its own',
+      fix: 'Run without limits.temporaryFiles',
+    });
+  }
   const { cpuTime, fileSize, processes, openFiles } = limits;
   return [
     ['-c', '0'],

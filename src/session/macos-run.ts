@@ -22,6 +22,7 @@ import type { ControlledSession } from './control-server.ts';
 import { ControlSocket } from './control-socket.ts';
 import { Denials } from './denials.ts';
 import type { SessionEvent } from './event-log.ts';
+import type { Exceeded } from './limits.ts';
 import { confinedCommand, limitsOf, linkHomeFiles } from './macos-command.ts';
 import { denialsOf } from './macos-denials.ts';
 import { MacNetwork, mayReach } from './macos-network.ts';
@@ -156,16 +157,18 @@ async function carryOut(session: Session, around: Around): Promise<RunOutcome> {
     for (const denial of denialsOf(report, policy)) take(denial);
   });
   guard.start();
-  let timedOut = false as boolean;
+  const exceeded: Exceeded[] = [];
   try {
     child = system.start(confined);
     const running = child;
     events.onStarted?.({ signal: (name) => running.kill(name) }, child.pid);
+    const { wallTime } = policy.limits;
     const stopWatchdog = startWatchdog(
       { signal: (name) => running.kill(name), close: async () => running.kill('SIGKILL') },
-      policy.limits.wallTime?.value,
+      wallTime?.value,
       () => {
-        timedOut = true;
+        if (wallTime === undefined) return;
+        exceeded.push({ limit: 'wallTime', ...wallTime, by: 'watchdog', consequence: 'ended', count: 1 });
       },
     );
     const ending = await endingOf(child, () => events.onEnforced?.(ENFORCED)).finally(stopWatchdog);
@@ -182,7 +185,7 @@ async function carryOut(session: Session, around: Around): Promise<RunOutcome> {
       // A server inside listens on the host's loopback itself.
       published: [],
       breached: guard.caught > 0,
-      ...(timedOut ? { timedOut: true as const } : {}),
+      exceeded,
     };
   } finally {
     child?.kill('SIGKILL');

@@ -47,6 +47,8 @@ export interface RunOptions {
   readonly live?: boolean;
   /** Asked about what is refused and could be opened while it runs. Default: nobody is. */
   readonly ask?: Ask | undefined;
+  /** Default: those of the policy's limits. */
+  readonly rlimits?: Plan['rlimits'];
 }
 
 export interface Planned {
@@ -93,7 +95,6 @@ export async function makePlan(
   const hello = await launcher.hello();
   const capabilities = probeCapabilities(hello.landlockAbi);
   if (hello.landlockAbi === 0) throw noLandlock();
-  if (capabilities.uid === 0 && loaded.policy.limits.processes) throw noProcessLimit();
   refuseUnseen(loaded.policy, scan);
   const policy = closeUnseen(loaded.policy, scan.unseen);
   const decider = policy === loaded.policy ? atFirst : new Decider(policy);
@@ -110,6 +111,7 @@ export async function makePlan(
     scanned: scan.walked,
     ...(tripwire.kind === 'ready' ? { watched: tripwire.watched } : {}),
     capabilities,
+    ...(options.rlimits && { rlimits: options.rlimits }),
     target: {
       argv: target.argv,
       cwd: target.cwd,
@@ -157,15 +159,6 @@ function planWeaker(
 /** What is allowed though absent, or is a file, has nothing beneath it. A glob's own directory is in no rule: it is asked. */
 function isTree(path: string, existing: ReadonlyMap<string, PathKind>): boolean {
   return (existing.get(path) ?? kindOf(path)) === 'directory';
-}
-
-/** RLIMIT_NPROC does not hold for the user with id 0 (setrlimit(2)). */
-function noProcessLimit(): SandboxError {
-  return new SandboxError('ERR_SETUP_FAILED', {
-    what: 'Cannot limit the processes of root',
-    why: 'the kernel exempts root from this limit',
-    fix: 'Run as an ordinary user, or without the limit',
-  });
 }
 
 function noLandlock(): SandboxError {

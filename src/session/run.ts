@@ -19,6 +19,7 @@ import type { SessionEvent } from './event-log.ts';
 import { GrantUse } from './grant-use.ts';
 import { prepareWatch, WatchFailed, watchFailure, watchHidden } from './hidden-watch.ts';
 import { showInside } from './inside-directory.ts';
+import { type Exceeded, openLimits, type SessionLimits } from './limits.ts';
 import { NameSupervisor } from './name-supervisor.ts';
 import { caughtDenial } from './observed.ts';
 import { openQuestions } from './open-questions.ts';
@@ -35,7 +36,6 @@ import {
   refuseUnaccepted,
 } from './second-tier.ts';
 import type { LoadedPolicy, RunOutcome, Target } from './types.ts';
-import { startWatchdog } from './watchdog.ts';
 
 /** What a person may do with a run while it lasts. */
 export type RunControl = Pick<Launcher, 'signal'>;
@@ -78,6 +78,8 @@ export interface RunEvents {
   onGrants?(grants: () => Promise<OpenGrants>): void;
   /** A connection between the inside and another place has ended. */
   onTraffic?(traffic: Traffic): void;
+  /** A limit was exceeded for the first time. */
+  onExceeded?(exceeded: Exceeded): void;
 }
 
 /**
@@ -109,8 +111,11 @@ export async function runInside(
           ...(streams && { streams }),
         }),
     );
+    const limits = await openLimits(loaded.policy, launcher);
     try {
-      const planned = await makePlan(launcher, loaded, target, options, tripwire, refusal);
+      const { rlimits } = limits;
+      const given = { ...options, ...(rlimits && { rlimits }) };
+      const planned = await makePlan(launcher, loaded, target, given, tripwire, refusal);
       const { weaker } = planned;
       if (weaker) {
         refuseUnaccepted(planned.policy, weaker);
@@ -120,7 +125,7 @@ export async function runInside(
         id: '',
         directory: join(loaded.facts.pinfold.stateDir, 'sessions'),
       };
-      return await carryOut({ launcher, loaded, planned, place }, options, events);
+      return await carryOut({ launcher, loaded, planned, place, limits }, options, events);
     } catch (error) {
       if (error instanceof NamespacesRefused) {
         refusal = error.refusal;
@@ -131,6 +136,7 @@ export async function runInside(
       tripwire = { kind: 'blind', reason: error.message };
     } finally {
       await launcher.close();
+      await limits.close();
     }
   }
 }
@@ -155,10 +161,11 @@ interface ReadyRun {
   readonly loaded: LoadedPolicy;
   readonly planned: Planned;
   readonly place: SessionPlace;
+  readonly limits: SessionLimits;
 }
 
 async function carryOut(
-  { launcher, loaded, planned, place }: ReadyRun,
+  { launcher, loaded, planned, place, limits }: ReadyRun,
   options: RunOptions,
   events: RunEvents,
 ): Promise<RunOutcome> {
@@ -186,14 +193,13 @@ async function carryOut(
     launcher.signal('SIGKILL');
   });
   guard.start();
-  let timedOut = false as boolean;
-  const stopWatchdog = startWatchdog(launcher, policy.limits.wallTime?.value, () => {
-    timedOut = true;
+  limits.start((exceeded) => {
+    events.onEvent?.({ kind: 'limit', ...exceeded });
+    events.onExceeded?.(exceeded);
   });
   const { applied } = progress;
   let lost: Date | undefined;
   const { capabilities, decider } = planned;
-  const enforced = () => enforcementOf({ ...planned, plan, applied, lost });
   const questions = await openQuestions(place, options.ask, {
     policy,
     launcher,
@@ -209,6 +215,7 @@ async function carryOut(
       watch: (directory) => guard.watch(directory),
     });
   };
+  const enforced = () => [...enforcementOf({ ...planned, plan, applied, lost }), ...limits.status(plan)];
   const names = new NameSupervisor({
     questions,
     policy,
@@ -284,7 +291,10 @@ async function carryOut(
     if (record.kind === 'asked' || record.kind === 'listening') network.take(record);
     if (record.kind === 'started') events.onEnforced?.(enforced());
     if (record.kind === 'making') names.answer(record);
-    if (record.kind === 'command') commands.hear(record);
+    if (record.kind === 'command') {
+      limits.hear(record);
+      commands.hear(record);
+    }
   });
   events.onStarted?.(launcher, launcher.pid);
   events.onLive?.(launcher, commands);
@@ -298,7 +308,6 @@ async function carryOut(
     throw error;
   } finally {
     questions?.close();
-    stopWatchdog();
     grantUse.end();
     commands.end();
     await control?.close();
@@ -314,15 +323,16 @@ async function carryOut(
   }
   await sweep(planned, guard);
   names.end();
+  const ending = endingOf(progress);
   return {
     sessionId: place.id,
-    ending: endingOf(progress),
+    ending,
     enforcement: enforced(),
     ...(await denials.end()),
     traffic: network.traffic,
     published: network.published,
     breached: guard.caught > 0,
     ...(planned.weaker && { weaker: planned.weaker }),
-    ...(timedOut ? { timedOut: true as const } : {}),
+    exceeded: limits.finish(ending.kind === 'killed' ? ending.signal : undefined),
   };
 }

@@ -5,6 +5,7 @@ import type { HomeFile, HostFacts } from '../policy/host-facts.ts';
 import type { Notice, Policy, SettingsLayer } from '../policy/types.ts';
 import type { AccessRequest } from '../violations/requests.ts';
 import type { Violation } from '../violations/types.ts';
+import type { Exceeded } from './limits.ts';
 
 export interface PolicyRequest {
   /** Working directory of the person, absolute. */
@@ -77,6 +78,6 @@ export interface RunOutcome {
   readonly published: readonly PublishedPort[];
   /** What was missing, where the host gave no namespaces. */
   readonly weaker?: Weaker;
-  /** Ended because `limits.wallTime` was exceeded. */
-  readonly timedOut?: true;
+  /** Limits that were exceeded, each once. */
+  readonly exceeded: readonly Exceeded[];
 }

@@ -50,6 +50,7 @@ const outcome: RunOutcome = {
   breached: false,
   traffic: [],
   published: [],
+  exceeded: [],
 };
 
 describe('the banner', () => {
@@ -174,9 +175,18 @@ describe('the summary', () => {
     );
   });
 
-  test('says that time was up', () => {
-    expect(renderSummary(plainOutput(), policy, { ...outcome, timedOut: true })).toContain(
-      'it ran longer than wallTime, 1 h 30 min',
+  test('says which limit was exceeded, and where it was set', () => {
+    const origin = { scope: 'flag', text: '--limit wallTime=90m' } as const;
+    const late = {
+      limit: 'wallTime',
+      value: 5400,
+      origin,
+      by: 'watchdog',
+      consequence: 'ended',
+      count: 1,
+    } as const;
+    expect(renderSummary(plainOutput(), policy, { ...outcome, exceeded: [late] })).toBe(
+      'pinfold ended the command: it ran longer than wallTime, 1 h 30 min (--limit wallTime=90m)\n',
     );
   });
 });

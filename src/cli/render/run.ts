@@ -5,11 +5,11 @@ import type { Policy } from '../../policy/types.ts';
 import type { PublishedPort, RunOutcome } from '../../session/types.ts';
 import type { Output } from '../command.ts';
 import { escapeText } from './escape.ts';
+import { exceededPhrases } from './limits.ts';
 import { paint } from './style.ts';
 import { renderLine, violationAsData } from './violation-line.ts';
 import {
   byteCount,
-  duration,
   groupLines,
   isUrgent,
   limitPhrases,
@@ -109,12 +109,9 @@ export function renderSummary(output: Output, policy: Policy, outcome: RunOutcom
       `${name} ${paint(output, 'bad', 'ended the session')}: a file that the host would run appeared in spite of its refusal`,
     );
   }
-  if (outcome.timedOut) {
-    const limit = policy.limits.wallTime?.value ?? 0;
-    lines.push(
-      `${name} ${paint(output, 'bad', 'ended the command')}: it ran longer than wallTime, ${duration(limit)}`,
-    );
-  }
+  lines.push(
+    ...exceededPhrases(policy, outcome.exceeded).map((phrase) => `${name} ${paint(output, 'bad', phrase)}`),
+  );
   const unwatched = outcome.enforcement.find(({ mechanism }) => mechanism === 'tripwire');
   if (unwatched?.state === 'partial') {
     lines.push(`${name} ${paint(output, 'warning', 'did not see')} ${unwatched.missing.join('; ')}`);
@@ -200,7 +197,7 @@ export function outcomeAsData(outcome: RunOutcome, exitCode: number): Record<str
     exitCode,
     ending: outcome.ending,
     breached: outcome.breached,
-    timedOut: outcome.timedOut === true,
+    exceeded: outcome.exceeded,
     enforcement: outcome.enforcement,
     violations: outcome.violations.map(violationAsData),
     dropped: outcome.dropped,

@@ -61,7 +61,11 @@ const RESOLV = `# Pinfold answers for the names that may be reached.\nnameserver
 export function planMounts(input: MountInput): PlannedMounts {
   const { places, scanned, watched } = input;
   for (const place of places) refuseUnmountable(place);
-  const layers = [...ownLayers(), ...linkLayers(input), ...places.map((place) => placeLayer(place, scanned))];
+  const layers = [
+    ...ownLayers(input.policy),
+    ...linkLayers(input),
+    ...places.map((place) => placeLayer(place, scanned)),
+  ];
   const byPath = new Map(places.map((place) => [place.path, place]));
   const kept = layers.filter((layer) => !layer.entry || isOwnGround(byPath, parentOf(layer.path)));
   const covered = watched === undefined ? { layers: kept } : coverHidden(kept, watched);
@@ -84,17 +88,19 @@ export function planMounts(input: MountInput): PlannedMounts {
 }
 
 /** What the plan makes itself in every mode. */
-function ownLayers(): Layer[] {
+function ownLayers({ limits }: Policy): Layer[] {
+  const sizeBytes = limits.temporaryFiles?.value;
+  const size = sizeBytes === undefined ? {} : { sizeBytes };
   const mounts: MountStep[] = [
     { op: 'proc', target: '/proc' },
     ...coverProc(),
     { op: 'tmpfs', target: '/dev', mode: 0o755 },
-    { op: 'tmpfs', target: '/tmp', mode: 0o1777 },
-    { op: 'tmpfs', target: '/var/tmp', mode: 0o1777 },
-    { op: 'tmpfs', target: '/run', mode: 0o755 },
+    { op: 'tmpfs', target: '/tmp', mode: 0o1777, ...size },
+    { op: 'tmpfs', target: '/var/tmp', mode: 0o1777, ...size },
+    { op: 'tmpfs', target: '/run', mode: 0o755, ...size },
     ...DEVICES.map((name): MountStep => bindDevice(`/dev/${name}`)),
     { op: 'devpts', target: '/dev/pts' },
-    { op: 'tmpfs', target: '/dev/shm', mode: 0o1777 },
+    { op: 'tmpfs', target: '/dev/shm', mode: 0o1777, ...size },
     { op: 'console', target: '/dev/console' },
   ];
   const entries: MountStep[] = [

@@ -113,11 +113,23 @@ function reachesLoopback({ network }: Policy): boolean {
   );
 }
 
-/** The limits that the kernel has an rlimit for; `wallTime` is kept by the session, `upload` by the egress gate. */
-export function limitsOf(policy: Policy): Plan['rlimits'] {
+/** Seconds from SIGXCPU, which says what was exceeded, to SIGKILL, which does not. */
+const CPU_GRACE = 2;
+
+/** Which rlimit a controller of a control group stands in for. */
+const CONTROLLED = { memory: 'memory', pids: 'processes' } as const;
+
+/** The limits that the kernel has an rlimit for; the session keeps the others, and the egress gate `upload`. */
+export function limitsOf(
+  policy: Pick<Policy, 'limits'>,
+  { inGroup = new Set() }: { readonly inGroup?: ReadonlySet<keyof typeof CONTROLLED> } = {},
+): Plan['rlimits'] {
+  const elsewhere = new Set<string>([...inGroup].map((controller) => CONTROLLED[controller]));
   const limits = Object.entries(LIMITED).flatMap(([name, resource]) => {
     const limit = policy.limits[name as LimitName];
-    return limit === undefined ? [] : [{ resource, soft: BigInt(limit.value), hard: BigInt(limit.value) }];
+    if (limit === undefined || elsewhere.has(name)) return [];
+    const hard = limit.value + (resource === RLIMIT.CPU ? CPU_GRACE : 0);
+    return [{ resource, soft: BigInt(limit.value), hard: BigInt(hard) }];
   });
   // A core file would carry the memory of the target, secrets included, into the project.
   return [...limits, { resource: RLIMIT.CORE, soft: 0n, hard: 0n }];

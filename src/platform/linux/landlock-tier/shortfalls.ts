@@ -37,6 +37,11 @@ const GUARANTEES: readonly (Shortfall & { readonly needed?: (context: Context) =
     claim: 'the limit of processes counts all that are yours, those outside too',
     needed: ({ policy }) => isLimited(policy, 'processes'),
   },
+  {
+    id: 'temporary-limit',
+    claim: 'temporary files have no limit: they are in a directory of the host',
+    needed: ({ policy }) => isLimited(policy, 'temporaryFiles'),
+  },
 ];
 
 function isLimited({ limits }: Policy, name: LimitName): boolean {

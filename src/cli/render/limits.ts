@@ -1,0 +1,29 @@
+/** Says which limits were exceeded, what came of it, and where they were set. */
+import type { LimitName, Policy } from '../../policy/types.ts';
+import type { Exceeded } from '../../session/limits.ts';
+import { escapeText } from './escape.ts';
+import { limitValue, plural, shownOrigin } from './words.ts';
+
+const ENDED: Readonly<Partial<Record<LimitName, string>>> = {
+  wallTime: 'ended the command: it ran longer than',
+  memory: 'ended the session: its processes used more than',
+  processes: 'ended the session: it had more than',
+  cpuTime: 'ended the session: its processes used more than',
+};
+
+function what({ limit, consequence, count }: Exceeded): string {
+  if (consequence === 'ended') return ENDED[limit] ?? 'ended the session: it exceeded';
+  if (consequence === 'refused') return `refused ${plural(count, 'process', 'processes')} beyond`;
+  return `saw ${plural(count, 'process', 'processes')} killed by the kernel, beyond`;
+}
+
+/** One clause for each, without the name of the program that says it. */
+export function exceededPhrases(
+  { homeDir }: Pick<Policy, 'homeDir'>,
+  exceeded: readonly Exceeded[],
+): string[] {
+  return exceeded.map(
+    (each) =>
+      `${what(each)} ${each.limit}, ${limitValue(each.limit, each.value)} (${escapeText(shownOrigin(each.origin, homeDir))})`,
+  );
+}
