@@ -25,6 +25,7 @@ const LAZY = {
   'src/session/macos-run.ts': 'macos.cjs',
   'src/session/open-paths.ts': 'open-paths.cjs',
   'src/cli/agent-run.ts': 'agents.cjs',
+  'src/cli/asked-run.ts': 'asking.cjs',
   'src/session/control-server.ts': 'control.cjs',
   'src/session/linux-abilities.ts': 'abilities.cjs',
   'src/session/limit-keeper.ts': 'limits.cjs',

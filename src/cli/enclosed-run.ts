@@ -8,6 +8,7 @@ import { identify } from '../session/process-identity.ts';
 import { type RunControl, runInside } from '../session/run.ts';
 import { type OpenSession, SessionStore } from '../session/store.ts';
 import type { Ending, LoadedPolicy, RunOutcome, Target } from '../session/types.ts';
+import type { AskedRun } from './asked-run.ts';
 import type { Context } from './command.ts';
 import { outcomeAsData, renderBanner, renderNotices, renderSummary, renderWeaker } from './render/run.ts';
 import { describeUnstarted } from './render/unstarted.ts';
@@ -16,6 +17,8 @@ export interface RunManner {
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly json: boolean;
+  /** What is refused becomes a question on the terminal. */
+  readonly ask?: boolean;
 }
 
 /** What is done around a run of an agent; its events belong in the session's log. */
@@ -70,13 +73,14 @@ interface Recorded {
   readonly target: Target;
   readonly context: Context;
   readonly surroundings: Surroundings | undefined;
+  readonly asked: AskedRun | undefined;
   onStarted(control: RunControl): void;
   onPlanned(planned: Pick<Planned, 'notices'>): void;
   onWeaker(weaker: Weaker): void;
 }
 
 async function record(run: Recorded): Promise<RunOutcome> {
-  const { loaded, target, context, surroundings, onStarted, onPlanned, onWeaker } = run;
+  const { loaded, target, context, surroundings, asked, onStarted, onPlanned, onWeaker } = run;
   let session: OpenSession | undefined;
   const { launcherPath, started, environment } = context;
   bind(loaded);
@@ -85,17 +89,22 @@ async function record(run: Recorded): Promise<RunOutcome> {
     for (const event of (await surroundings?.after()) ?? []) session?.append(event);
   };
   try {
-    const outcome = await runInside(
+    const ended = await runInside(
       loaded,
-      target,
-      { launcherPath, started, environment },
+      asked?.target ?? target,
+      {
+        ...{ launcherPath, started, environment },
+        ...(asked && { live: true, ask: (question, gone) => asked.ask(question, gone) }),
+      },
       {
         onPlanned(planned) {
           onPlanned(planned);
+          asked?.planned(planned);
           session = openSession(loaded, target, context);
           return session;
         },
-        onWeaker(_planned, weaker) {
+        onWeaker(planned, weaker) {
+          asked?.planned(planned);
           onWeaker(weaker);
           session?.weaker(weaker);
         },
@@ -104,11 +113,16 @@ async function record(run: Recorded): Promise<RunOutcome> {
           for (const event of early) session?.append(event);
           onStarted(control);
         },
-        onEnforced: (enforcement) => session?.enforced(enforcement),
+        onEnforced(enforcement) {
+          session?.enforced(enforcement);
+          asked?.begin();
+        },
+        onLive: (control, commands) => asked?.live(control, commands),
         onWeakened: (enforcement) => session?.weakened(enforcement),
         onEvent: (event) => session?.append(event),
       },
     );
+    const outcome = { ...ended, ...(asked?.ending && { ending: asked.ending }) };
     await settle();
     const { ending, enforcement, breached, violations, dropped } = outcome;
     const count = violations.reduce((sum, each) => sum + each.count, dropped);
@@ -127,6 +141,19 @@ async function record(run: Recorded): Promise<RunOutcome> {
   }
 }
 
+/** Loaded where somebody is to be asked. Throws ERR_USAGE without a terminal, ERR_PLATFORM_UNSUPPORTED. */
+async function askedRun(target: Target, context: Context, homeDir: string): Promise<AskedRun> {
+  if (process.platform !== 'linux') {
+    throw new SandboxError('ERR_PLATFORM_UNSUPPORTED', {
+      what: 'Cannot ask',
+      why: 'on this system what a command may reach is fixed when it starts',
+      fix: 'Leave --ask out',
+    });
+  }
+  const { AskedRun } = await import('./asked-run.ts');
+  return new AskedRun(target, context, homeDir);
+}
+
 /** Resolves with the exit code. */
 export async function runEnclosed(
   loaded: LoadedPolicy,
@@ -142,16 +169,18 @@ export async function runEnclosed(
   if (!manner.quiet && !manner.json) err.write(renderNotices(err, policy, { all: talkative }));
   // Until there is a command to hear them, signals end this process as they would any other; the launcher goes with it.
   let stopForwarding = (): void => {};
+  const asked = manner.ask ? await askedRun(target, context, facts.homeDir) : undefined;
   try {
     const outcome = await record({
       loaded,
       target,
       context,
       surroundings,
+      asked,
       onStarted(control) {
         // Comes again where the boundary had to be made once more.
         stopForwarding();
-        stopForwarding = context.onSignals(FORWARDED, (name) => control.signal(name));
+        stopForwarding = context.onSignals(FORWARDED, (name) => (asked ?? control).signal(name));
       },
       onWeaker(weaker) {
         if (!manner.quiet && !manner.json) err.write(renderWeaker(err, weaker, { all: talkative }));
@@ -174,5 +203,6 @@ export async function runEnclosed(
     return code;
   } finally {
     stopForwarding();
+    asked?.restore();
   }
 }

@@ -50,6 +50,9 @@ function abortError(cause: unknown): Error {
   return Object.assign(error, { code: 'ABORT_ERR' });
 }
 
+/** What starts a command, and knows it by the host's number. */
+export type Starter = Pick<LiveSession, 'start' | 'hostPid'>;
+
 export interface CommandSurroundings {
   readonly narrowing?: readonly Enforcement[];
   /** The streams are those of `TERMINAL_STREAMS`. */
@@ -72,7 +75,7 @@ export class CommandProcess extends EventEmitter {
   #open = 1;
   #over = false;
   #send: (signal: number) => void = () => {};
-  #session: LiveSession | undefined;
+  #session: Starter | undefined;
   #inner: number | undefined;
   #pid: number | undefined;
   readonly #argv: readonly string[];
@@ -107,7 +110,7 @@ export class CommandProcess extends EventEmitter {
   }
 
   /** Starts `plan` in the session. */
-  begin(session: LiveSession, plan: CommandPlan | Promise<CommandPlan>, controls: CommandControls): void {
+  begin(session: Starter, plan: CommandPlan | Promise<CommandPlan>, controls: CommandControls): void {
     const events: CommandEvents = {
       onRecord: (record) => this.#hear(record),
       onHandle: (stream, handle) => {

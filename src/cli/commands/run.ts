@@ -11,6 +11,10 @@ import { planAsData, renderPlan } from '../render/plan.ts';
 /** How a run is told about, and whether it is one: shared with `pinfold shell`. */
 export const RUN_FLAGS = {
   sandbox: { type: 'flag', summary: 'run inside although the settings say "enabled": false' },
+  ask: {
+    type: 'flag',
+    summary: 'ask on the terminal about what is refused and could be opened; a yes opens it within the call',
+  },
   'dry-run': { type: 'flag', short: 'n', summary: 'say what the boundary would be, and run nothing' },
   json: {
     type: 'flag',
@@ -71,6 +75,7 @@ export const runCommand = defineCommand({
       line: 'pinfold run --allow ../lib:ro --deny "**/.env" -- make',
       does: 'one more directory, and secrets hidden',
     },
+    { line: 'pinfold run --ask -- ./configure', does: 'decide about what is refused as it comes' },
     { line: 'pinfold run --dry-run -- make', does: 'the boundary in words' },
     { line: 'pinfold run --agent codex -- codex exec "fix it"', does: 'an agent in its preset' },
   ],
