@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { compileComponent } from '../policy/glob-component.ts';
 import { makeTree, type Tree } from './host.fixture.ts';
-import { scanTrees } from './tree-scan.ts';
+import { scanTrees, type TreeScan } from './tree-scan.ts';
 
 let tree: Tree;
 beforeEach(async () => {
@@ -123,6 +123,98 @@ describe('a scan', () => {
           rmSync(tree.at(name), { recursive: true });
         }
       }),
+    );
+  });
+});
+
+describe('a scan since another', () => {
+  /** As if nothing had changed for a while, and then beyond the kernel's tick. */
+  async function scanned(): Promise<TreeScan> {
+    const first = scanTrees({ roots: [tree.root], patterns: PATTERNS, now: Date.now() + 60_000 });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return first;
+  }
+  const PATTERNS = ['.env', '.git'];
+  const again = (since: TreeScan) => scanTrees({ roots: [tree.root], patterns: PATTERNS, since });
+  const paths = ({ hits }: TreeScan) => hits.map(({ path }) => path.slice(tree.root.length + 1)).sort();
+
+  test('tells nothing where nothing changed, and counts the same', async () => {
+    await plant('a/b/.env', 'a/c/x', '.git/hooks/', 'd');
+    const first = await scanned();
+    const second = again(first);
+    expect([paths(first), paths(second)]).toEqual([['.git', 'a/b/.env'], []]);
+    expect(second.entries).toBe(first.entries);
+  });
+
+  test('reads everything again where the directories had changed just before the first', async () => {
+    await plant('a/b/.env');
+    const first = scanTrees({ roots: [tree.root], patterns: PATTERNS });
+    expect(paths(again(first))).toEqual(['a/b/.env']);
+  });
+
+  test('finds what was made, moved in and renamed, though the time of modification was set back', async () => {
+    await plant('old/deep/x', 'aside/.env', 'aside/sub/.env', 'plain', 'there/x');
+    const then = new Date(1_700_000_000_000);
+    utimesSync(tree.at('old/deep'), then, then);
+    const first = await scanned();
+    writeFileSync(tree.at('old/deep/.env'), '');
+    utimesSync(tree.at('old/deep'), then, then);
+    renameSync(tree.at('aside'), tree.at('there/aside'));
+    renameSync(tree.at('plain'), tree.at('.git'));
+    expect(statSync(tree.at('old/deep')).mtime).toEqual(then);
+    expect(paths(again(first))).toEqual([
+      '.git',
+      'old/deep/.env',
+      'there/aside/.env',
+      'there/aside/sub/.env',
+    ]);
+  });
+
+  test('finds what is in a directory that took the place of another', async () => {
+    await plant('a/x', 'b/.env');
+    const first = await scanned();
+    renameSync(tree.at('a'), tree.at('c'));
+    renameSync(tree.at('b'), tree.at('a'));
+    expect(paths(again(first))).toEqual(['a/.env']);
+  });
+
+  test('after any changes, misses nothing that is new', async () => {
+    const name = fc.constantFrom('p', 'q', '.env', '.git');
+    const place = fc.array(fc.constantFrom('p', 'q', 'r'), { maxLength: 3 }).map((parts) => parts.join('/'));
+    const act = fc.oneof(
+      fc.record({ op: fc.constant('file' as const), place, name }),
+      fc.record({ op: fc.constant('directory' as const), place, name }),
+      fc.record({ op: fc.constant('remove' as const), place, name }),
+      fc.record({ op: fc.constant('move' as const), place, name, to: place, as: name }),
+    );
+    const perform = (acts: readonly (typeof act extends fc.Arbitrary<infer A> ? A : never)[]) => {
+      for (const each of acts) {
+        const path = join(tree.root, each.place, each.name);
+        try {
+          if (each.op === 'file') writeFileSync(path, '');
+          else if (each.op === 'directory') mkdirSync(path, { recursive: true });
+          else if (each.op === 'remove') rmSync(path, { recursive: true, force: true });
+          else renameSync(path, join(tree.root, each.to, each.as));
+        } catch {
+          // Of random acts some cannot be done; what was done is what both scans find.
+        }
+      }
+    };
+    const acts = fc.array(act, { maxLength: 12 });
+    await fc.assert(
+      fc.asyncProperty(acts, acts, async (earlier, later) => {
+        await plant();
+        perform(earlier);
+        const first = await scanned();
+        perform(later);
+        const known = new Set(first.hits.map(({ path }) => path));
+        const whole = scanTrees({ roots: [tree.root], patterns: PATTERNS });
+        const fresh = paths(whole).filter((path) => !known.has(join(tree.root, path)));
+        const since = again(first);
+        expect(paths(since)).toEqual(expect.arrayContaining(fresh));
+        expect(since.entries).toBe(whole.entries);
+      }),
+      { numRuns: 60 },
     );
   });
 });

@@ -1,8 +1,10 @@
 /** Walks trees for names that rules mention: before a run, to protect what is there, and after it, to find what is new. */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync } from 'node:fs';
-import { type ComponentPattern, compileComponent, foldName } from '../policy/glob-component.ts';
+import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
 import { descriptorPath } from './descriptor-path.ts';
 import type { ScannedPath } from './existing.ts';
+import { decodeName, sieve } from './name-sieve.ts';
+import { readEntries } from './named-entries.ts';
+import { isUnchanged, keepsTimes, MOST_SEEN, type SeenDirectory, seenNow } from './seen-directories.ts';
 
 export interface TreeScanRequest {
   /** Absolute paths of the directories to walk. */
@@ -11,6 +13,10 @@ export interface TreeScanRequest {
   readonly patterns: readonly string[];
   /** More entries than these are not looked at. Default: 5,000,000. */
   readonly limit?: number;
+  /** An earlier scan for the same patterns: where nothing can have changed since, nothing is read again, nor told. */
+  readonly since?: Pick<TreeScan, 'seen'> | undefined;
+  /** Milliseconds; what changed shortly before is read again by a later scan. Default: the clock's. */
+  readonly now?: number;
 }
 
 /** Which directory it was, whatever its name is by now. */
@@ -34,6 +40,8 @@ export interface TreeScan {
   readonly cutShort: boolean;
   /** The roots that were walked, as they were found. */
   readonly walked: ReadonlyMap<string, DirectoryIdentity>;
+  /** For a later scan: what was found of each root. */
+  readonly seen: ReadonlyMap<string, SeenDirectory>;
 }
 
 /** linux/limits.h; a longer path cannot be named in a system call. */
@@ -47,6 +55,17 @@ const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOL
 /** git's own stores hold many files and no name that a rule could mean. */
 const GIT_STORES: ReadonlySet<string> = new Set(['objects', 'lfs', 'logs']);
 
+/** A directory on the way. */
+interface Opened {
+  readonly descriptor: number;
+  readonly path: string;
+  readonly depth: number;
+  readonly found: SeenDirectory;
+  /** What an earlier scan found here, and whether it is still so. */
+  readonly before: SeenDirectory | undefined;
+  readonly same: boolean;
+}
+
 /**
  * Paths and names are strings of bytes (latin1) on the way, so that those which are not UTF-8 lose nothing.
  *
@@ -59,17 +78,23 @@ class Walk implements TreeScan {
   readonly unnameable: (ScannedPath & { unseen: boolean })[] = [];
   readonly missing: string[] = [];
   readonly walked = new Map<string, DirectoryIdentity>();
+  readonly seen = new Map<string, SeenDirectory>();
   entries = 0;
   cutShort = false;
   readonly #wants: (name: string) => boolean;
   readonly #limit: number;
+  readonly #since: Pick<TreeScan, 'seen'> | undefined;
+  readonly #now: number;
+  #kept = 0;
 
   readonly roots: readonly string[];
 
-  constructor({ roots, patterns, limit = DEFAULT_LIMIT }: TreeScanRequest) {
+  constructor({ roots, patterns, limit = DEFAULT_LIMIT, since, now = Date.now() }: TreeScanRequest) {
     this.roots = roots;
     this.#wants = sieve(patterns);
     this.#limit = limit;
+    this.#since = since;
+    this.#now = now;
   }
 
   root(path: string): void {
@@ -81,9 +106,12 @@ class Walk implements TreeScan {
       return;
     }
     try {
-      const { dev: device, ino: inode } = fstatSync(descriptor, { bigint: true });
-      this.walked.set(path, { device, inode });
-      this.#directory(descriptor, bytes, 0);
+      const stats = fstatSync(descriptor, { bigint: true });
+      const found = seenNow(stats, this.#now);
+      this.walked.set(path, { device: found.device, inode: found.inode });
+      if (keepsTimes(path)) this.seen.set(path, found);
+      const before = this.#since?.seen.get(path);
+      this.#directory({ descriptor, path: bytes, depth: 0, found, before, same: isSame(before, stats) });
     } finally {
       closeSync(descriptor);
     }
@@ -100,15 +128,36 @@ class Walk implements TreeScan {
     }
   }
 
-  #directory(descriptor: number, path: string, depth: number): void {
+  #directory(at: Opened): void {
+    if (at.same && at.before) this.#again(at, at.before);
+    else this.#read(at);
+  }
+
+  /** Nothing in it changed: only what lies further down may have. */
+  #again(at: Opened, before: SeenDirectory): void {
+    at.found.entries = before.entries;
+    this.#count(before.entries);
+    if (before.below === undefined || this.cutShort) return;
+    const here = descriptorPath(at.descriptor);
+    for (const name of before.below.keys()) this.#descend(here, at, name);
+  }
+
+  #count(entries: number): void {
+    this.entries += entries;
+    if (this.entries > this.#limit) this.cutShort = true;
+  }
+
+  #read(at: Opened): void {
+    const { descriptor, path, depth, found } = at;
     const here = descriptorPath(descriptor);
     const entries = depth < MAX_DEPTH ? readEntries(here) : undefined;
     if (entries === undefined) {
+      found.changed = undefined;
       this.#tell(path, { directory: true, unseen: true });
       return;
     }
-    this.entries += entries.length;
-    if (this.entries > this.#limit) this.cutShort = true;
+    found.entries = entries.length;
+    this.#count(entries.length);
     const longest = PATH_MAX - 2 - path.length;
     const wants = this.#wants;
     let tooLong = false;
@@ -123,32 +172,68 @@ class Walk implements TreeScan {
         continue;
       }
       if (wanted) this.#tell(`${path}/${name}`, { directory, unseen: false });
-      if (directory && !isStore(path, name)) this.#descend(here, path, name, depth + 1);
+      if (directory && !isStore(path, name)) this.#descend(here, at, name);
     }
     if (tooLong) this.#tell(path, { directory: true, unseen: true });
   }
 
-  #descend(parent: string, parentPath: string, name: string, depth: number): void {
-    const path = `${parentPath}/${name}`;
-    // What went away a moment ago holds nothing.
-    const child = this.#open(Buffer.from(`${parent}/${name}`, 'latin1'), path, ['ENOENT']);
-    if (child === undefined || child === 'absent') return;
-    try {
-      this.#directory(child, path, depth);
-    } finally {
-      closeSync(child);
+  #descend(parent: string, above: Opened, name: string): void {
+    const path = `${above.path}/${name}`;
+    const there = Buffer.from(`${parent}/${name}`, 'latin1');
+    const before = above.before?.below?.get(name);
+    // Without a directory in it there is no reason to open what did not change.
+    if (before && before.below === undefined && this.#isSettled(there, before)) {
+      this.#keep(above.found, name, before);
+      this.#count(before.entries);
+      return;
     }
+    const descriptor = this.#open(there, path, ['ENOENT']);
+    // What went away a moment ago holds nothing.
+    if (descriptor === undefined || descriptor === 'absent') {
+      above.found.changed = undefined;
+      return;
+    }
+    try {
+      const stats = fstatSync(descriptor, { bigint: true });
+      const found = seenNow(stats, this.#now);
+      this.#keep(above.found, name, found);
+      const same = isSame(before, stats);
+      this.#directory({ descriptor, path, depth: above.depth + 1, found, before, same });
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  #isSettled(path: Buffer, before: SeenDirectory): boolean {
+    const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    return stats?.isDirectory() === true && isUnchanged(before, stats);
+  }
+
+  /** SECURITY: what is not kept would not be looked into again, so the directory that holds it must be read anew. */
+  #keep(parent: SeenDirectory, name: string, found: SeenDirectory): void {
+    // Another file system may keep no times of its own.
+    if (this.#kept >= MOST_SEEN || found.device !== parent.device) {
+      parent.changed = undefined;
+      return;
+    }
+    this.#kept++;
+    parent.below ??= new Map();
+    parent.below.set(name, found);
   }
 
   #tell(
     bytes: string,
     { directory, unseen }: { readonly directory: boolean; readonly unseen: boolean },
   ): void {
-    const path = decode(bytes);
+    const path = decodeName(bytes);
     if (Buffer.from(path).toString('latin1') !== bytes) this.unnameable.push({ path, directory, unseen });
     else if (unseen) this.unseen.push(path);
     else this.hits.push({ path, directory });
   }
+}
+
+function isSame(before: SeenDirectory | undefined, stats: BigIntStats): boolean {
+  return before !== undefined && isUnchanged(before, stats);
 }
 
 /** Synchronous, since a turn of the thread pool for each directory costs more than the look itself. */
@@ -158,74 +243,6 @@ export function scanTrees(request: TreeScanRequest): TreeScan {
   return walk;
 }
 
-interface Entry {
-  readonly name: string;
-  isDirectory(): boolean;
-}
-
-/** Undefined for a directory that cannot be read. */
-function readEntries(directory: string): readonly Entry[] | undefined {
-  try {
-    return readdirSync(directory, { withFileTypes: true, encoding: 'latin1' });
-  } catch {
-    // Where a file system gives no types, Node asks for each by the name as text, which fails for one beyond ASCII.
-    return askEach(directory);
-  }
-}
-
-function askEach(directory: string): readonly Entry[] | undefined {
-  try {
-    return readdirSync(directory, { encoding: 'latin1' }).map((name) => {
-      const path = Buffer.from(`${directory}/${name}`, 'latin1');
-      return { name, isDirectory: () => lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true };
-    });
-  } catch {
-    return undefined;
-  }
-}
-
 function isStore(parent: string, name: string): boolean {
   return GIT_STORES.has(name) && parent.endsWith('/.git');
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the range is all of ASCII.
-const BEYOND_ASCII = /[^\x00-\x7f]/;
-
-function decode(bytes: string): string {
-  return BEYOND_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1').toString('utf8') : bytes;
-}
-
-/** What every name of a pattern begins and ends with, in small letters; empty where that is not plain to see. */
-function plainEnds(pattern: string): readonly [head: string, tail: string] {
-  if (/[[\]\\]/.test(pattern) || BEYOND_ASCII.test(pattern)) return ['', ''];
-  const parts = pattern.toLowerCase().split(/[*?]/);
-  return [parts[0] ?? '', parts.at(-1) ?? ''];
-}
-
-/**
- * Whether some rule may mean a name, in either way in which rules compare names. Asked for every name of a project by code
- * that V8 does not optimise, so nearly all of them pass after a handful of calls.
- */
-function sieve(patterns: readonly string[]): (name: string) => boolean {
-  const exact = new Set<string>();
-  const open: { head: string; tail: string; forms: readonly ComponentPattern[] }[] = [];
-  for (const pattern of patterns) {
-    const blind = compileComponent(pattern, true);
-    if (blind.literal !== undefined) exact.add(foldName(blind.literal));
-    else {
-      const [head, tail] = plainEnds(pattern);
-      open.push({ head, tail, forms: [blind, compileComponent(pattern, false)] });
-    }
-  }
-  return (bytes) => {
-    const plain = !BEYOND_ASCII.test(bytes);
-    const name = plain ? bytes : decode(bytes);
-    const folded = plain ? bytes.toLowerCase() : foldName(name);
-    if (exact.has(folded)) return true;
-    for (const { head, tail, forms } of open) {
-      if (plain && !(folded.endsWith(tail) && folded.startsWith(head))) continue;
-      if (forms.some((form) => form.matches(name))) return true;
-    }
-    return false;
-  };
 }

@@ -2,7 +2,7 @@
 import { SandboxError } from '../errors.ts';
 import { directoryEntries } from '../host/directory-entries.ts';
 import { findExisting, followMatches, kindOf, type PathKind } from '../host/existing.ts';
-import { scanTrees } from '../host/tree-scan.ts';
+import { scanTrees, type TreeScan } from '../host/tree-scan.ts';
 import type { Weaker } from '../platform/backend.ts';
 import { type Capabilities, probeCapabilities } from '../platform/linux/capabilities.ts';
 import { planTier } from '../platform/linux/landlock-tier/tier-plan.ts';
@@ -60,6 +60,8 @@ export interface Planned {
   readonly matches: readonly GuardedEntry[];
   /** Where and for what the trees are scanned, before and after. */
   readonly scan: ScanRequest;
+  /** What the scan before it found. */
+  readonly scanned: Pick<TreeScan, 'seen'>;
   /** Directories that could not be looked into, shown read-only. */
   readonly unseen: readonly string[];
   /** Why looks at hidden names are not seen. */
@@ -138,6 +140,7 @@ export async function makePlan(
     matches,
     notices,
     scan: request,
+    scanned: scan,
     unseen,
     blind,
     weaker,

@@ -68,14 +68,15 @@ export async function sweep(
   {
     policy,
     scan,
+    scanned,
     unseen,
-  }: { readonly policy: Policy; readonly scan: ScanRequest; readonly unseen: readonly string[] },
+  }: Pick<Guarded, 'policy' | 'scan' | 'unseen'> & { readonly scanned: Pick<TreeScan, 'seen'> },
   guard: NameGuard,
 ): Promise<void> {
   const opened = new Opened();
   try {
     for (;;) {
-      const after = scanTrees(scan);
+      const after = scanTrees({ ...scan, since: scanned });
       await guard.sweep(after.hits);
       refuseUnnameable(policy, after);
       if (after.cutShort) throw unlooked(`after ${after.entries} entries there are more`);
