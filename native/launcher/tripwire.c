@@ -20,8 +20,6 @@ int tripwire_mount(int sync, struct trouble *trouble)
 {
 	CLEANUP_FD int device = open("/dev/fuse", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	CLEANUP_FD int fs = device < 0 ? -1 : (int)syscall(SYS_fsopen, "fuse", FSOPEN_CLOEXEC);
-	CLEANUP_FD int directory = -1;
-	char names[4096];
 	int mount, error;
 
 	note(trouble, "tripwire", NULL);
@@ -33,17 +31,11 @@ int tripwire_mount(int sync, struct trouble *trouble)
 			note(trouble, "a signal came during the start", NULL);
 		return error;
 	}
-	/* With a descriptor of the device here the relay's end would not end the connection, and the listing below wait for ever. */
+	/* With a descriptor of the device here the relay's end would not end the connection, and look-ups wait for ever. */
 	close(device);
 	device = -1;
 	mount = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-	if (mount < 0)
-		return -errno;
-	/* A listing brings every name with it (READDIRPLUS), in place of a request for each part that is shown. */
-	directory = openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	while (directory >= 0 && syscall(SYS_getdents64, directory, names, sizeof(names)) > 0)
-		;
-	return mount;
+	return mount < 0 ? -errno : mount;
 }
 
 static bool pass_request(int device, int node, uint8_t *buffer)

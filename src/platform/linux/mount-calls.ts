@@ -50,6 +50,9 @@ const MASKS = { directory: 35, file: 36 } as const;
 const TRIPWIRE = 37;
 const PART = 38;
 const SOURCES = 40;
+/** Entries of the tripwire's root in one answer of at most a page: 160 bytes each (fuse.h), and 32 in what getdents64(2) gives. */
+const PARTS_LISTED = 25;
+const DIRENT_BYTES = 32;
 const MASK_NAMES = { directory: '.masked-directory', file: '.masked-file' } as const;
 
 /** One of each for all calls: the kernel only reads them. */
@@ -124,7 +127,7 @@ class MountCalls {
       32,
     ]);
     const tripwire = rest.some(({ op }) => op === 'tripwire');
-    if (tripwire) this.#say('tripwire', 'tripwire', [], { place: TRIPWIRE });
+    if (tripwire) this.#makeTripwire(rest.filter(({ op }) => op === 'tripwire').length);
     this.#openSources();
     this.#makeRoot(first, tripwire);
     for (const step of rest) {
@@ -154,6 +157,17 @@ class MountCalls {
         place: source,
       });
     }
+  }
+
+  /** A listing brings every name with it (READDIRPLUS), in place of a request for each part that is attached. */
+  #makeTripwire(parts: number): void {
+    this.#say('tripwire', 'tripwire', [], { place: TRIPWIRE });
+    this.#call('openat', [TRIPWIRE, '.', O_DIRECTORY[this.#ground.arch]], { place: PART });
+    const names = Buffer.alloc(PARTS_LISTED * DIRENT_BYTES);
+    for (let listed = 0; listed < parts; listed += PARTS_LISTED) {
+      this.#call('getdents64', [PART, names, names.length]);
+    }
+    this.#call('close', [PART]);
   }
 
   #makeRoot(step: MountStep | undefined, tripwire: boolean): void {

@@ -204,6 +204,11 @@ describe('what a program does with a node', () => {
     expect(await kernel.list(node, OPCODE.readdirplus)).toEqual(['code', 'data', '.gitconfig']);
   });
 
+  test('the root lists every part of it', async () => {
+    const kernel = new Kernel();
+    expect(await kernel.list(1n, OPCODE.readdirplus)).toEqual(['0', '1', '2']);
+  });
+
   test('a link says where it leads', async () => {
     const kernel = new Kernel();
     const node = await kernel.node('0', 'ada', 'data');

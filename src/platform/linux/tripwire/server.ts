@@ -90,6 +90,12 @@ const NO_DIRECTORIES: ReadonlySet<TripwireNode['kind']> = new Set([
   'hidden-file',
   'link',
 ]);
+const UNLISTED: ReadonlySet<TripwireNode['kind']> = new Set([
+  'hidden',
+  'hidden-file',
+  'closed-directory',
+  'closed-file',
+]);
 
 export class TripwireServer {
   readonly #nodes: NodeTable;
@@ -169,13 +175,9 @@ export class TripwireServer {
   }
 
   #list(request: Extract<Request, { kind: 'readdir' | 'readdirplus' }>, node: TripwireNode): Buffer {
-    const unlisted: ReadonlySet<TripwireNode['kind']> = new Set([
-      'hidden',
-      'hidden-file',
-      'closed-directory',
-      'closed-file',
-    ]);
-    const shown = [...node.children].filter(([, child]) => !unlisted.has(child.kind));
+    const children = [...node.children];
+    // The root is never attached anywhere: whoever builds the boundary lists it to know every part of it at once.
+    const shown = node.kind === 'root' ? children : children.filter(([, { kind }]) => !UNLISTED.has(kind));
     const entries = shown.map(([name, child]) => ({
       name: Buffer.from(name, 'latin1'),
       attributes: attributesOf(child, this.#options.owner),
