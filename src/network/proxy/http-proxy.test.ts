@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { talk } from '../streams.fixture.ts';
-import { A, CONNECTS, D, REQUESTS } from './attack-rows.fixture.ts';
+import { A, CONNECTS, D, EITHER, REQUESTS } from './attack-rows.fixture.ts';
 import { makeCredentials, writeBasic } from './credentials.ts';
 import { ALLOWED, proxyWorld } from './proxy.fixture.ts';
 
@@ -52,14 +52,61 @@ describe('the HTTP proxy', () => {
     expect(it.heard).toEqual([]);
   });
 
-  test.each(REQUESTS)('passes nothing on: $id $line', async ({ line, host, extra }) => {
+  test.each(REQUESTS)('passes nothing on: $id $line', async ({ line, host, extra, body }) => {
     await using it = await proxyWorld();
     const { text } = await talk(it.port, [
-      `${line} HTTP/1.1\r\nHost: ${host ?? D}\r\n${extra ?? ''}${it.auth}\r\nabcd`,
+      `${line} HTTP/1.1\r\nHost: ${host ?? D}\r\n${extra ?? ''}${it.auth}\r\n${body ?? 'abcd'}`,
     ]);
     expect(text).not.toContain('CANARY for');
     expect(text).toMatch(/^HTTP\/1.1 4\d\d /);
     expect(it.heard).toEqual([]);
+  });
+
+  test.each(EITHER)('lets nobody else answer: $id $line', async ({ line, host, extra, body }) => {
+    await using it = await proxyWorld();
+    const head = `${line} HTTP/1.1\r\nHost: ${host}\r\n${extra ?? ''}${it.auth}\r\n`;
+    const { text } = await talk(it.port, [head + (body ?? '')]);
+    // Or breaks off, where the body is no body.
+    expect(text).toMatch(/^(HTTP\/1.1 [24]\d\d |$)/);
+    expect(text.match(/CANARY for (?!allowed\.test:8080 )\S+/g)).toBeNull();
+    expect(it.gate.dialled.filter(({ host: dialled }) => dialled !== 'allowed.test')).toEqual([]);
+    expect(it.heard.map(({ headers }) => headers.host)).toEqual(it.heard.map(() => A));
+  });
+
+  test('N-P10, N-P11i, N-P09b: an allowed name in other letters, of a pattern, and with its dot is reached', async () => {
+    await using it = await proxyWorld();
+    for (const name of ['ALLOWED.Test', 'a.wild.test', 'allowed.test.']) {
+      const { text } = await talk(it.port, [
+        `CONNECT ${name}:8080 HTTP/1.1\r\nHost: x\r\n${it.auth}\r\n`,
+        INNER.replace('allowed.test', name),
+      ]);
+      expect([name, text.includes('CANARY for')]).toEqual([name, true]);
+    }
+    expect(it.gate.dialled.map(({ host }) => host)).toEqual(['allowed.test', 'a.wild.test', 'allowed.test']);
+  });
+
+  test('N-P25, N-P26: a preface of HTTP/2 and a request of HTTP/0.9 are no request', async () => {
+    await using it = await proxyWorld();
+    for (const said of [`PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${'\0'.repeat(9)}`, `GET http://${A}/\r\n\r\n`]) {
+      const { text } = await talk(it.port, [said]);
+      expect(text).toMatch(/^HTTP\/1.1 4\d\d /);
+    }
+    expect([it.heard, it.gate.dialled]).toEqual([[], []]);
+  });
+
+  test('N-P32: is not led to itself, and N-P99: serves the allowed host after it all', async () => {
+    await using it = await proxyWorld();
+    const own = `127.0.0.1:${it.port}`;
+    for (const head of [
+      `CONNECT ${own} HTTP/1.1\r\nHost: ${own}`,
+      `GET http://${own}/ HTTP/1.1\r\nHost: ${own}`,
+    ]) {
+      const { text } = await talk(it.port, [`${head}\r\n${it.auth}\r\n`]);
+      expect(text).toMatch(/^HTTP\/1.1 403 /);
+    }
+    expect(it.gate.dialled).toEqual([]);
+    const after = await talk(it.port, [`GET http://${A}/ HTTP/1.1\r\nHost: ${A}\r\n${it.auth}\r\n`]);
+    expect(after.text).toContain(`CANARY for ${A} at /`);
   });
 
   test('refuses another Host, or another TLS name, inside a tunnel', async () => {

@@ -55,6 +55,7 @@ describe('the SOCKS handshake', () => {
     ['N-S07b a label that is too long', request(1, 3, name(`${'a'.repeat(240)}.wild.test`))],
     ['N-S10 an address as a name', request(1, 3, name('127.1'))],
     ['N-S10b the same in hexadecimal', request(1, 3, name('0x7f000001'))],
+    ['N-S10c the same as one number', request(1, 3, name('2130706433'))],
     ['NUL in a name', request(1, 3, name('denied.test\0.wild.test'))],
     ['N-S15 an unknown command', request(0xf0, 3, name('allowed.test'))],
     ['N-S17 an unknown type', request(1, 9, Buffer.alloc(4))],
@@ -90,20 +91,34 @@ describe('the SOCKS handshake', () => {
 describe('the SOCKS proxy', () => {
   const GET = Buffer.from('GET /s HTTP/1.1\r\nHost: allowed.test\r\nConnection: close\r\n\r\n');
 
-  test('N-S00: reaches an allowed name; N-S01, N-S03, N-S04: and no other, told so', async () => {
+  test('N-S00: reaches an allowed name; N-S01, N-S03, N-S03b, N-S03c, N-S04, N-S04b, N-S04c, N-S10d, N-S11, N-S13: and no other, told so', async () => {
     await using it = await proxyWorld();
     const start = [GREETING, auth(it.credentials)];
     const reached = await talk(it.port, [...start, allowed, GET]);
     expect(reached.text).toContain('CANARY for allowed.test at /s');
-    const others = [request(1, 3, name('denied.test')), request(1, 1, Buffer.from([127, 0, 0, 1]))];
-    for (const other of [...others, request(1, 4, Buffer.from('00000000000000000000ffff7f000001', 'hex'))]) {
-      const { text } = await talk(it.port, [...start, other]);
-      expect(Buffer.from(text, 'latin1').toString('hex')).toBe('0502010005020001000000000000');
+    const four = ['7f000001', 'a9fea9fe', '00000000'];
+    const six = [
+      '00000000000000000000000000000001',
+      '00000000000000000000ffff7f000001',
+      '0064ff9b00000000000000007f000001',
+    ];
+    const others = [
+      ...['denied.test', 'denied.test.', 'localhost', 'allowed.test.evil.test'].map((host) =>
+        request(1, 3, name(host)),
+      ),
+      ...four.map((address) => request(1, 1, Buffer.from(address, 'hex'))),
+      ...six.map((address) => request(1, 4, Buffer.from(address, 'hex'))),
+    ];
+    for (const other of others) {
+      for (const pieces of [[other], singly(other)]) {
+        const { text } = await talk(it.port, [...start, ...pieces]);
+        expect(Buffer.from(text, 'latin1').toString('hex')).toBe('0502010005020001000000000000');
+      }
     }
     expect(it.gate.dialled).toEqual([{ host: 'allowed.test', port: 8080 }]);
   });
 
-  test('N-S08, N-S09: refuses who has no password, a wrong one, or speaks SOCKS 4', async () => {
+  test('N-S08, N-S09, N-S09b: refuses who has no password, a wrong one, or speaks SOCKS 4', async () => {
     await using it = await proxyWorld();
     const cases: readonly (readonly [Buffer[], string])[] = [
       [[Buffer.from([5, 1, 0]), allowed], '05ff'],
@@ -113,11 +128,12 @@ describe('the SOCKS proxy', () => {
       const { text } = await talk(it.port, pieces);
       expect(Buffer.from(text, 'latin1').toString('hex')).toBe(reply);
     }
-    const four = await talk(it.port, [
-      Buffer.from('04011f9000000001750064656e6965642e7465737400', 'hex'),
-      '\r\n\r\n',
-    ]);
-    expect(four.text).not.toContain('CANARY');
+    // With an address, and with a name after the one that means there is none (4a).
+    for (const four of ['04011f907f00000175', '04011f9000000001750064656e6965642e7465737400']) {
+      const { text } = await talk(it.port, [Buffer.from(`${four}00`, 'hex'), '\r\n\r\n']);
+      expect(text).not.toContain('CANARY');
+      expect(text).not.toMatch(/^\0Z/); // granted
+    }
     expect(it.gate.dialled).toEqual([]);
   });
 });
