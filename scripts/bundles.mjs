@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
 import { writeManual } from './manual.mjs';
-import { seccompPrograms } from './seccomp-programs.mjs';
+import { finishedPrograms, PROGRAMS_FILE, seccompPrograms } from './seccomp-programs.mjs';
 
 /**
  * What a plain run does not need, by the file it is bundled into. CommonJS starts faster than ESM, but esbuild splits only
@@ -30,8 +30,12 @@ const LAZY = {
   'src/session/linux-abilities.ts': 'abilities.cjs',
   'src/session/limit-keeper.ts': 'limits.cjs',
   'src/session/violation-book.ts': 'violations.cjs',
-  'src/session/questions.ts': 'questions.cjs',
+  'src/session/git-config-desk.ts': 'git-config.cjs',
   'src/session/new-repositories.ts': 'repositories.cjs',
+  'src/session/questions.ts': 'questions.cjs',
+  'src/session/run-sockets.ts': 'sockets.cjs',
+  'src/agents/catalogue.ts': 'catalogue.cjs',
+  'src/agents/layer.ts': 'agent-layer.cjs',
 };
 
 function lazyParts(root) {
@@ -89,6 +93,7 @@ function settings(root, bundler, { entry, file, format, plugins, banner = {}, fo
     // jsonc-parser's "main" is a UMD file that no bundler can follow.
     mainFields: ['module', 'main'],
     minifyWhitespace: true,
+    minifySyntax: true,
     minifyIdentifiers: cjs && plugins !== undefined,
     legalComments: 'inline',
     // import() of a CommonJS file goes through the ESM loader, which costs milliseconds; require does not.
@@ -123,6 +128,8 @@ export async function buildBundles(root) {
       replaceFile(`${root}/${output.file}`, outputFiles[0].contents, output.mode ?? 0o644);
     }),
   );
+  const { programs } = await finishedPrograms(root, bundler, '');
+  replaceFile(`${root}/dist/${PROGRAMS_FILE}`, programs, 0o644);
   await writeManual(root, bundler);
   writeCodeCache(root);
 }

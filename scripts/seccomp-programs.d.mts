@@ -1,3 +1,12 @@
 import type * as esbuild from 'esbuild';
 
-export function finishedPrograms(root: string, bundler: typeof esbuild): Promise<string>;
+export interface FinishedPrograms {
+  readonly text: string;
+  readonly programs: Buffer;
+}
+
+export function finishedPrograms(
+  root: string,
+  bundler: typeof esbuild,
+  file: string,
+): Promise<FinishedPrograms>;
