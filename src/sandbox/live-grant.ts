@@ -18,6 +18,8 @@ export interface PathGrant {
   readonly path: string;
   /** Default `read`. */
   readonly access?: PathAccess;
+  /** A file, for one open; then it is closed for the next. */
+  readonly once?: boolean;
   /** For so long, in milliseconds; what is open then stays open. */
   readonly forMs?: number;
 }
@@ -31,7 +33,7 @@ export type Wanted =
       readonly lasting: Lasting;
     };
 
-const KNOWN = { host: ['host', 'once', 'forMs'], path: ['path', 'access', 'forMs'] } as const;
+const KNOWN = { host: ['host', 'once', 'forMs'], path: ['path', 'access', 'once', 'forMs'] } as const;
 
 /** Throws ERR_USAGE for what is no grant. */
 export function readGrant(grant: HostGrant | PathGrant, projectDir: string): Wanted {

@@ -33,7 +33,7 @@ export interface ControlledSession {
 
 /** Neither backend is loaded for what both have, so what one of them can do comes through this. */
 export interface SessionAbilities {
-  readonly paths: Pick<LivePaths, 'allow' | 'revoke' | 'paths' | 'refusalOf'>;
+  readonly paths: Pick<LivePaths, 'allow' | 'revoke' | 'paths' | 'refusalOf' | 'canBeOnce'>;
   /** Reads a request for one more command. What it gives starts it, and speaks on the connection from then on. */
   command(request: Readonly<Record<string, unknown>>): (socket: Socket, rest: Buffer) => void;
   close(): void;

@@ -15,9 +15,11 @@ import type { PathRule, Policy } from '../policy/types.ts';
 import { grantFor } from '../violations/grant.ts';
 import { riskOf } from '../violations/risk.ts';
 import type { Denial, Risk } from '../violations/types.ts';
+import { programInside } from './actor.ts';
 import type { SessionEvent } from './event-log.ts';
 import { type GrantSource, type Lasting, refuseLasting } from './live-grants.ts';
 import { openPaths } from './open-paths.ts';
+import { nextRun, noOnce, refused, unknown } from './path-refusals.ts';
 import { PathShowing, type ShownPath, stepsFor } from './path-showing.ts';
 
 export type PathAccess = 'read' | 'write';
@@ -53,6 +55,15 @@ export interface LivePathsOptions {
   readonly tripwire: TripwireServer | undefined;
   readonly append: (event: SessionEvent) => void;
 }
+
+interface Found {
+  readonly shown: ShownPath;
+  readonly allowed: boolean;
+  readonly risk: Risk;
+}
+
+const UNSEEN = 'there nobody sees that it is opened, so it could not be closed after the first time';
+const ENTERED = 'only a file is: of what a directory holds each name is opened by itself';
 
 /** Each is looked for in every decision about another. */
 const MOST = 256;
@@ -95,6 +106,13 @@ export class LivePaths {
     }
   }
 
+  /** Whether this path, which has no link in it, can be opened for one open. */
+  canBeOnce(path: string): boolean {
+    const kind = kindOf(path);
+    const standing = standingOf(this.#options.plan, path);
+    return kind !== undefined && this.#showing.canLend({ path, kind, standing });
+  }
+
   /** Hides it again; what is open stays open. Rejects with ERR_GRANT_UNKNOWN for what no live grant shows. */
   revoke(path: string): Promise<{ readonly path: string }> {
     return this.#inTurn(async () => {
@@ -119,14 +137,16 @@ export class LivePaths {
 
   async #allow(text: string, access: PathAccess, lasting: Lasting, by: GrantSource): Promise<GrantedPath> {
     refuseLasting(text, lasting);
-    if (lasting.kind === 'once') throw noOnce(text);
     const found = this.#find(text, access);
+    if (lasting.kind === 'once') return await this.#lend(found, access, by);
     const { policy, facts, append } = this.#options;
     const { path } = found.shown;
     const until = lasting.kind === 'for' ? new Date(Date.now() + lasting.ms).toISOString() : undefined;
     const told: HeldPath = { path, access, lasts: lasting.kind, ...(until && { until }) };
+    const lent = this.#held.get(path)?.shown.lent;
+    if (lent) await this.#end(this.#held.get(path)!, 'replaced');
     const held = this.#held.get(path);
-    if (held === undefined && found.allowed) {
+    if (held === undefined && found.allowed && !lent) {
       return { path, access, state: 'already', lasts: 'session', risk: found.risk };
     }
     const rule = held?.rule ?? ruleFor(text, path, access);
@@ -151,14 +171,48 @@ export class LivePaths {
     return { ...told, state: 'opened', risk: found.risk };
   }
 
+  /** For one open. */
+  async #lend({ shown, allowed, risk }: Found, access: PathAccess, by: GrantSource): Promise<GrantedPath> {
+    const { path, kind } = shown;
+    const told: HeldPath = { path, access, lasts: 'once' };
+    const before = this.#held.get(path);
+    if (before === undefined && allowed) return { path, access, state: 'already', lasts: 'session', risk };
+    if (!this.#showing.canLend(shown)) throw noOnce(path, kind === 'file' ? UNSEEN : ENTERED);
+    if (before !== undefined) await this.#end(before, 'replaced');
+    this.#refuseMany(path);
+    const lent: ShownPath = { ...shown, lent: true };
+    const held = { shown: lent, rule: ruleFor(path, path, access), told, expiry: undefined, looks: [] };
+    try {
+      await this.#showing.lend(lent, (pid) => this.#used(held, pid));
+    } catch (cause) {
+      throw refused(path, `it cannot be read: ${(cause as Error).message}`, 'Look at it from outside', cause);
+    }
+    this.#held.set(path, held);
+    this.#options.append({ kind: 'grant', path, access, by, lasts: 'once', risk });
+    return { ...told, state: 'opened', risk };
+  }
+
+  /** In this very turn the next open is refused already. */
+  #used(held: Held, pid: number): void {
+    const { path } = held.shown;
+    const { launcher, append } = this.#options;
+    const program = programInside(pid, launcher.pid);
+    append({ kind: 'grant-used', path, seen: 'open', ...(program !== undefined && { program }) });
+    this.#held.delete(path);
+    append({ kind: 'grant-ended', path, why: 'used' });
+  }
+
+  #refuseMany(path: string): void {
+    if (this.#held.size < MOST) return;
+    throw refused(path, `${MOST} paths are open already`, 'Revoke some: pinfold revoke PATH');
+  }
+
   async #mount(
     shown: ShownPath,
     steps: Parameters<PathShowing['show']>[1],
     access: PathAccess,
   ): Promise<void> {
-    if (this.#held.size >= MOST) {
-      throw refused(shown.path, `${MOST} paths are open already`, 'Revoke some: pinfold revoke PATH');
-    }
+    this.#refuseMany(shown.path);
     try {
       await this.#showing.show(shown, steps);
     } catch (cause) {
@@ -190,7 +244,7 @@ export class LivePaths {
     append({ kind: 'grant-used', path, seen: 'open' });
   }
 
-  async #end(held: Held, why: 'revoked' | 'expired'): Promise<void> {
+  async #end(held: Held, why: 'revoked' | 'expired' | 'replaced'): Promise<void> {
     const { path } = held.shown;
     if (this.#held.get(path) !== held) return;
     await this.#showing.hide(held.shown);
@@ -206,7 +260,7 @@ export class LivePaths {
   }
 
   /** Throws for what is not to be opened, or cannot be while the session runs. */
-  #find(text: string, access: PathAccess): { shown: ShownPath; allowed: boolean; risk: Risk } {
+  #find(text: string, access: PathAccess): Found {
     const { path, kind: found } = followLinks(text);
     const kind = found === 'found' ? kindOf(path) : undefined;
     if (kind === undefined) throw refused(text, 'nothing is there', 'Name a file or directory that exists');
@@ -268,34 +322,4 @@ function ruleFor(text: string, path: string, access: PathAccess): PathRule {
     why: 'it was opened while the session runs',
     origin: { scope: 'flag', text: `pinfold allow ${quoteWord(text)}` },
   };
-}
-
-function refused(path: string, why: string, fix: string, cause?: unknown): SandboxError {
-  return new SandboxError('ERR_GRANT_REFUSED', { what: `Cannot open ${path}`, why, fix, cause });
-}
-
-function nextRun(path: string, access: PathAccess, why: string, cause?: unknown): SandboxError {
-  const flag = `${quoteWord(path)}${access === 'read' ? ':ro' : ''}`;
-  return new SandboxError('ERR_GRANT_REFUSED', {
-    what: `Cannot open ${path} in a session that runs`,
-    why,
-    fix: `Open it in the next run: pinfold run --allow ${flag} -- COMMAND`,
-    cause,
-  });
-}
-
-function unknown(path: string, open: readonly string[]): SandboxError {
-  return new SandboxError('ERR_GRANT_UNKNOWN', {
-    what: `Cannot close ${path}`,
-    why: 'no grant opened it while the session ran',
-    fix: open.length === 0 ? 'No path is open so' : `Open are: ${open.slice(0, 5).join(', ')}`,
-  });
-}
-
-function noOnce(path: string): SandboxError {
-  return new SandboxError('ERR_USAGE', {
-    what: `Cannot open ${path} once`,
-    why: 'a path that is shown is used without anybody being asked, so its first use is not seen',
-    fix: 'Open it for a time: --for 10m',
-  });
 }

@@ -1,9 +1,10 @@
 /** Shows one more path of the host in a sandbox that runs, or takes it away: what to mount, and having it mounted. */
+import { closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
 import { findExisting, followMatches } from '../host/existing.ts';
 import { scanTrees, type TreeScan } from '../host/tree-scan.ts';
 import { groundHere } from '../platform/linux/ground.ts';
 import type { Launcher } from '../platform/linux/launcher.ts';
-import { hideCalls, type Standing, showCalls } from '../platform/linux/live-mounts.ts';
+import { hideCalls, lookCalls, type Standing, showCalls } from '../platform/linux/live-mounts.ts';
 import { placeSteps } from '../platform/linux/mount-plan.ts';
 import { findPlaces, type PathKind } from '../platform/linux/places.ts';
 import type { MountStep } from '../platform/linux/plan.ts';
@@ -19,6 +20,8 @@ export interface ShownPath {
   readonly path: string;
   readonly kind: PathKind;
   readonly standing: Standing;
+  /** Nothing is mounted: it is given away for one open. */
+  readonly lent?: true;
 }
 
 export class PathShowing {
@@ -41,8 +44,26 @@ export class PathShowing {
     }
   }
 
+  /** Whether it can be given away for one open: a file, where each look at it is seen. */
+  canLend({ kind, standing }: ShownPath): boolean {
+    return kind === 'file' && standing.kind === 'watched' && this.#tripwire !== undefined;
+  }
+
+  /** Gives a file away for one open, of which `onUsed` hears. Rejects when it cannot be opened here, or not be looked for. */
+  async lend({ path, standing }: ShownPath, onUsed: (pid: number) => void): Promise<void> {
+    if (standing.kind !== 'watched') throw new RangeError(`${path} is not watched`);
+    this.#tripwire?.lend(path, { ...openPlain(path), onUsed });
+    try {
+      await this.#launcher.calls(lookCalls(path, standing.mount, groundHere().arch));
+    } catch (error) {
+      this.#tripwire?.hide(path);
+      throw error;
+    }
+  }
+
   /** What is open stays open; the next look finds what was there before. */
-  async hide({ path, kind, standing }: ShownPath): Promise<void> {
+  async hide({ path, kind, standing, lent }: ShownPath): Promise<void> {
+    if (lent) return this.#tripwire?.hide(path);
     await this.#launcher.calls(hideCalls({ path, kind, standing }, groundHere().arch));
     if (standing.kind === 'watched') this.#tripwire?.hide(path);
   }
@@ -67,4 +88,14 @@ export function stepsFor(
   const places = findPlaces({ policy, facts, matches, existing: findExisting(policy), decider });
   const within = places.filter((place) => isWithin(place.path, path));
   return { steps: placeSteps(within, scan.walked), cutShort: scan.cutShort };
+}
+
+/** SECURITY: it is the file at this very path, with no link on the way, and what is no file is opened without waiting for anybody. */
+function openPlain(path: string): { readonly descriptor: number; readonly size: number } {
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const state = fstatSync(descriptor);
+  if (state.isFile() && readlinkSync(`/proc/self/fd/${descriptor}`) === path)
+    return { descriptor, size: state.size };
+  closeSync(descriptor);
+  throw new Error('it is another file than a moment ago');
 }

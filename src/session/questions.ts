@@ -157,7 +157,7 @@ export class Questions {
     if (subject.kind === 'path' && open.paths.refusalOf(subject.path, accessOf(wanted))) return false;
     this.#asked += 1;
     const actor = pid === undefined ? undefined : identify(pid);
-    const once = subject.kind === 'host';
+    const once = subject.kind === 'host' || open.paths.canBeOnce(subject.path);
     const question = { id: `q${this.#asked}`, ...asked, once, ...(actor && { actor }) };
     const { answer, why } = await this.#ask(question, waiter);
     append({ kind: 'question', question, answer, ...(why !== undefined && { why }) });

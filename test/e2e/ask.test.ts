@@ -121,6 +121,34 @@ describe.each(people)('as $label', (person) => {
     expect(said).toEqual(['content', expect.stringContaining('Permission denied'), 2]);
   });
 
+  test('a file can be opened for the one open that waits, and the log has its use; a directory cannot', async () => {
+    const said = await ask<unknown>(`
+      const offered = [];
+      answer = ({ once }) => { offered.push(once); return once ? 'once' : 'no'; };
+      const path = home + '/data/file';
+      const one = await sh('cat ' + path);
+      answer = ({ once }) => { offered.push(once); return 'no'; };
+      const again = await sh('cat ' + path);
+      await sh('ls ' + home + '/many');
+      const { readFileSync } = await import('node:fs');
+      const log = readFileSync(home + '/.local/state/pinfold/sessions/' + sandbox.id + '/events.jsonl', 'utf8');
+      const events = log.trim().split('\\n').map((line) => JSON.parse(line)).filter(({ kind }) => /^(grant|question)/.test(kind));
+      report([one, again, offered, events.map(({ kind, lasts, by, why, program, answer }) => [kind, lasts ?? by ?? why ?? program ?? answer?.kind])]);`);
+    expect(said).toEqual([
+      'content',
+      expect.stringContaining('Permission denied'),
+      [true, true, false],
+      [
+        ['question', 'once'],
+        ['grant', 'once'],
+        ['grant-used', expect.stringMatching(/\/cat$/)],
+        ['grant-ended', 'used'],
+        ['question', 'no'],
+        ['question', 'no'],
+      ],
+    ]);
+  });
+
   test('many who try the same wait for one answer', async () => {
     const said = await ask<unknown>(`
       let open;

@@ -215,7 +215,7 @@ test.each(both)(
         seen: ['', '', 'content\n', 'alone\n', '', '', '', 'content\n', 'alone\n'],
         during: 3, // two, and the cover over what is denied
         after: 0,
-        codes: ['ERR_GRANT_REFUSED', 'ERR_GRANT_REFUSED', 'ERR_USAGE'],
+        codes: ['ERR_GRANT_REFUSED', 'ERR_GRANT_REFUSED', 'ERR_GRANT_REFUSED'],
         state: 'opened',
         access: 'read',
       });

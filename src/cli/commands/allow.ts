@@ -32,16 +32,16 @@ const OPTIONS = {
     placeholder: 'TIME',
     summary: 'for this long: 90s, 10m, 2h; then connections are closed, and open files stay open',
   },
-  once: { type: 'flag', summary: 'a host, for one connection' },
+  once: { type: 'flag', summary: 'a host for one connection, a file for one open' },
   read: { type: 'flag', summary: 'a path, for reading', group: 'Paths' },
   write: { type: 'flag', summary: 'a path, for reading and writing', group: 'Paths' },
 } as const;
 
 type Options = OptionValues<typeof OPTIONS>;
 
-function lastWords(granted: Pick<GrantedHost, 'state' | 'until'>, lasting: Lasting): string {
+function lastWords(granted: Pick<GrantedHost, 'state' | 'until'>, lasting: Lasting, once: string): string {
   if (granted.state === 'already') return 'it is open already';
-  if (lasting.kind === 'once') return 'for one connection';
+  if (lasting.kind === 'once') return once;
   return granted.until === undefined
     ? 'until the session ends'
     : `until ${new Date(granted.until).toLocaleTimeString('en-GB')}`;
@@ -61,7 +61,9 @@ async function allowLive(
     return;
   }
   const done = granted.state === 'already' ? '' : 'Opened ';
-  out.write(`${done}${escapeText(granted.host)} in session ${session.id}: ${lastWords(granted, lasting)}\n`);
+  out.write(
+    `${done}${escapeText(granted.host)} in session ${session.id}: ${lastWords(granted, lasting, 'for one connection')}\n`,
+  );
   out.write(riskLine(out, granted.risk));
 }
 
@@ -229,7 +231,9 @@ async function allowPathLive(
     return;
   }
   const done = granted.state === 'already' ? '' : `Opened to ${access} `;
-  out.write(`${done}${escapeText(granted.path)} in session ${session.id}: ${lastWords(granted, lasting)}\n`);
+  out.write(
+    `${done}${escapeText(granted.path)} in session ${session.id}: ${lastWords(granted, lasting, 'for one open')}\n`,
+  );
   out.write(riskLine(out, granted.risk));
 }
 

@@ -111,6 +111,16 @@ export function showCalls(
   return calls;
 }
 
+/** Has the kernel look for `path` anew, on the tripwire file system that is mounted at `mount`. */
+export function lookCalls(path: string, mount: string, arch: Ground['arch']): CallList {
+  const calls = new CallList(arch);
+  calls.step = 'grant';
+  enterUserNamespace(calls);
+  enterMounts(calls);
+  askAnew(calls, path, mount);
+  return calls;
+}
+
 /** Takes away what `showCalls` put over `path`. What is open stays open. */
 export function hideCalls(
   { path, kind, standing }: { readonly path: string; readonly kind: PathKind; readonly standing: Standing },

@@ -107,6 +107,14 @@ export function openedReply(unique: bigint): Buffer {
   return bytes;
 }
 
+/** A file that is read by asking each time (FOPEN_DIRECT_IO): what others see of its size does not cut it short. */
+export function openedFileReply(unique: bigint, handle: bigint): Buffer {
+  const bytes = reply(unique, 0, 16);
+  bytes.writeBigUInt64LE(handle, OUT_HEADER);
+  bytes.writeUInt32LE(1, OUT_HEADER + 8);
+  return bytes;
+}
+
 /** struct fuse_kstatfs: nothing in it, nothing free, names of up to NAME_MAX bytes. */
 export function statfsReply(unique: bigint): Buffer {
   const bytes = reply(unique, 0, 80);
@@ -117,12 +125,12 @@ export function statfsReply(unique: bigint): Buffer {
 }
 
 /**
- * FUSE_NOTIFY_INVAL_INODE: the kernel asks for what is in this directory anew. It is no answer: its number is 0. (INVAL_ENTRY,
+ * FUSE_NOTIFY_INVAL_INODE: the kernel asks anew for what is in this directory, or how big this file is. It is no answer: its number is 0. (INVAL_ENTRY,
  * which is for names, takes the directory's lock, which a look-up may hold that waits for the very process that sends it.)
  */
 const INVAL_INODE = 2;
 
-export function forgetListing(inode: bigint): Buffer {
+export function forgetInode(inode: bigint): Buffer {
   const bytes = reply(0n, 0, 24);
   bytes.writeInt32LE(INVAL_INODE, 4);
   bytes.writeBigUInt64LE(inode, OUT_HEADER);

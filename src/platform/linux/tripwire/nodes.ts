@@ -3,10 +3,10 @@ import { type Attributes, FILE_TYPE } from './answers.ts';
 
 /**
  * `directory`: leads to something shown, or is covered by it; can be listed and lists only what is shown. `file`: only a
- * place for a mount. `link`: a symbolic link of the plan's. `closed`: stands over something denied: it can be looked at,
+ * place for a mount. `lent-file`: can be opened once, and is closed then. `link`: a symbolic link of the plan's. `closed`: stands over something denied: it can be looked at,
  * and not opened.
  */
-export type TripwireKind = 'directory' | 'file' | 'link' | 'closed-directory' | 'closed-file';
+export type TripwireKind = 'directory' | 'file' | 'lent-file' | 'link' | 'closed-directory' | 'closed-file';
 
 /** What the host has and nobody is shown: met on the way to something, and forgotten with the kernel's last hold on it. */
 export type HiddenKind = 'hidden' | 'hidden-file';
@@ -100,7 +100,7 @@ export class NodeTable {
    * Makes the way to `path`, so that it can be mounted on and that programs may look at each directory above it. Gives the
    * directories whose listing is another one now. Throws RangeError where nothing attached lies above.
    */
-  lead(path: string, kind: 'file' | 'directory'): bigint[] {
+  lead(path: string, kind: 'file' | 'lent-file' | 'directory'): bigint[] {
     const wanted = latin1(path);
     const top = this.#topOf(wanted);
     if (top === undefined) throw new RangeError(`${path} is beneath no attached directory`);
@@ -120,6 +120,16 @@ export class NodeTable {
     return changed;
   }
 
+  /** What the skeleton has at `path`. */
+  at(path: string): TripwireNode | undefined {
+    const wanted = latin1(path);
+    const top = this.#topOf(wanted);
+    let node = top;
+    for (const name of top === undefined ? [] : wanted.slice(top.path.length + 1).split('/'))
+      node = node?.children.get(name);
+    return node;
+  }
+
   /**
    * `path` is closed again; the directories above it stay what they became. Its node stays too, as the kernel may know it.
    * Gives the directory whose listing is another one now.
@@ -134,7 +144,7 @@ export class NodeTable {
       node = node?.children.get(name);
     }
     if (node === undefined || parent === undefined) return undefined;
-    node.kind = node.kind === 'file' ? 'closed-file' : 'closed-directory';
+    node.kind = node.kind === 'file' || node.kind === 'lent-file' ? 'closed-file' : 'closed-directory';
     return parent.id;
   }
 
@@ -197,6 +207,7 @@ const MODES: Readonly<Record<TripwireNode['kind'], number>> = {
   root: FILE_TYPE.directory | 0o555,
   directory: FILE_TYPE.directory | 0o555,
   file: FILE_TYPE.file | 0o444,
+  'lent-file': FILE_TYPE.file | 0o444,
   link: FILE_TYPE.link | 0o777,
   'closed-directory': FILE_TYPE.directory,
   'closed-file': FILE_TYPE.file,
@@ -204,13 +215,18 @@ const MODES: Readonly<Record<TripwireNode['kind'], number>> = {
   'hidden-file': FILE_TYPE.file,
 };
 
-export function attributesOf(node: TripwireNode, owner: { uid: number; gid: number }): Attributes {
+/** `lent`: bytes of a file that is given away; they hold for whoever asks now. */
+export function attributesOf(
+  node: TripwireNode,
+  owner: { uid: number; gid: number },
+  lent?: number,
+): Attributes {
   return {
     inode: node.id,
     mode: MODES[node.kind],
     uid: owner.uid,
     gid: owner.gid,
-    size: node.to === undefined ? 0 : Buffer.byteLength(node.to),
-    keep: isHidden(node) ? 'never' : 'long',
+    size: lent ?? (node.to === undefined ? 0 : Buffer.byteLength(node.to)),
+    keep: isHidden(node) || node.kind === 'lent-file' || lent !== undefined ? 'never' : 'long',
   };
 }

@@ -45,6 +45,13 @@ describe('decodeRequest', () => {
       { opcode: OPCODE.init, body: u32s(7, 45, 0, 0xffffffff) },
       { kind: 'init', major: 7, minor: 45, flags: 0xffffffff },
     ],
+    [
+      'READ',
+      { opcode: OPCODE.read, body: Buffer.concat([u64s(4n, 8192n), u32s(4096, 0)]) },
+      { kind: 'read', handle: 4n, offset: 8192n, size: 4096 },
+    ],
+    ['a READ that is too short', { opcode: OPCODE.read }, { kind: 'refused', errno: ERRNO.EINVAL }],
+    ['RELEASE', { opcode: OPCODE.release, body: u64s(4n) }, { kind: 'release', handle: 4n }],
     ['RELEASEDIR', { opcode: OPCODE.releasedir }, { kind: 'done' }],
     ['MKDIR', { opcode: 9 }, { kind: 'refused', errno: ERRNO.EROFS }],
     ['IOCTL', { opcode: 39 }, { kind: 'refused', errno: ERRNO.ENOSYS }],

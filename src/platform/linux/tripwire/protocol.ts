@@ -10,6 +10,7 @@ export const OPCODE = {
   getattr: 3,
   readlink: 5,
   open: 14,
+  read: 15,
   statfs: 17,
   release: 18,
   init: 26,
@@ -29,6 +30,7 @@ const CHANGES: ReadonlySet<number> = new Set([4, 6, 8, 9, 10, 11, 12, 13, 16, 21
 /** errno(3) of asm-generic, the same on x86-64 and arm64. */
 export const ERRNO = {
   ENOENT: 2,
+  EIO: 5,
   EACCES: 13,
   ENOTDIR: 20,
   EINVAL: 22,
@@ -61,6 +63,8 @@ export type Request = Head &
     | { readonly kind: 'init'; readonly major: number; readonly minor: number; readonly flags: number }
     | { readonly kind: 'lookup'; readonly name: Buffer }
     | { readonly kind: 'getattr' | 'readlink' | 'open' | 'opendir' | 'statfs' | 'done' }
+    | { readonly kind: 'read'; readonly handle: bigint; readonly offset: bigint; readonly size: number }
+    | { readonly kind: 'release'; readonly handle: bigint }
     | { readonly kind: 'access'; readonly mask: number }
     | { readonly kind: 'readdir' | 'readdirplus'; readonly offset: number; readonly size: number }
     | { readonly kind: 'forget'; readonly forgotten: readonly Forgotten[] }
@@ -74,7 +78,6 @@ const PLAIN: Readonly<Record<number, 'getattr' | 'readlink' | 'open' | 'opendir'
   [OPCODE.open]: 'open',
   [OPCODE.opendir]: 'opendir',
   [OPCODE.statfs]: 'statfs',
-  [OPCODE.release]: 'done',
   [OPCODE.releasedir]: 'done',
   [OPCODE.destroy]: 'done',
 };
@@ -112,6 +115,16 @@ function decodeBody(opcode: number, node: bigint, body: Buffer): Body {
       const end = body.indexOf(0);
       return end < 0 ? TOO_SHORT : { kind: 'lookup', name: body.subarray(0, end) };
     }
+    case OPCODE.read:
+      if (body.length < 20) return TOO_SHORT;
+      return {
+        kind: 'read',
+        handle: body.readBigUInt64LE(0),
+        offset: body.readBigUInt64LE(8),
+        size: body.readUInt32LE(16),
+      };
+    case OPCODE.release:
+      return body.length < 8 ? TOO_SHORT : { kind: 'release', handle: body.readBigUInt64LE(0) };
     case OPCODE.access:
       return body.length < 4 ? TOO_SHORT : { kind: 'access', mask: body.readUInt32LE(0) };
     case OPCODE.readdir:

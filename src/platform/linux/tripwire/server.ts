@@ -11,12 +11,14 @@ import {
   emptyReply,
   entryReply,
   errorReply,
-  forgetListing,
+  forgetInode,
   initReply,
   listingReply,
+  openedFileReply,
   openedReply,
   statfsReply,
 } from './answers.ts';
+import { type LentFile, Loans } from './loans.ts';
 import {
   attributesOf,
   isHidden,
@@ -99,6 +101,7 @@ const UNLISTED: ReadonlySet<TripwireNode['kind']> = new Set([
 
 export class TripwireServer {
   readonly #nodes: NodeTable;
+  readonly #loans = new Loans();
   readonly #options: TripwireOptions;
   readonly #look: HostLook;
 
@@ -110,13 +113,29 @@ export class TripwireServer {
 
   /** From now on `path` is there to be mounted on, though by itself it gives nothing. */
   lead(path: string, kind: 'file' | 'directory'): void {
-    for (const directory of this.#nodes.lead(path, kind)) this.#options.send(forgetListing(directory));
+    for (const directory of this.#nodes.lead(path, kind)) this.#options.send(forgetInode(directory));
+  }
+
+  /** `path` can be opened once from now on, and is hidden again then. */
+  lend(path: string, file: LentFile): void {
+    for (const directory of this.#nodes.lead(path, 'lent-file')) this.#options.send(forgetInode(directory));
+    const node = this.#nodes.at(path)!;
+    this.#loans.offer(node, file);
+    // It may know the size that it had when it was closed.
+    this.#options.send(forgetInode(node.id));
+  }
+
+  /** Nobody asks any more. */
+  close(): void {
+    this.#loans.close();
   }
 
   /** `path` is hidden again. */
   hide(path: string): void {
+    const node = this.#nodes.at(path);
+    if (node !== undefined) this.#loans.withdraw(node);
     const directory = this.#nodes.hide(path);
-    if (directory !== undefined) this.#options.send(forgetListing(directory));
+    if (directory !== undefined) this.#options.send(forgetInode(directory));
   }
 
   /** Answers one request. Resolves when it was answered; never rejects. */
@@ -135,6 +154,14 @@ export class TripwireServer {
         return this.#options.send(emptyReply(unique));
       case 'statfs':
         return this.#options.send(statfsReply(unique));
+      case 'release':
+        this.#loans.release(request.handle);
+        return this.#options.send(emptyReply(unique));
+      case 'read': {
+        const bytes = await this.#loans.read(request.handle, request.offset, request.size);
+        const reply = bytes === undefined ? errorReply(unique, ERRNO.EIO) : bytesReply(unique, bytes);
+        return this.#options.send(reply);
+      }
     }
     const node = this.#nodes.get(request.node);
     if (node === undefined) return this.#options.send(errorReply(unique, ERRNO.ESTALE));
@@ -143,15 +170,18 @@ export class TripwireServer {
   }
 
   #ask(
-    request: Exclude<Request, { kind: 'forget' | 'init' | 'refused' | 'lookup' }>,
+    request: Exclude<Request, { kind: 'forget' | 'init' | 'refused' | 'lookup' | 'read' | 'release' }>,
     node: TripwireNode,
   ): Buffer | Promise<Buffer> {
     const { unique } = request;
     const refused = REFUSED.has(node.kind);
     switch (request.kind) {
-      case 'getattr':
+      case 'getattr': {
+        const lent = this.#loans.sizeOf(node);
+        if (lent !== undefined) return attributesReply(unique, attributesOf(node, this.#options.owner, lent));
         if (isHidden(node)) return this.#refuse(request, node.path, 'look-up');
         return attributesReply(unique, attributesOf(node, this.#options.owner));
+      }
       case 'access':
         // Without bits only the existence is asked for (access(2), F_OK).
         if (isHidden(node) || (refused && request.mask !== 0)) {
@@ -159,7 +189,7 @@ export class TripwireServer {
         }
         return emptyReply(unique);
       case 'open':
-        return this.#refuse(request, node.path, 'read');
+        return this.#open(request, node);
       case 'opendir':
         return refused ? this.#refuse(request, node.path, 'list') : openedReply(unique);
       case 'readlink':
@@ -172,6 +202,15 @@ export class TripwireServer {
       default:
         return emptyReply(unique);
     }
+  }
+
+  /** The supervisor opens nothing: it would take what was lent to somebody else. */
+  #open(request: Request, node: TripwireNode): Buffer | Promise<Buffer> {
+    const taken = this.#options.isOwn(request.pid) ? undefined : this.#loans.take(node);
+    if (taken === undefined) return this.#refuse(request, node.path, 'read');
+    this.hide(Buffer.from(node.path, 'latin1').toString());
+    taken.file.onUsed(request.pid);
+    return openedFileReply(request.unique, taken.handle);
   }
 
   #list(request: Extract<Request, { kind: 'readdir' | 'readdirplus' }>, node: TripwireNode): Buffer {

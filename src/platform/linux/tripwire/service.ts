@@ -9,6 +9,7 @@ export function serveTripwire(pipe: Duplex, options: Omit<TripwireOptions, 'send
   const server = new TripwireServer({ ...options, send: (reply) => pipe.write(reply) });
   // The relay has gone: its end of the device is closed, and the kernel answers in its place.
   pipe.on('error', () => {});
+  pipe.on('close', () => server.close());
   pipe.on('data', (chunk: Buffer) => {
     try {
       for (const request of reader.push(chunk)) void server.answer(request);
