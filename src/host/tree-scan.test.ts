@@ -43,8 +43,16 @@ describe('a scan', () => {
   });
 
   test('passes over the stores of git, and only those', async () => {
-    await plant('.git/objects/.env', '.git/logs/.env', '.git/lfs/.env', 'objects/.env', '.git/modules/.env');
-    expect(found(['.env'])).toEqual(['.git/modules/.env', 'objects/.env']);
+    await plant(
+      ...['.git/objects/.env', '.git/logs/.env', '.git/lfs/.env', 'objects/.env', '.git/modules/.env'],
+      ...['.git/objects/info/.env', '.git/objects/ab/.env'],
+    );
+    expect(found(['.env'])).toEqual([
+      '.git/modules/.env',
+      '.git/objects/.env',
+      '.git/objects/info/.env',
+      'objects/.env',
+    ]);
   });
 
   test('keeps names beyond ASCII, and reports those that are not UTF-8', async () => {

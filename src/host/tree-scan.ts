@@ -53,7 +53,9 @@ const DEFAULT_LIMIT = 5_000_000;
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /** git's own stores hold many files and no name that a rule could mean. */
-const GIT_STORES: ReadonlySet<string> = new Set(['objects', 'lfs', 'logs']);
+const GIT_STORES: ReadonlySet<string> = new Set(['lfs', 'logs']);
+/** In this one there is a directory with such names. */
+const GIT_OBJECTS = { directory: '/.git/objects', looked: 'info' } as const;
 
 /** A directory on the way. */
 interface Opened {
@@ -244,5 +246,6 @@ export function scanTrees(request: TreeScanRequest): TreeScan {
 }
 
 function isStore(parent: string, name: string): boolean {
+  if (parent.endsWith(GIT_OBJECTS.directory)) return name !== GIT_OBJECTS.looked;
   return GIT_STORES.has(name) && parent.endsWith('/.git');
 }
