@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -38,3 +38,24 @@ test.each(['/dev/shm', '/var/tmp'])(
     expect(readFileSync(join(caught[0]!.movedTo, 'tasks.json'), 'utf8')).toBe('run me');
   },
 );
+
+test('what was there and came along with its directory stays, what was put there since does not', async () => {
+  const tree = scratch('/var/tmp');
+  const at = (name: string) => ({ path: join(tree, name), directory: false });
+  mkdirSync(join(tree, 'a'));
+  for (const name of ['a/.npmrc', 'a/.envrc']) writeFileSync(join(tree, name), 'mine');
+  const caught: string[] = [];
+  const guard = new NameGuard({
+    roots: [],
+    before: [at('a/.npmrc'), at('a/.envrc')],
+    guarded: (entries) => entries,
+    quarantineDir: join(scratch('/var/tmp'), 'quarantine'),
+    onCaught: ({ path }) => caught.push(path),
+  });
+  renameSync(join(tree, 'a'), join(tree, 'b'));
+  writeFileSync(join(tree, 'b/.envrc'), 'changed');
+  writeFileSync(join(tree, 'b/.mcp.json'), 'new');
+  await guard.sweep([at('b/.npmrc'), at('b/.envrc'), at('b/.mcp.json')]);
+  expect(caught).toEqual([at('b/.envrc').path, at('b/.mcp.json').path]);
+  expect(readFileSync(join(tree, 'b/.npmrc'), 'utf8')).toBe('mine');
+});

@@ -39,6 +39,16 @@ function exists(path: string): GuardedEntry | undefined {
   }
 }
 
+/** Who it is, and when it last changed in itself: to move a directory above it changes neither. */
+function stateOf(path: string): string | undefined {
+  try {
+    const { dev, ino, ctimeNs } = lstatSync(path, { bigint: true });
+    return `${dev} ${ino} ${ctimeNs}`;
+  } catch {
+    return undefined;
+  }
+}
+
 function holdsContent(path: string): boolean {
   const stats = lstatSync(path);
   return stats.isFile() || stats.isDirectory() || stats.isSymbolicLink();
@@ -46,7 +56,8 @@ function holdsContent(path: string): boolean {
 
 export class NameGuard {
   readonly #options: NameGuardOptions;
-  readonly #before: Set<string>;
+  readonly #before: ReadonlySet<string>;
+  readonly #states: ReadonlySet<string | undefined>;
   readonly #watchers: FSWatcher[] = [];
   readonly #moves: Promise<void>[] = [];
   #caught = 0;
@@ -54,6 +65,7 @@ export class NameGuard {
   constructor(options: NameGuardOptions) {
     this.#options = options;
     this.#before = new Set(options.before.map((entry) => entry.path));
+    this.#states = new Set(options.before.map((entry) => stateOf(entry.path)));
   }
 
   /** Number of entries that had slipped past the refusal so far. */
@@ -107,8 +119,17 @@ export class NameGuard {
   #quarantineNew(entries: readonly GuardedEntry[]): void {
     const fresh = entries.filter((entry) => !this.#before.has(entry.path));
     for (const entry of this.#options.guarded(fresh)) {
-      if (exists(entry.path)) this.#quarantine(entry);
+      if (exists(entry.path) && !this.#isMoved(entry)) this.#quarantine(entry);
     }
+  }
+
+  /**
+   * The person's own, come along with a directory that was moved. SECURITY: it is what it was, since inside it was read-only
+   * under every name; what was made or linked since, even with a number that has become free, changed later than that.
+   */
+  #isMoved({ path }: GuardedEntry): boolean {
+    const state = stateOf(path);
+    return state !== undefined && this.#states.has(state);
   }
 
   #quarantine(entry: GuardedEntry): void {

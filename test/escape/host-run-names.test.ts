@@ -1,5 +1,5 @@
 /** Absent names that the host would run by itself: no syscall, no route and no race brings one into being. */
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Act, compileFixture, makeWorld, people, type World } from '../fixtures/world.ts';
@@ -112,6 +112,22 @@ describe.each(people)('as $label', (person) => {
     );
     expect(existsSync(`${world.project}/.vscode`)).toBe(false);
     expect(existsSync(`${world.project}/carrier/.vscode`)).toBe(false);
+  });
+
+  test('a directory is moved with the protected files in it, which stay as they are', async () => {
+    world.put(`${world.project}/package/.npmrc`, 'mine\n');
+    world.put(`${world.project}/package/.vscode/tasks.json`, '{}\n');
+    const script =
+      'mv package moved && echo ok; echo x >> moved/.npmrc; rm -rf moved/.vscode; ln moved/.npmrc second; mv moved/.npmrc moved/other; true';
+    const ran = await world.shell(script);
+    expect({ code: ran.code, stdout: ran.stdout }).toEqual({ code: 0, stdout: 'ok\n' });
+    const moved = (name: string) => readFileSync(`${world.project}/moved/${name}`, 'utf8');
+    expect([moved('.npmrc'), moved('.vscode/tasks.json')]).toEqual(['mine\n', '{}\n']);
+    expect(readdirSync(world.project)).not.toContain('second');
+    await world.run(['sh', '-c', script.replace('mv package moved && ', '')]);
+    expect(moved('other')).toBe('mine\nx\n');
+    rmSync(`${world.project}/moved`, { recursive: true });
+    rmSync(`${world.project}/second`);
   });
 
   test('a repository cannot be assembled under another name and moved to .git', async () => {
