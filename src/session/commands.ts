@@ -46,8 +46,9 @@ export class Commands {
     if (this.#next === 0)
       this.#control.onHandle((message, handle) => this.#deliver(message, handle as object));
     const id = ++this.#next;
-    // What is left of the session is its record: nobody inside would answer.
-    if (this.#ended) process.nextTick(() => this.end());
+    // What is left of the session is its record: nobody inside would answer. Not before the event loop went round: who starts
+    // the next command as soon as this one is lost would keep it from ever hearing that the session has ended.
+    if (this.#ended) setImmediate(() => this.end());
     const awaited = new Set([0, 1, 2].filter((stream) => command.streams[stream] === 'pipe'));
     this.#control.command(id, command);
     this.#known.set(id, { events, awaited, over: false });

@@ -305,6 +305,8 @@ async function carryOut(
     // However it ended, what slipped past the refusal must not stay for the host to run.
     await sweep(planned, guard);
     names.end();
+    // Its counts are to be in the log, and its socket gone, whoever ended the session.
+    await denials.end();
     throw error;
   } finally {
     questions?.close();
@@ -323,12 +325,13 @@ async function carryOut(
   }
   await sweep(planned, guard);
   names.end();
+  const history = await denials.end();
   const ending = endingOf(progress);
   return {
     sessionId: place.id,
     ending,
     enforcement: enforced(),
-    ...(await denials.end()),
+    ...history,
     traffic: network.traffic,
     published: network.published,
     breached: guard.caught > 0,

@@ -6,6 +6,7 @@ import type { Enforcement, Weaker } from '../platform/backend.ts';
 import type { Mode, NetworkAccess, Policy } from '../policy/types.ts';
 import { EventLog, type LogEnd, type SessionEvent } from './event-log.ts';
 import { isRunning, type ProcessIdentity } from './process-identity.ts';
+import { removeRemains } from './remains.ts';
 import type { Ending } from './types.ts';
 
 /** Ended sessions beyond these are forgotten, oldest first. */
@@ -209,7 +210,10 @@ export class SessionStore {
     const directory = join(this.#directory, name);
     try {
       const record: SessionRecord = JSON.parse(readFileSync(join(directory, 'session.json'), 'utf8'));
-      return { ...record, directory, state: stateOf(record) };
+      const state = stateOf(record);
+      // Nobody else is left who could.
+      if (state === 'lost') removeRemains(directory);
+      return { ...record, directory, state };
     } catch {
       // Being made, being pruned by another, or damaged: none of these is a session to speak of.
       return undefined;
