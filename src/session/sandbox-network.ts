@@ -116,8 +116,10 @@ export class SandboxNetwork {
     this.#bridge = new HostBridge({
       sockets,
       onRefused: (call, why) => void events.onDenial(callDenial(call, why)),
-      onTraffic: ({ address, port }, { up, down }) =>
-        events.onTraffic({ kind: 'host', host: address, port, up, down }),
+      onReached: (call) => this.#callers.note(call),
+      programOf: (client, at) => this.#callers.of(client, at).program,
+      onTraffic: ({ address, port }, { up, down }, program) =>
+        events.onTraffic({ kind: 'host', host: address, port, up, down, ...(program && { program }) }),
     });
     this.#publisher = new Publisher({
       sockets,

@@ -1,28 +1,9 @@
 /** Unix sockets of the host that `allowedSockets` opens: reached by their own path, through a relay that counts. */
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { lastEvents } from '../fixtures/session-events.ts';
 import { client, privateDirectory, type Service, startService } from '../fixtures/unix-service.ts';
 import { makeWorld, people, type World } from '../fixtures/world.ts';
-
-interface LoggedSocket {
-  readonly kind: string;
-  readonly way?: string;
-  readonly host?: string;
-  readonly connections?: number;
-  readonly up?: number;
-  readonly down?: number;
-}
-
-/** The events of the latest session. */
-function lastEvents(world: World): LoggedSocket[] {
-  const sessions = join(world.home, '.local/state/pinfold/sessions');
-  const last = readdirSync(sessions).sort().at(-1)!;
-  const lines = readFileSync(join(sessions, last, 'events.jsonl'), 'utf8')
-    .trimEnd()
-    .split('\n');
-  return lines.map((line) => JSON.parse(line) as LoggedSocket);
-}
 
 describe.each(people)('as $label', (person) => {
   let world: World;

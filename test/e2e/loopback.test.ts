@@ -1,9 +1,10 @@
 /** `networkAccess: local`: services on the host's loopback are reached from inside, and servers inside from the host's. */
 import type { ChildProcess } from 'node:child_process';
 import { connect, createServer, type Server } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { SERVICE_PORTS } from '../../src/policy/service-ports.ts';
+import { lastEvents } from '../fixtures/session-events.ts';
 import { makeWorld, people, type World } from '../fixtures/world.ts';
 
 const LOCAL = ['--net', 'local'];
@@ -96,6 +97,26 @@ describe.each(people)('as $label', (person) => {
       expect(await inside(visitor(port, address), ['--net', 'none'])).toBe('ECONNREFUSED');
     },
   );
+
+  test('each connection is laid at the door of the program that made it, also those that pass unasked', async () => {
+    const port = await host(0, '127.0.0.1', 'hello');
+    const visit = `import socket
+for _ in range(3):
+    with socket.create_connection(('127.0.0.1', ${port})) as s:
+        while s.recv(100): pass`;
+    const script = `import subprocess, sys
+sys.stdout.write(subprocess.run([${JSON.stringify(world.node)}, '-e', sys.argv[2]], stdout=subprocess.PIPE, text=True).stdout)
+exec(sys.argv[1])`;
+    const ran = await world.inside(['/usr/bin/python3', '-c', script, visit, visitor(port)], LOCAL);
+    expect(ran).toMatchObject({ stdout: 'hello\n', code: 0 });
+    const sums = lastEvents(world).filter(({ kind, port: to }) => kind === 'traffic' && to === port);
+    expect(
+      sums.map(({ program, connections, down }) => [basename(String(program)), connections, down]),
+    ).toEqual([
+      ['node', 1, 5],
+      [expect.stringMatching(/^python3/), 3, 15],
+    ]);
+  });
 
   test('a port on which nothing listens refuses, as it does outside', async () => {
     const port = await freePort();

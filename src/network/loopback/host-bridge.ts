@@ -7,8 +7,12 @@ export interface HostBridgeOptions {
   readonly sockets: SandboxSockets;
   /** A connect to a host port that is refused. */
   readonly onRefused: (call: AskedCall, why: string) => void;
+  /** A connect that reaches a host port, before it is let pass; later ones come as calls that were told. */
+  readonly onReached: (call: AskedCall) => void;
+  /** The program that made a connection which was just accepted; undefined where that is not known. */
+  readonly programOf: (client: Socket, at: SocketAddress) => string | undefined;
   /** A connection to a host service has ended. */
-  readonly onTraffic: (at: SocketAddress, traffic: Traffic) => void;
+  readonly onTraffic: (at: SocketAddress, traffic: Traffic, program: string | undefined) => void;
 }
 
 const EACCES = 13;
@@ -81,7 +85,8 @@ export class HostBridge {
       return sockets.settle({ id: call.id, errno: 0, at });
     }
     this.#serve(at, server, first);
-    sockets.settle({ id: call.id, errno: 0, at, remember: 'passing' });
+    this.#options.onReached(call);
+    sockets.settle({ id: call.id, errno: 0, at, remember: 'telling' });
   }
 
   /** Gives a port back before a server inside binds it. */
@@ -129,17 +134,19 @@ export class HostBridge {
     const bridged = { at, server };
     this.#listeners.set(`${at.address} ${at.port}`, bridged);
     server.on('connection', (client) => {
+      client.on('error', () => {});
       const ready = spare;
       spare = undefined;
-      void this.#join(bridged, client, ready);
+      // What tells of the call was written before the connection was, and is read in the same turn.
+      setImmediate(() => void this.#join(bridged, client, ready));
     });
     server.on('error', () => this.#drop(bridged));
   }
 
   async #join(bridged: Bridged, client: Socket, ready: Socket | undefined): Promise<void> {
     const { at } = bridged;
-    client.on('error', () => {});
     this.#keep(client, at);
+    const program = this.#options.programOf(client, at);
     const host = ready ?? (await dialHost(at));
     if (client.destroyed) {
       // Its rule went while the host was dialled.
@@ -153,7 +160,7 @@ export class HostBridge {
       return;
     }
     this.#keep(host, at);
-    joinSockets(client, host, (traffic) => this.#options.onTraffic(at, traffic));
+    joinSockets(client, host, (traffic) => this.#options.onTraffic(at, traffic, program));
   }
 
   #keep(socket: Socket, at: SocketAddress): void {
