@@ -1,24 +1,20 @@
 /** Files and directories that were opened while a session runs, and until when. Loaded at the first grant. */
-import { existsSync } from 'node:fs';
 import { SandboxError } from '../errors.ts';
 import { kindOf } from '../host/existing.ts';
 import { followLinks } from '../host/symlinks.ts';
 import type { Launcher } from '../platform/linux/launcher.ts';
-import { mountsBeneath, standingOf } from '../platform/linux/live-mounts.ts';
+import { standingOf } from '../platform/linux/live-mounts.ts';
 import type { Plan } from '../platform/linux/plan.ts';
 import type { TripwireServer } from '../platform/linux/tripwire/server.ts';
-import { Decider } from '../policy/decide.ts';
 import type { HostFacts } from '../policy/host-facts.ts';
 import { isWithin } from '../policy/paths.ts';
-import { quoteWord } from '../policy/printable.ts';
 import type { PathRule, Policy } from '../policy/types.ts';
-import { grantFor } from '../violations/grant.ts';
-import { riskOf } from '../violations/risk.ts';
-import type { Denial, Risk } from '../violations/types.ts';
+import type { Risk } from '../violations/types.ts';
 import { programInside } from './actor.ts';
 import type { SessionEvent } from './event-log.ts';
 import { type GrantSource, type Lasting, refuseLasting } from './live-grants.ts';
 import { openPaths } from './open-paths.ts';
+import { type Judgement, judgeLivePath, ruleFor } from './path-judgement.ts';
 import { nextRun, noOnce, refused, unknown } from './path-refusals.ts';
 import { PathShowing, type ShownPath, stepsFor } from './path-showing.ts';
 
@@ -54,12 +50,6 @@ export interface LivePathsOptions {
   readonly launcher: Pick<Launcher, 'calls' | 'pid'>;
   readonly tripwire: TripwireServer | undefined;
   readonly append: (event: SessionEvent) => void;
-}
-
-interface Found {
-  readonly shown: ShownPath;
-  readonly allowed: boolean;
-  readonly risk: Risk;
 }
 
 const UNSEEN = 'there nobody sees that it is opened, so it could not be closed after the first time';
@@ -98,7 +88,7 @@ export class LivePaths {
   /** Why this path, which has no link in it, cannot be opened now; undefined where it can. */
   refusalOf(path: string, access: PathAccess): SandboxError | undefined {
     try {
-      this.#find(path, access);
+      this.#judge(path, access);
       return undefined;
     } catch (error) {
       if (error instanceof SandboxError) return error;
@@ -137,7 +127,7 @@ export class LivePaths {
 
   async #allow(text: string, access: PathAccess, lasting: Lasting, by: GrantSource): Promise<GrantedPath> {
     refuseLasting(text, lasting);
-    const found = this.#find(text, access);
+    const found = this.#judge(text, access);
     if (lasting.kind === 'once') return await this.#lend(found, access, by);
     const { policy, facts, append } = this.#options;
     const { path } = found.shown;
@@ -172,7 +162,11 @@ export class LivePaths {
   }
 
   /** For one open. */
-  async #lend({ shown, allowed, risk }: Found, access: PathAccess, by: GrantSource): Promise<GrantedPath> {
+  async #lend(
+    { shown, allowed, risk }: Judgement,
+    access: PathAccess,
+    by: GrantSource,
+  ): Promise<GrantedPath> {
     const { path, kind } = shown;
     const told: HeldPath = { path, access, lasts: 'once' };
     const before = this.#held.get(path);
@@ -253,73 +247,19 @@ export class LivePaths {
     this.#options.append({ kind: 'grant-ended', path, why });
   }
 
+  #judge(text: string, access: PathAccess): Judgement {
+    const { plan } = this.#options;
+    return judgeLivePath(text, access, { policy: this.#policy(), plan, open: [...this.#held.keys()] });
+  }
+
   /** With what is open by now. */
   #policy(): Policy {
     const { policy } = this.#options;
     return { ...policy, rules: [...policy.rules, ...[...this.#held.values()].map(({ rule }) => rule)] };
-  }
-
-  /** Throws for what is not to be opened, or cannot be while the session runs. */
-  #find(text: string, access: PathAccess): Found {
-    const { path, kind: found } = followLinks(text);
-    const kind = found === 'found' ? kindOf(path) : undefined;
-    if (kind === undefined) throw refused(text, 'nothing is there', 'Name a file or directory that exists');
-    const { plan } = this.#options;
-    const policy = this.#policy();
-    const standing = standingOf(plan, path);
-    if (standing.kind === 'closed') {
-      throw nextRun(path, access, `the session has a ${standing.by} of its own, or nothing at all there`);
-    }
-    const { rule, allowed } = new Decider(policy).decide(path, access);
-    const denial: Denial = {
-      act: access,
-      subject: { kind: 'path', path },
-      observer: 'supervisor',
-      outcome: 'refused',
-      ...(rule && { rule }),
-    };
-    const risk = riskOf(denial, policy);
-    const shown: ShownPath = { path, kind, standing };
-    if (allowed) return { shown, allowed, risk };
-    const grant = grantFor(denial, policy, existsSync);
-    if (grant.kind === 'none') {
-      const where = rule === undefined ? '' : ` (${rule.pattern}, ${rule.origin.file ?? rule.origin.text})`;
-      throw refused(
-        path,
-        `${grant.why}${where}`,
-        `pinfold explain ${quoteWord(path)} says which rule decides`,
-      );
-    }
-    this.#refuseFixed(shown, access);
-    return { shown, allowed, risk };
-  }
-
-  /** What the start has settled. */
-  #refuseFixed({ path, standing }: ShownPath, access: PathAccess): void {
-    const inner =
-      mountsBeneath(this.#options.plan, path)[0] ??
-      [...this.#held.keys()].find((held) => held !== path && isWithin(held, path));
-    if (access === 'write')
-      throw nextRun(path, access, 'what may be written is settled when a session starts');
-    if (standing.kind === 'shown')
-      throw nextRun(path, access, 'its surroundings are shown, and it is covered');
-    if (inner !== undefined) throw nextRun(path, access, `${inner} beneath it is shown already`);
   }
 }
 
 function stopTimers({ expiry, looks }: Held): void {
   clearTimeout(expiry);
   looks.forEach(clearTimeout);
-}
-
-function ruleFor(text: string, path: string, access: PathAccess): PathRule {
-  return {
-    pattern: path,
-    resolved: path,
-    glob: false,
-    access,
-    category: 'setting',
-    why: 'it was opened while the session runs',
-    origin: { scope: 'flag', text: `pinfold allow ${quoteWord(text)}` },
-  };
 }

@@ -1,0 +1,82 @@
+/** Whether a path may be opened in a session that runs, by the rules and by what its start has settled. */
+import { existsSync } from 'node:fs';
+import { kindOf } from '../host/existing.ts';
+import { followLinks } from '../host/symlinks.ts';
+import { mountsBeneath, standingOf } from '../platform/linux/live-mounts.ts';
+import type { Plan } from '../platform/linux/plan.ts';
+import { Decider } from '../policy/decide.ts';
+import { isWithin } from '../policy/paths.ts';
+import { quoteWord } from '../policy/printable.ts';
+import type { PathRule, Policy } from '../policy/types.ts';
+import { grantFor } from '../violations/grant.ts';
+import { riskOf } from '../violations/risk.ts';
+import type { Denial, Risk } from '../violations/types.ts';
+import type { PathAccess } from './live-paths.ts';
+import { nextRun, refused } from './path-refusals.ts';
+import type { ShownPath } from './path-showing.ts';
+
+export interface Judgement {
+  readonly shown: ShownPath;
+  /** It is open already. */
+  readonly allowed: boolean;
+  readonly risk: Risk;
+}
+
+export interface Surroundings {
+  /** As enforced, with a rule for each path that was opened since. */
+  readonly policy: Policy;
+  readonly plan: Plan;
+  /** Paths that were opened since. */
+  readonly open: readonly string[];
+}
+
+/** Throws ERR_GRANT_REFUSED for what is not to be opened, or cannot be while the session runs. */
+export function judgeLivePath(text: string, access: PathAccess, surroundings: Surroundings): Judgement {
+  const { policy, plan } = surroundings;
+  const { path, kind: found } = followLinks(text);
+  const kind = found === 'found' ? kindOf(path) : undefined;
+  if (kind === undefined) throw refused(text, 'nothing is there', 'Name a file or directory that exists');
+  const standing = standingOf(plan, path);
+  if (standing.kind === 'closed') {
+    throw nextRun(path, access, `the session has a ${standing.by} of its own, or nothing at all there`);
+  }
+  const { rule, allowed } = new Decider(policy).decide(path, access);
+  const denial: Denial = {
+    act: access,
+    subject: { kind: 'path', path },
+    observer: 'supervisor',
+    outcome: 'refused',
+    ...(rule && { rule }),
+  };
+  const risk = riskOf(denial, policy);
+  const shown: ShownPath = { path, kind, standing };
+  if (allowed) return { shown, allowed, risk };
+  const grant = grantFor(denial, policy, existsSync);
+  if (grant.kind === 'none') {
+    const where = rule === undefined ? '' : ` (${rule.pattern}, ${rule.origin.file ?? rule.origin.text})`;
+    throw refused(path, `${grant.why}${where}`, `pinfold explain ${quoteWord(path)} says which rule decides`);
+  }
+  refuseFixed(shown, access, surroundings);
+  return { shown, allowed, risk };
+}
+
+/** What the start has settled. */
+function refuseFixed({ path, standing }: ShownPath, access: PathAccess, { plan, open }: Surroundings): void {
+  const inner = mountsBeneath(plan, path)[0] ?? open.find((each) => each !== path && isWithin(each, path));
+  if (access === 'write') throw nextRun(path, access, 'what may be written is settled when a session starts');
+  if (standing.kind === 'shown') throw nextRun(path, access, 'its surroundings are shown, and it is covered');
+  if (inner !== undefined) throw nextRun(path, access, `${inner} beneath it is shown already`);
+}
+
+/** The rule that stands for a grant in every later decision. */
+export function ruleFor(text: string, path: string, access: PathAccess): PathRule {
+  return {
+    pattern: path,
+    resolved: path,
+    glob: false,
+    access,
+    category: 'setting',
+    why: 'it was opened while the session runs',
+    origin: { scope: 'flag', text: `pinfold allow ${quoteWord(text)}` },
+  };
+}
