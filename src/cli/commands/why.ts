@@ -25,7 +25,9 @@ function pick(violations: readonly Violation[], id: string, session: string): Vi
     why: `session ${session} has ${plural(violations.length, 'refusal')}${violations.length === 0 ? '' : `, b1 to b${violations.length}`}`,
     fix:
       near === undefined
-        ? 'pinfold violations lists them; --session names another session'
+        ? violations.length === 0
+          ? 'pinfold explain PATH says whether it is open: not every look at a hidden name is seen'
+          : 'pinfold violations lists them; --session names another session'
         : `Did you mean pinfold why ${near}?`,
   });
 }
