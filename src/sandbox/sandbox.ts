@@ -4,9 +4,10 @@ import { EventEmitter } from 'node:events';
 import { resolve } from 'node:path';
 import type { Traffic } from '../network/traffic-ledger.ts';
 import type { Enforcement, Weaker } from '../platform/backend.ts';
+import { EarlyLauncher } from '../platform/linux/launcher-process.ts';
 import type { CommandPlan, TerminalSize } from '../platform/linux/plan.ts';
 import { scrubEnvironment } from '../policy/environment.ts';
-import type { Policy } from '../policy/types.ts';
+import type { Policy, SettingsLayer } from '../policy/types.ts';
 import type { Exceeded } from '../session/limits.ts';
 import { type LiveSession, openLive, sandboxClosed } from '../session/live.ts';
 import type { GrantedHost, RevokedHost } from '../session/live-grants.ts';
@@ -257,11 +258,28 @@ export class Sandbox extends EventEmitter<{
 
 /** Makes the boundary and waits until every mechanism is in force. Throws SandboxError; then nothing is left. */
 export async function openSandbox(options: SandboxOptions, surroundings: Surroundings): Promise<Sandbox> {
+  const flags = layerOf(options);
+  // It comes up while the policy is made.
+  const started = process.platform === 'linux' ? new EarlyLauncher(surroundings.launcherPath) : undefined;
+  try {
+    return await openWith(started, flags, options, surroundings);
+  } finally {
+    // What refused the settings has no use for it.
+    started?.abandon();
+  }
+}
+
+async function openWith(
+  started: EarlyLauncher | undefined,
+  flags: SettingsLayer,
+  options: SandboxOptions,
+  surroundings: Surroundings,
+): Promise<Sandbox> {
   const { cwd, environment, launcherPath, pid } = surroundings;
   const loaded = await loadPolicy({
     cwd,
     environment,
-    flags: layerOf(options),
+    flags,
     ...(options.projectDir !== undefined && { projectDir: options.projectDir }),
     ...(options.settingsFile !== undefined && { settingsFile: resolve(cwd, options.settingsFile) }),
     ...(options.profile !== undefined && { profile: options.profile }),
@@ -274,7 +292,7 @@ export async function openSandbox(options: SandboxOptions, surroundings: Surroun
   const onRequest = (request: AccessRequest) => sandbox?.emit('request', request);
   const onExceeded = (exceeded: Exceeded) => sandbox?.emit('limit', exceeded);
   const session = await openLive(loaded, {
-    ...{ environment, launcherPath, pid, cwd: inner, onDenial, onTraffic, onRequest, onExceeded },
+    ...{ environment, launcherPath, started, pid, cwd: inner, onDenial, onTraffic, onRequest, onExceeded },
     ...(options.ask && { ask: asker(options.ask) }),
   });
   sandbox = new Sandbox(session, loaded, surroundings, inner);

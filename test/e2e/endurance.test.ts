@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { library } from '../fixtures/library.ts';
 import { makeWorld, people, type World } from '../fixtures/world.ts';
 
-const COMMANDS = Number(process.env.PINFOLD_COMMANDS ?? 400);
+const COMMANDS = Number(process.env.PINFOLD_COMMANDS ?? 1000);
 /** After so many everything that is loaded or kept once is there. */
 const WARM = 100;
 /** Bytes for each command: an object that is kept has more. */
@@ -12,6 +12,7 @@ const HEAP_NOISE = 2e6;
 
 interface Census {
   readonly descriptors: number;
+  readonly handles: number;
   readonly launcherDescriptors: number;
   readonly processes: number;
   readonly mounts: number;
@@ -19,6 +20,8 @@ interface Census {
   readonly heap: number;
   /** Kibibytes that belong to the launcher and to init alone. */
   readonly native: readonly number[];
+  /** Kibibytes of both, what they share with others included. */
+  readonly resident: number;
 }
 
 const PROGRAM = `
@@ -29,7 +32,7 @@ setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc');
 const childrenOf = (pid) => readFileSync('/proc/' + pid + '/task/' + pid + '/children', 'utf8').split(' ').filter(Boolean);
 const familyOf = (pid) => [pid, ...childrenOf(pid).flatMap(familyOf)];
-const own = (pid) => Number(/^RssAnon:\\s+(\\d+)/m.exec(readFileSync('/proc/' + pid + '/status', 'utf8'))[1]);
+const memory = (name) => (pid) => Number(new RegExp(name + ':\\\\s+(\\\\d+)').exec(readFileSync('/proc/' + pid + '/status', 'utf8'))[1]);
 const sandbox = await createSandbox({ mode: 'strict' });
 const once = async (turn) => {
   const { stdout } = await sandbox.run(...(turn % 2 ? ['echo', ['x']] : ['sh', ['-c', 'cat > /dev/null; echo x; echo e >&2; (true &)']]));
@@ -42,11 +45,13 @@ const census = async () => {
   const family = familyOf(process.pid);
   return {
     descriptors: readdirSync('/proc/self/fd').length,
+    handles: process.getActiveResourcesInfo().length,
     launcherDescriptors: readdirSync('/proc/' + launcher + '/fd').length,
     processes: family.length,
     mounts,
     heap: process.memoryUsage().heapUsed,
-    native: [launcher, childrenOf(launcher)[0]].map(own),
+    native: [launcher, childrenOf(launcher)[0]].map(memory('RssAnon')),
+    resident: [launcher, childrenOf(launcher)[0]].map(memory('VmRSS')).reduce((sum, each) => sum + each),
   };
 };
 for (let turn = 0; turn < WARM; turn += 1) await once(turn);
@@ -69,8 +74,9 @@ describe.each(people)('as $label', (person) => {
     async () => {
       const numbers = `const WARM = ${WARM}; const COMMANDS = ${COMMANDS};`;
       const { before, after } = await library<{ before: Census; after: Census }>(world, numbers + PROGRAM);
-      const { heap, native, ...counts } = after;
-      const { heap: heapBefore, native: nativeBefore, ...countsBefore } = before;
+      const { heap, native, resident, ...counts } = after;
+      const { heap: heapBefore, native: nativeBefore, resident: _, ...countsBefore } = before;
+      expect(resident).toBeLessThan(6 * 1024);
       expect(counts).toEqual(countsBefore);
       expect(heap - heapBefore).toBeLessThan(HEAP_NOISE + COMMANDS * HEAP_PER_COMMAND);
       // One page of the allocator more or less, whatever the number of commands.
