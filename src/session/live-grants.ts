@@ -2,6 +2,7 @@
 import { SandboxError } from '../errors.ts';
 import type { Connected } from '../network/types.ts';
 import { judgeLiveHost } from '../policy/live-host.ts';
+import { namesLoopback, reachesLoopback } from '../policy/loopback-reach.ts';
 import type { DomainRule, Policy } from '../policy/types.ts';
 import { riskOf } from '../violations/risk.ts';
 import type { Risk } from '../violations/types.ts';
@@ -201,7 +202,7 @@ export class LiveGrants {
   #check(text: string): string {
     const judged = judgeLiveHost(text, this.#options.policy);
     if (judged.kind === 'no-host') throw noHost(text);
-    if (judged.kind === 'may-open') return judged.pattern;
+    if (judged.kind === 'may-open') return this.#heard(judged.pattern);
     const { rule } = judged;
     const where = rule?.origin.file ?? rule?.origin.text;
     throw refused(
@@ -210,6 +211,16 @@ export class LiveGrants {
       rule === undefined || rule.ceiling
         ? 'Ask whoever administers this machine'
         : 'Only whoever wrote that rule can change it, in that place',
+    );
+  }
+
+  /** A grant that changes nothing must not be told as one. */
+  #heard(host: string): string {
+    if (!namesLoopback(host) || reachesLoopback(this.#options.policy.network)) return host;
+    throw refused(
+      `Cannot open ${host}`,
+      'the loopback of this session is its own, and no connection to it is asked about',
+      `Start one with --net local, or with --allow-domain ${host}`,
     );
   }
 }

@@ -188,6 +188,22 @@ describe.each(people)('as $label', (person) => {
     expect(readFileSync(settings(), 'utf8')).not.toContain('allowedDomains');
   });
 
+  test('a place of the loopback is not opened where nobody is asked about the loopback, and this is said', async () => {
+    const place = '127.0.0.1:9';
+    const deaf = await open(['sh', '-c', FETCHER], ['--net', 'none']);
+    const refused = await world.pinfold(['allow', place, '--session', deaf.id]);
+    expect([refused.code, refused.stdout]).toEqual([125, '']);
+    expect(refused.stderr).toContain(
+      'the loopback of this session is its own, and no connection to it is asked about',
+    );
+    expect(refused.stderr).toContain('Start one with --net local, or with --allow-domain 127.0.0.1:9');
+    const hearing = await open(
+      ['sh', '-c', FETCHER],
+      ['--net', 'filtered', '--allow-domain', '127.0.0.1:10'],
+    );
+    expect(await world.pinfold(['allow', place, '--session', hearing.id])).toMatchObject({ code: 0 });
+  });
+
   test('--project keeps a host in the settings, trusted, and opens it in what runs; revoking takes both back', async () => {
     const written = await world.pinfold(['allow', 'allowed.test', '--project']);
     expect(written).toMatchObject({ code: 0, stderr: '' });

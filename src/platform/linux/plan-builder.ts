@@ -1,6 +1,7 @@
 /** Joins the parts of a plan: what the launcher is told to do for one run. Pure. */
 import { Decider } from '../../policy/decide.ts';
 import type { HostFacts } from '../../policy/host-facts.ts';
+import { reachesLoopback } from '../../policy/loopback-reach.ts';
 import type { LimitName, Policy } from '../../policy/types.ts';
 import type { Capabilities, IdRange } from './capabilities.ts';
 import { guardNames, openedPaths } from './guarded-names.ts';
@@ -69,7 +70,7 @@ export function buildPlan(input: PlanInput): Plan {
     }),
     ...(landlock ? { landlock } : {}),
     ...(seccomp ? { seccomp } : {}),
-    asks: { remote: true, loopback: reachesLoopback(policy) },
+    asks: { remote: true, loopback: reachesLoopback(policy.network) },
     seen: policy.monitor.value !== 'off',
     ...planInside(input, places, decider),
   };
@@ -102,15 +103,6 @@ function identity({ uid, gid, uids, gids }: Capabilities): Pick<Plan, 'uidMap' |
 
 function mapOf(ranges: readonly IdRange[]): string {
   return ranges.map(({ first, count }) => `${first} ${first} ${count}`).join('\n');
-}
-
-/** Whether a port of the host's loopback may be reached: with `local`, or where one is listed by itself. */
-function reachesLoopback({ network }: Policy): boolean {
-  const own = /^(localhost|127\.[\d.]+|\[::1\])(:\d+)?$/;
-  return (
-    network.access.value === 'local' ||
-    network.domains.some(({ access, pattern }) => access === 'allow' && own.test(pattern))
-  );
 }
 
 /** Seconds from SIGXCPU, which says what was exceeded, to SIGKILL, which does not. */
