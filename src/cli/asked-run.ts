@@ -10,7 +10,7 @@ import { CommandProcess } from '../sandbox/command-process.ts';
 import type { Commands } from '../session/commands.ts';
 import type { Planned } from '../session/plan-run.ts';
 import type { Answer, Question } from '../session/questions.ts';
-import type { RunControl } from '../session/run.ts';
+import type { RunControl } from '../session/run-events.ts';
 import { onTerminal } from '../session/terminal-command.ts';
 import type { Ending, Target } from '../session/types.ts';
 import type { Context, Output } from './command.ts';

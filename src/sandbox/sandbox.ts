@@ -13,7 +13,7 @@ import { type LiveSession, openLive, sandboxClosed } from '../session/live.ts';
 import type { GrantedHost, RevokedHost } from '../session/live-grants.ts';
 import type { GrantedPath } from '../session/live-paths.ts';
 import { loadPolicy, refuseDisabled } from '../session/prepare.ts';
-import type { OpenGrants } from '../session/run.ts';
+import type { OpenGrants } from '../session/run-events.ts';
 import { onTerminal } from '../session/terminal-command.ts';
 import type { LoadedPolicy } from '../session/types.ts';
 import type { AccessRequest } from '../violations/requests.ts';

@@ -1,6 +1,6 @@
 /** The commands of one running boundary: each is known by a number until all that it is to bring has come. */
 import type { CommandPlan } from '../platform/linux/plan.ts';
-import type { CommandRecord, LiveControl } from './run.ts';
+import type { CommandRecord, LiveControl } from './run-events.ts';
 
 export interface CommandNews {
   readonly event: CommandRecord['event'] | 'lost';

@@ -30,7 +30,7 @@ import { macFacts } from './macos-profile.ts';
 import { refuseDoubt, sweepUp } from './macos-sweep.ts';
 import { NameGuard } from './name-guard.ts';
 import type { Planned, RunOptions } from './plan-run.ts';
-import type { RunEvents, SessionPlace } from './run.ts';
+import type { RunEvents, SessionPlace } from './run-events.ts';
 import { TrafficBook } from './traffic-book.ts';
 import type { Ending, LoadedPolicy, RunOutcome, Target } from './types.ts';
 import { closeUnseen, isAmong } from './unseen.ts';

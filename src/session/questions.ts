@@ -14,7 +14,7 @@ import type { Actor, Denial, Risk, Subject } from '../violations/types.ts';
 import type { SessionEvent } from './event-log.ts';
 import type { Lasting } from './live-grants.ts';
 import { Pace } from './question-pace.ts';
-import type { OpenGrants } from './run.ts';
+import type { OpenGrants } from './run-events.ts';
 import { watchThread } from './waiting-thread.ts';
 
 export interface Question {
