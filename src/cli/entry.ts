@@ -11,11 +11,10 @@ import { programPath } from '../platform/linux/programs.ts';
 import type * as Main from './main.ts';
 
 /**
- * What runs for tens of milliseconds and then waits is not worth optimising: this saves 4 MB and a compiler thread, unless
- * the project is so large that a loop over its names runs hot all the same. Nor is a pattern worth machine code at its
- * second use, nor a megabyte of objects worth waking threads to collect it.
+ * What runs for tens of milliseconds and then waits is never worth optimising: this saves 4 MB and a compiler thread. Nor is
+ * a pattern worth machine code at its second use, nor a megabyte of objects worth waking threads to collect it.
  */
-const FLAGS = ['--interrupt-budget=500000', '--regexp-tier-up-ticks=100', '--no-parallel-scavenge'];
+const FLAGS = ['--no-opt', '--regexp-tier-up-ticks=100', '--no-parallel-scavenge'];
 
 /**
  * Modules of Node's own that a run needs, loaded before the flags are set: with other flags than Node was built with V8 rejects

@@ -1,12 +1,13 @@
 /**
- * Whole-process timings, side by side: `npm run bench [-- --rounds N]`.
+ * Whole-process timings, side by side: `npm run bench [-- --rounds N --srt DIR --tables FILE]`.
+ * `--srt`: a directory whose node_modules has @anthropic-ai/sandbox-runtime. `--tables`: where the tables go as JSON too.
  *
  * The contenders of a table take turns within each round, so that whatever else the machine does hits all of them;
  * medians are compared and the spread is shown. Compare ratios, not milliseconds.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -15,9 +16,18 @@ import { equivalent, handWritten } from './bwrap-args.mjs';
 import { benchLibrary } from './library.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const { values: options } = parseArgs({ options: { rounds: { type: 'string', default: '60' } } });
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '60' },
+    srt: { type: 'string' },
+    tables: { type: 'string' },
+  },
+});
 const rounds = Number(options.rounds);
 const work = mkdtempSync(join(tmpdir(), 'pinfold-bench-'));
+/** Beneath the home, since sandbox-runtime's own rules are about what lies there; it leaves files where it runs. */
+const elsewhere = mkdtempSync(join(homedir(), 'pinfold-bench-'));
+const tables = [];
 const launcher = join(root, 'dist/pinfold-launcher');
 const environment = { ...process.env, XDG_STATE_HOME: `${work}/state`, XDG_DATA_HOME: `${work}/data` };
 
@@ -77,6 +87,7 @@ function race(contenders, times) {
 }
 
 function print(title, rows, base) {
+  tables.push({ title, base, rows });
   const width = Math.max(...rows.map((row) => row.name.length));
   const reference = rows.find((row) => row.name === base);
   console.log(`\n${title}`);
@@ -158,6 +169,15 @@ function pinfoldRun(name, projectDir) {
   return { name, argv, cwd: projectDir };
 }
 
+function sandboxRuntime(home) {
+  const settings = join(elsewhere, 'srt.json');
+  const filesystem = { denyRead: [], allowWrite: [elsewhere], denyWrite: [] };
+  writeFileSync(settings, JSON.stringify({ network: { allowedDomains: [], deniedDomains: [] }, filesystem }));
+  const cli = join(home, 'node_modules/@anthropic-ai/sandbox-runtime/dist/cli.js');
+  const argv = [process.execPath, cli, '--settings', settings, 'true'];
+  return { name: 'sandbox-runtime, true', argv, cwd: elsewhere };
+}
+
 const SETTINGS =
   '{ "sandbox": { "deniedPaths": ["**/.env"], "environment": { "drop": ["FOO"] } } } // as most are\n';
 
@@ -170,6 +190,7 @@ function benchCommand(projectDir, launcherMib) {
     { name: 'node -e 0', argv: [process.execPath, '-e', '0'] },
     pinfoldRun('pinfold run -- true', projectDir),
     pinfoldRun('the same, with a settings file', settled),
+    ...(options.srt ? [sandboxRuntime(options.srt)] : []),
   ];
   const rows = race(contenders, Math.ceil(rounds / 2));
   print('The whole command', rows, 'node -e 0');
@@ -209,6 +230,8 @@ try {
   benchLargeProject(project);
   Object.assign(process.env, environment);
   await benchLibrary(project, rounds, { print, verdict });
+  if (options.tables) writeFileSync(options.tables, JSON.stringify(tables));
 } finally {
+  rmSync(elsewhere, { recursive: true, force: true });
   rmSync(work, { recursive: true, force: true });
 }
