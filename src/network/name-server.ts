@@ -1,7 +1,9 @@
 /** Puts the resolver on sockets inside the sandbox's network: UDP and TCP at one address, port 53. */
+
 import { createSocket, type Socket as DatagramSocket, type RemoteInfo } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
 import { DnsDeframer, frame } from './dns-framing.ts';
+import { onceTold } from './once-told.ts';
 import type { Resolver, ResolverAnswer } from './resolver.ts';
 import type { SandboxSockets, SocketAddress } from './sandbox-sockets.ts';
 
@@ -80,7 +82,7 @@ export class NameServer {
     const answer = () => reply !== undefined && tell(reply);
     if (refused === undefined) answer();
     else
-      setImmediate(() => {
+      onceTold(() => {
         this.#options.onRefused(refused, question.from, question.transport);
         answer();
       });

@@ -1,4 +1,5 @@
 /** The network of one run: answers what is asked for inside, by the loopback bridge and the egress gate. Loaded at the first ask. */
+
 import { type Caller, Callers } from '../network/callers.ts';
 import { EgressRules } from '../network/egress-rules.ts';
 import { Entrances } from '../network/entrances.ts';
@@ -7,6 +8,7 @@ import { HostBridge } from '../network/loopback/host-bridge.ts';
 import { type HostUse, hostUse } from '../network/loopback/host-use.ts';
 import { Publisher } from '../network/loopback/publisher.ts';
 import { DNS_PORT, NameServer } from '../network/name-server.ts';
+import { onceTold } from '../network/once-told.ts';
 import { Relay } from '../network/relay.ts';
 import { Resolver } from '../network/resolver.ts';
 import type { AskedCall, Remember, SandboxSockets, SocketAddress } from '../network/sandbox-sockets.ts';
@@ -108,9 +110,8 @@ export class SandboxNetwork {
     });
     this.#entrances = new Entrances({
       sockets,
-      // What tells of the call was written before the connection was, and is read in the same turn.
       onConnection: (client, at) =>
-        setImmediate(() => this.#relay.serve(client, this.#destinationOf(at), this.#callers.of(client, at))),
+        onceTold(() => this.#relay.serve(client, this.#destinationOf(at), this.#callers.of(client, at))),
       onClosed: (at) => sockets.settle({ errno: 0, at }),
     });
     this.#bridge = new HostBridge({

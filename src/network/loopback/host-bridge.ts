@@ -1,5 +1,7 @@
 /** Lets programs inside reach services on the host's loopback: a listener inside for each port that is asked for. */
+
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { onceTold } from '../once-told.ts';
 import type { AskedCall, SandboxSockets, SocketAddress } from '../sandbox-sockets.ts';
 import { joinSockets, type Traffic } from './join.ts';
 
@@ -137,8 +139,7 @@ export class HostBridge {
       client.on('error', () => {});
       const ready = spare;
       spare = undefined;
-      // What tells of the call was written before the connection was, and is read in the same turn.
-      setImmediate(() => void this.#join(bridged, client, ready));
+      onceTold(() => void this.#join(bridged, client, ready));
     });
     server.on('error', () => this.#drop(bridged));
   }
