@@ -148,6 +148,7 @@ export async function carryOut(
     policy,
     // Without namespaces there is no network to open a host in.
     network: () => (planned.weaker ? refuseLiveHosts(planned.weaker) : network.get()),
+    deafLoopback: !plan.asks.loopback,
     append: (event) => events.onEvent?.(event),
     signal: (name) => launcher.signal(name),
     abilities: async () => {

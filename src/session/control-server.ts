@@ -25,6 +25,8 @@ export interface ControlledSession {
   /** As enforced. */
   readonly policy: Policy;
   readonly network: () => Promise<GrantableNetwork>;
+  /** Its loopback is its own, and no connection to it is asked about: a grant of a place there would change nothing. */
+  readonly deafLoopback?: boolean;
   readonly append: (event: SessionEvent) => void;
   readonly signal: (name: NodeJS.Signals) => void;
   /** What it can do on this platform alone; absent where that is nothing. Loaded with the first connection. */
