@@ -65,6 +65,12 @@ const anyRule = fc
 const someRules = fc.array(anyRule, { maxLength: 12 });
 
 describe('whatever the rules are', () => {
+  test('a ceiling holds though the same denial stands without it', () => {
+    for (const written of ['-a.test !a.test +a.test:443', '!a.test -a.test +a.test:443'])
+      expect(rules(written).decide({ host: 'a.test', port: 443 })).toEqual(rule('!a.test'));
+    expect(answer('-a.test +a.test:443', 'a.test')).toBe('allow by a.test:443');
+  });
+
   test('their order does not matter, and neither does writing one twice', () => {
     const shuffled = someRules.chain((list) =>
       fc.tuple(

@@ -81,7 +81,8 @@ export class EgressRules {
     const key = keyOf(entry.pattern);
     const present = this.#entries.get(key) ?? [];
     const same = present.some(
-      ({ rule: other, identity }) => identity === entry.identity && other.access === rule.access,
+      ({ rule: other, identity }) =>
+        identity === entry.identity && other.access === rule.access && other.ceiling === rule.ceiling,
     );
     if (!same) this.#entries.set(key, [...present, entry]);
   }
