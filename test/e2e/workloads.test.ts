@@ -209,7 +209,7 @@ a.close(); b.close()
     const script = `PATH=${tools}/bin:$PATH cargo build --offline --quiet 2>/dev/null && ./target/debug/crate`;
     const { outside } = await compare(script, ['target', 'Cargo.lock'], ['--allow', `${tools}:ro`]);
     expect(outside).toMatchObject({ code: 0, stdout: 'from rust\n' });
-  }, 60_000);
+  }, 180_000);
 
   test('vim edits and saves, less pages, on a terminal', async () => {
     world.put(

@@ -77,7 +77,7 @@ describe.each(people)('as $label', (person) => {
   test('eleven hundred names on as many ports, more than are kept open, do not fill up what others need', async () => {
     const { answers } = await acts.inside(['fill:wild.test:1100', 'named:allowed.test:8080'], FILTERED);
     expect(answers).toEqual(['done', 'CANARY allowed /']);
-  }, 60_000);
+  }, 180_000);
 
   test('ports below 1024, ports of services and more than 64 ports are not given to the host', async () => {
     const script = `
