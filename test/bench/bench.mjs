@@ -1,6 +1,6 @@
 /**
- * Whole-process timings, side by side: `npm run bench [-- --rounds N --srt DIR --tables FILE]`.
- * `--srt`: a directory whose node_modules has @anthropic-ai/sandbox-runtime. `--tables`: where the tables go as JSON too.
+ * Whole-process timings, side by side: `npm run bench [-- --rounds N --srt DIR]`.
+ * `--srt`: a directory whose node_modules has @anthropic-ai/sandbox-runtime.
  *
  * The contenders of a table take turns within each round, so that whatever else the machine does hits all of them;
  * medians are compared and the spread is shown. Compare ratios, not milliseconds.
@@ -20,14 +20,12 @@ const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '60' },
     srt: { type: 'string' },
-    tables: { type: 'string' },
   },
 });
 const rounds = Number(options.rounds);
 const work = mkdtempSync(join(tmpdir(), 'pinfold-bench-'));
 /** Beneath the home, since sandbox-runtime's own rules are about what lies there; it leaves files where it runs. */
 const elsewhere = mkdtempSync(join(homedir(), 'pinfold-bench-'));
-const tables = [];
 const launcher = join(root, 'dist/pinfold-launcher');
 const environment = { ...process.env, XDG_STATE_HOME: `${work}/state`, XDG_DATA_HOME: `${work}/data` };
 
@@ -87,7 +85,6 @@ function race(contenders, times) {
 }
 
 function print(title, rows, base) {
-  tables.push({ title, base, rows });
   const width = Math.max(...rows.map((row) => row.name.length));
   const reference = rows.find((row) => row.name === base);
   console.log(`\n${title}`);
@@ -230,7 +227,6 @@ try {
   benchLargeProject(project);
   Object.assign(process.env, environment);
   await benchLibrary(project, rounds, { print, verdict });
-  if (options.tables) writeFileSync(options.tables, JSON.stringify(tables));
 } finally {
   rmSync(elsewhere, { recursive: true, force: true });
   rmSync(work, { recursive: true, force: true });
