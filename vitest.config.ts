@@ -5,6 +5,12 @@ import { TotalsReporter } from './test/fixtures/totals-reporter.ts';
 const timeouts = { testTimeout: 120_000, hookTimeout: 180_000 };
 
 /**
+ * In CI a test that gave no answer in its time is asked once more, and named at the end; one that gave a wrong answer never is. What
+ * waits for programs that we did not write (shells, editors, compilers) may hang with them.
+ */
+const retry = process.env.CI ? { count: 1, condition: /^Test timed out in / } : 0;
+
+/**
  * They join network namespaces by a cable, make a device node, or do outside what only root may. In CI they always run, and fail
  * where they cannot.
  */
@@ -20,7 +26,7 @@ export default defineConfig({
     reporters: ['default', new TotalsReporter()],
     projects: [
       // Beside the source; needs neither a compiler nor a build.
-      { test: { name: 'unit', include: ['src/**/*.test.ts'], ...timeouts } },
+      { test: { name: 'unit', include: ['src/**/*.test.ts'], retry, ...timeouts } },
       // Whole-program tests; the global set-up builds and finds the users to run as.
       {
         test: {
@@ -29,6 +35,7 @@ export default defineConfig({
           // The agents need what npm fetches: `npm run test:agents`.
           exclude: [...leftOut, 'test/agents/**'],
           globalSetup: ['test/global-setup.ts'],
+          retry,
           ...timeouts,
         },
       },

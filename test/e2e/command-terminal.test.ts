@@ -67,8 +67,9 @@ describe.each(people)('as $label', (person) => {
       world,
       `${DRIVER}
        const { seen, ended, type, shown } = open('bash', ['--norc', '-i'], { env: { ...process.env, PS1: 'prompt> ' } });
+       // Running or stopped: of those that a signal has ended, bash may leave one unreaped until its next command.
        const sleeping = async (there) => {
-         while (((await sandbox.run('pgrep', ['-x', 'sleep'])).exitCode === 0) !== there);
+         while (((await sandbox.run('pgrep', ['-r', 'R,S,T', '-x', 'sleep'])).exitCode === 0) !== there);
        };
        await seen(/prompt> /);
        type('sleep 1000\\n');
