@@ -22,6 +22,7 @@ import { finishedPrograms, PROGRAMS_FILE, seccompPrograms } from './seccomp-prog
 const LAZY = {
   'src/cli/commands/index.ts': 'commands.cjs',
   'src/session/sandbox-network.ts': 'network.cjs',
+  'src/session/tier-network.ts': 'tier-network.cjs',
   'src/session/macos-run.ts': 'macos.cjs',
   'src/session/open-paths.ts': 'open-paths.cjs',
   'src/cli/agent-run.ts': 'agents.cjs',

@@ -126,6 +126,7 @@ static bool ask(struct destinations *known, const struct spec *spec, const struc
 	record_u32(&record, request->data.nr == SYS_connect ? ACT_CONNECT : bind ? ACT_BIND : ACT_SEND);
 	record_u32(&record, type_of((pid_t)request->pid, (int)request->data.args[0]));
 	record_bytes(&record, &at, sizeof(at));
+	record_u32(&record, (uint32_t)request->data.args[0]);
 	return record_send(&record) == 0 && !found;
 }
 

@@ -46,6 +46,7 @@ export class Relay<Peer> {
   readonly #owner: ConnectionOwner<Peer>;
   readonly #open = new Set<Connection<Peer>>();
   #closed = false;
+  #whenNone: (() => void) | undefined;
 
   constructor(options: RelayOptions<Peer>) {
     this.#gate = options.gate;
@@ -60,6 +61,7 @@ export class Relay<Peer> {
       closed: (connection, record) => {
         this.#open.delete(connection);
         this.#events.closed(record);
+        if (this.#open.size === 0) this.#whenNone?.();
       },
     };
   }
@@ -110,10 +112,15 @@ export class Relay<Peer> {
     return gone.length;
   }
 
-  /** Ends everything; later connections are reset. */
-  close(): void {
+  /** Ends everything; later connections are reset. Resolves when `closed` has told of the last one. */
+  async close(): Promise<void> {
     this.#closed = true;
+    if (this.#open.size === 0) return;
+    const none = new Promise<void>((resolve) => {
+      this.#whenNone = resolve;
+    });
     for (const connection of this.#open) connection.end('session-ended');
+    await none;
   }
 
   #admit(

@@ -136,6 +136,8 @@ export async function carryOut(
     onConnected: (connected) => control?.connected(connected),
     events,
     questions,
+    arch: capabilities.arch,
+    tier: plan.namespaces === 0,
   });
   const grantUse = new GrantUse({
     policy,
@@ -146,8 +148,8 @@ export async function carryOut(
   const commands = new Commands(launcher);
   const control: ControlSocket | undefined = controlSocket(place, {
     policy,
-    // Without namespaces there is no network to open a host in.
-    network: () => (planned.weaker ? refuseLiveHosts(planned.weaker) : network.get()),
+    // Without namespaces there may be no network to open a host in.
+    network: () => (planned.weaker && !plan.asks.remote ? refuseLiveHosts(planned.weaker) : network.get()),
     deafLoopback: !plan.asks.loopback,
     append: (event) => events.onEvent?.(event),
     signal: (name) => launcher.signal(name),
@@ -175,7 +177,9 @@ export async function carryOut(
     take,
     onTraffic: (traffic) => network.account(traffic),
   });
-  const run = launcher.run(sockets?.plan ?? plan, (record) => {
+  const isShown = decider.accessOf(process.execPath, { directory: false }) !== 'none';
+  const wired = await network.wired(sockets?.plan ?? plan, isShown ? process.execPath : undefined, policy);
+  const run = launcher.run(wired, (record) => {
     progress.take(record);
     if (record.kind === 'started') sockets?.relay.hide();
     if (record.kind === 'asked' || record.kind === 'listening') network.take(record);

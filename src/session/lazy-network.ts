@@ -1,40 +1,35 @@
 /** Loads the network side of a run when something inside first wants it: most commands never do. */
 import type { LauncherRecord } from '../platform/linux/plan.ts';
-import type { NetworkOptions, SandboxNetwork } from './sandbox-network.ts';
+import type { GrantableNetwork } from './live-grants.ts';
 
-export interface LazyNetworkOptions extends NetworkOptions {
-  /** Resolves when denials are recorded at once, so that they have an id. */
-  readonly whenRecorded: () => Promise<void>;
+/** Answers what is asked for inside, and opens and closes hosts. */
+export interface SessionNetwork extends GrantableNetwork {
+  asked(call: LauncherRecord & { readonly kind: 'asked' }): void;
+  /** Something inside listens. `pid`: of init, on the host. */
+  listening?(pid: number): void;
+  close(): void | Promise<void>;
 }
 
-export class LazyNetwork {
-  readonly #options: LazyNetworkOptions;
-  #network: Promise<SandboxNetwork> | undefined;
+export class LazyNetwork<Network extends SessionNetwork> {
+  readonly #start: () => Promise<Network>;
+  #network: Promise<Network> | undefined;
 
-  constructor(options: LazyNetworkOptions) {
-    this.#options = options;
+  constructor(start: () => Promise<Network>) {
+    this.#start = start;
   }
 
   take(record: LauncherRecord & { readonly kind: 'asked' | 'listening' }): void {
     void this.get().then((network) =>
-      record.kind === 'asked' ? network.asked(record) : network.listening(record.pid),
+      record.kind === 'asked' ? network.asked(record) : network.listening?.(record.pid),
     );
   }
 
-  get(): Promise<SandboxNetwork> {
+  get(): Promise<Network> {
     this.#network ??= this.#start();
     return this.#network;
   }
 
   async close(): Promise<void> {
-    (await this.#network)?.close();
-  }
-
-  async #start(): Promise<SandboxNetwork> {
-    const [{ SandboxNetwork }] = await Promise.all([
-      import('./sandbox-network.ts'),
-      this.#options.whenRecorded(),
-    ]);
-    return new SandboxNetwork(this.#options);
+    await (await this.#network)?.close();
   }
 }

@@ -7,9 +7,9 @@ import { Decider } from '../policy/decide.ts';
 import { scrubEnvironment } from '../policy/environment.ts';
 import type { HostFacts } from '../policy/host-facts.ts';
 import type { Policy } from '../policy/types.ts';
-import type { MacNetwork } from './macos-network.ts';
 import { sessionProfile } from './macos-profile.ts';
 import type { RunOptions } from './plan-run.ts';
+import type { ProxiedNetwork } from './proxied-network.ts';
 import type { Target } from './types.ts';
 
 export interface CommandInput {
@@ -22,7 +22,7 @@ export interface CommandInput {
   readonly target: Target;
   readonly options: RunOptions;
   readonly system: MacSystem;
-  readonly network: MacNetwork | undefined;
+  readonly network: ProxiedNetwork | undefined;
   /** What the kernel adds to each report of a refusal. */
   readonly tag: string;
 }

@@ -16,6 +16,7 @@ import {
 } from '../platform/macos/sandbox-exec.ts';
 import { scanMeant, scanWanted } from '../platform/macos/scan.ts';
 import type { HostFacts } from '../policy/host-facts.ts';
+import { mayReach } from '../policy/reach.ts';
 import type { Policy } from '../policy/types.ts';
 import type { Denial } from '../violations/types.ts';
 import type { ControlledSession } from './control-server.ts';
@@ -25,11 +26,11 @@ import type { SessionEvent } from './event-log.ts';
 import type { Exceeded } from './limits.ts';
 import { confinedCommand, limitsOf, linkHomeFiles } from './macos-command.ts';
 import { denialsOf } from './macos-denials.ts';
-import { MacNetwork, mayReach } from './macos-network.ts';
 import { macFacts } from './macos-profile.ts';
 import { refuseDoubt, sweepUp } from './macos-sweep.ts';
 import { NameGuard } from './name-guard.ts';
 import type { Planned, RunOptions } from './plan-run.ts';
+import { ProxiedNetwork } from './proxied-network.ts';
 import type { RunEvents, SessionPlace } from './run-events.ts';
 import { TrafficBook } from './traffic-book.ts';
 import type { Ending, LoadedPolicy, RunOutcome, Target } from './types.ts';
@@ -133,7 +134,7 @@ async function carryOut(session: Session, around: Around): Promise<RunOutcome> {
   });
   const traffic = new TrafficBook(events);
   const network = mayReach(policy)
-    ? await MacNetwork.start({
+    ? await ProxiedNetwork.start({
         policy,
         environment: options.environment,
         whenRecorded: () => denials.ready(),

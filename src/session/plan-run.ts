@@ -25,6 +25,7 @@ import type { TripwireReadiness } from '../platform/linux/tripwire/device.ts';
 import { Decider } from '../policy/decide.ts';
 import { type DroppedVariable, scrubEnvironment } from '../policy/environment.ts';
 import type { HostFacts } from '../policy/host-facts.ts';
+import { mayReach } from '../policy/reach.ts';
 import type { Notice, Policy } from '../policy/types.ts';
 import { prepareWatch } from './hidden-watch.ts';
 import type { GuardedEntry } from './name-guard.ts';
@@ -104,6 +105,7 @@ export async function makePlan(
   const matches = followMatches(scanMatches(policy, scan.hits, decider));
   const { environment, dropped } = scrubEnvironment(options.environment, policy, facts.toolchains, decider);
   const monitor = policy.monitor.value;
+  const gated = mayReach(policy);
   const input: PlanInput = {
     policy,
     facts,
@@ -122,11 +124,11 @@ export async function makePlan(
     seccomp: compileSeccomp({
       arch: capabilities.arch,
       notify: monitor === 'off' || refusal !== undefined ? 'guarded' : 'all',
-      tier: refusal === undefined ? 'namespaces' : 'landlock',
+      tier: refusal === undefined ? 'namespaces' : gated ? 'landlock-network' : 'landlock',
     }),
   };
   const { plan, weaker } =
-    refusal === undefined ? { plan: buildPlan(input), weaker: undefined } : planWeaker(input, refusal);
+    refusal === undefined ? { plan: buildPlan(input), weaker: undefined } : planWeaker(input, refusal, gated);
   const notices = unmatched(policy, matches);
   const { unseen } = scan;
   const blind = plan.namespaces === 0 ? NO_MOUNTS : tripwire.kind === 'blind' ? tripwire.reason : undefined;
@@ -152,10 +154,11 @@ const NO_MOUNTS = 'nothing can be mounted here';
 function planWeaker(
   input: PlanInput,
   refusal: SandboxError,
+  gated: boolean,
 ): { readonly plan: Plan; readonly weaker: Weaker } {
   refuseOldLandlock(input.capabilities.landlockAbi, refusal);
   const { why, fix } = refusal;
-  const { plan, shortfalls } = planTier({ ...input, entriesOf: directoryEntries });
+  const { plan, shortfalls } = planTier({ ...input, entriesOf: directoryEntries, gated });
   return { plan, weaker: { why, ...(fix !== undefined && { fix }), ...shortfalls } };
 }
 

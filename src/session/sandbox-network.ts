@@ -168,12 +168,11 @@ export class SandboxNetwork {
     this.#reconsider();
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#publisher.close();
-    this.#bridge.close();
     this.#entrances.close();
     this.#nameServer.close();
-    this.#relay.close();
+    await Promise.all([this.#bridge.close(), this.#relay.close()]);
     this.#gate.close();
   }
 

@@ -142,11 +142,16 @@ function dangerousPorts({ dangerous }: Ground): Guarantee {
   };
 }
 
-function hostSockets({ victim }: Ground): Guarantee {
+function hostSockets({ victim, weaker }: Ground): Guarantee {
   const attempt = (act: string, address: Uint8Array): Attempt => ({
     act,
     calls: () => connectCalls(AF_UNIX, SOCK_STREAM, address),
-    evidence: { kind: 'answer', refused: ['ENOENT', 'ECONNREFUSED', 'EACCES', 'EPERM'] },
+    evidence: {
+      kind: 'answer',
+      refused: ['ENOENT', 'ECONNREFUSED', 'EACCES', 'EPERM'],
+      // Without namespaces such a socket cannot even be made.
+      ...(weaker && { deciding: 2 }),
+    },
   });
   return {
     id: 'host-sockets',

@@ -54,6 +54,7 @@ export class HostBridge {
   readonly #listeners = new Map<string, Bridged>();
   /** By the place that each was made to. */
   readonly #connections = new Map<Socket, SocketAddress>();
+  #whenNone: (() => void) | undefined;
 
   constructor(options: HostBridgeOptions) {
     this.#options = options;
@@ -102,8 +103,13 @@ export class HostBridge {
     for (const [socket, at] of this.#connections) if (!isWanted(at)) socket.destroy();
   }
 
-  close(): void {
+  /** Resolves when `onTraffic` has told of the last connection. */
+  async close(): Promise<void> {
     this.retain(() => false);
+    if (this.#connections.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#whenNone = resolve;
+    });
   }
 
   /** Undefined when somebody inside holds the port. */
@@ -166,6 +172,9 @@ export class HostBridge {
 
   #keep(socket: Socket, at: SocketAddress): void {
     this.#connections.set(socket, at);
-    socket.once('close', () => this.#connections.delete(socket));
+    socket.once('close', () => {
+      this.#connections.delete(socket);
+      if (this.#connections.size === 0) this.#whenNone?.();
+    });
   }
 }

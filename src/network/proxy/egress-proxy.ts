@@ -55,8 +55,7 @@ export class EgressProxy<Peer> implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.close();
     for (const client of this.#waiting) breakOff(client);
-    this.#options.relay.close();
-    await once(this.#server, 'close');
+    await Promise.all([this.#options.relay.close(), once(this.#server, 'close')]);
   }
 
   #accept(client: Socket): void {

@@ -11,6 +11,7 @@ function asked(place: Buffer): Buffer {
   record.writeUInt32LE(2, 12);
   record.writeUInt32LE(2, 16);
   place.copy(record, 20);
+  record.writeInt32LE(9, 44);
   return record;
 }
 
@@ -29,6 +30,7 @@ describe('a place in the sandbox’s network', () => {
           transport: 'udp',
           address: canonical,
           port,
+          descriptor: 9,
         });
       }),
     );

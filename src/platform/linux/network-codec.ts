@@ -18,7 +18,7 @@ const SOCKET_KIND = { listening: 1, datagrams: 2, connected: 3 } as const satisf
 /** Bytes of `struct destination`. */
 const ADDRESS_BYTES = 24;
 /** Bytes of an `asked` record. */
-export const ASKED_BYTES = 20 + ADDRESS_BYTES;
+export const ASKED_BYTES = 20 + ADDRESS_BYTES + 4;
 
 /** What further calls to a destination meet; `enum remember`. With `telling` each that passes is told of, without `id`. */
 const REMEMBER = { nothing: 0, passing: 1, telling: 2 } as const;
@@ -52,6 +52,7 @@ export function decodeAsked(payload: Buffer): AskedRecord {
     act: ACT[payload.readUInt32LE(12)] ?? 'connect',
     transport: TRANSPORT[payload.readUInt32LE(16)],
     port: payload.readUInt32LE(24),
+    descriptor: payload.readInt32LE(44),
     address: formatAddress({
       family,
       value: BigInt(`0x${payload.toString('hex', 28, family === 4 ? 32 : 44)}`),

@@ -18,7 +18,7 @@ import { encodeWatched } from './watched-calls.ts';
 
 /** Bumped whenever either side of the format changes; the launcher refuses a plan of another version. */
 export const SPEC_VERSION = 8;
-export const PROTOCOL_VERSION = 6;
+export const PROTOCOL_VERSION = 7;
 
 const CONTROL = { plan: 2, signal: 3, command: 4, calls: 5, verdict: 20, socket: 21 } as const;
 

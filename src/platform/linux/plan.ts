@@ -167,6 +167,8 @@ export interface AskedRecord extends SocketAddress {
   readonly act: 'connect' | 'send' | 'bind';
   /** `undefined`: it could not be told. */
   readonly transport: 'tcp' | 'udp' | undefined;
+  /** The caller's number of the socket. */
+  readonly descriptor: number;
 }
 
 /** Of a terminal, in characters. */

@@ -8,6 +8,8 @@ export type TierShortfalls = Pick<Weaker, 'guarantees' | 'losses'>;
 interface Context {
   readonly policy: Policy;
   readonly grants: Grants;
+  /** The session's gate can be reached. */
+  readonly gated: boolean;
 }
 
 const GUARANTEES: readonly (Shortfall & { readonly needed?: (context: Context) => boolean })[] = [
@@ -48,8 +50,14 @@ function isLimited({ limits }: Policy, name: LimitName): boolean {
   return limits[name] !== undefined;
 }
 
-const LOSSES: readonly string[] = [
+const UNGATED: readonly string[] = [
   'no sockets but pairs of them: no loopback, no server under test, no Unix socket files',
+];
+const GATED: readonly string[] = [
+  "hosts are reached through the session's proxy alone: by programs that heed HTTPS_PROXY or ALL_PROXY",
+  'no loopback of its own, no server under test, no datagrams, no Unix socket files but pairs',
+];
+const LOSSES: readonly string[] = [
   '/tmp, /var/tmp, /dev/shm and /run are closed; $TMPDIR is private to the session',
   '/proc is closed but for what tells of the machine: no ps, no /proc/self',
   'modes, owners and dates cannot be changed by path (chmod, chown, touch -d), only through an open file',
@@ -60,25 +68,23 @@ const LOSSES: readonly string[] = [
 const MOST_NAMED = 6;
 
 export function shortfallsOf(context: Context, homeFiles: readonly string[]): TierShortfalls {
-  const { policy, grants } = context;
-  const { access, domains } = policy.network;
+  const { grants, gated } = context;
   const closed = grants.splits.filter((split) => split.access === 'write').map(({ path }) => path);
   const named = closed.slice(0, MOST_NAMED).join(', ');
   const more = closed.length > MOST_NAMED ? ` and ${closed.length - MOST_NAMED} more` : '';
-  const reached = access.value !== 'none' || domains.some((rule) => rule.access === 'allow');
   return {
     guarantees: GUARANTEES.filter(({ needed }) => needed?.(context) ?? true).map(({ id, claim }) => ({
       id,
       claim,
     })),
     losses: [
-      ...(reached ? ['no network: what the policy opens of it cannot be reached'] : []),
       ...(closed.length > 0
         ? [
             `no file can be made, removed or renamed directly in ${named}${more}: something in it is protected`,
           ]
         : []),
       ...(homeFiles.length > 0 ? [`not shown in $HOME: ${homeFiles.slice(0, MOST_NAMED).join(', ')}`] : []),
+      ...(gated ? GATED : UNGATED),
       ...LOSSES,
     ],
   };

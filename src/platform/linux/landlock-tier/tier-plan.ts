@@ -15,6 +15,8 @@ export const LEAST_ABI = 6;
 
 export interface TierInput extends PlanInput {
   readonly entriesOf: EntriesOf;
+  /** The session's gate can be reached; the filter is the one for that. */
+  readonly gated: boolean;
 }
 
 export interface TierPlan {
@@ -43,7 +45,8 @@ const OWN: readonly LandlockRule[] = [
 
 /** Of a kernel with `LEAST_ABI`. Throws ERR_PATH_INVALID for a working directory that is hidden, ERR_PATH_TOO_BROAD. */
 export function planTier(input: TierInput): TierPlan {
-  const { policy, facts, matches, existing, scanned, capabilities, seccomp, target, entriesOf } = input;
+  const { policy, facts, matches, existing, scanned, capabilities, seccomp, target, entriesOf, gated } =
+    input;
   const { decider = new Decider(policy) } = input;
   refuseHidden(target.cwd, decider);
   const places = findPlaces({ policy, facts, matches, existing, decider });
@@ -66,7 +69,7 @@ export function planTier(input: TierInput): TierPlan {
     mounts: [],
     landlock: {
       handledFs,
-      // The filter makes no such sockets; this is the second lock.
+      // SECURITY: no rule allows any. Without a gate the filter makes no such sockets; with one the supervisor connects its own.
       handledNet: ACCESS_NET.BIND_TCP | ACCESS_NET.CONNECT_TCP,
       scoped: SCOPE.ABSTRACT_UNIX_SOCKET | SCOPE.SIGNAL,
       rules: rules.map(({ path, access }) => {
@@ -75,7 +78,7 @@ export function planTier(input: TierInput): TierPlan {
       }),
     },
     ...(seccomp ? { seccomp } : {}),
-    asks: { remote: false, loopback: false },
+    asks: { remote: gated, loopback: gated },
     // What a mount would refuse is refused by Landlock, before anybody is asked.
     seen: false,
     ...planInside(input, places, decider),
@@ -83,7 +86,7 @@ export function planTier(input: TierInput): TierPlan {
   return {
     plan: gitConfig === undefined ? plan : withVariables(plan, { GIT_CONFIG_GLOBAL: gitConfig }),
     shortfalls: shortfallsOf(
-      { policy, grants },
+      { policy, grants, gated },
       shown.map(({ target: file }) => file).filter((file) => !file.endsWith('/.gitconfig')),
     ),
   };

@@ -1,5 +1,6 @@
 /** The baseline of system calls as data: its shape, and what Pinfold ships (`native/seccomp/*.json`). */
 import shipped from '../../../../native/seccomp/baseline.json' with { type: 'json' };
+import landlockNetwork from '../../../../native/seccomp/landlock-network.json' with { type: 'json' };
 import landlockTier from '../../../../native/seccomp/landlock-tier.json' with { type: 'json' };
 
 /** `watch`: the supervisor only tells of it, so that where nobody wants to know it is allowed. */
@@ -74,4 +75,10 @@ function overlay(
 export const LANDLOCK_TIER_BASELINE = overlay(
   BASELINE,
   landlockTier as unknown as Omit<Baseline, 'highestReviewed'>,
+);
+
+/** The same where the gate can be reached. */
+export const LANDLOCK_NETWORK_BASELINE = overlay(
+  LANDLOCK_TIER_BASELINE,
+  landlockNetwork as unknown as Omit<Baseline, 'highestReviewed'>,
 );

@@ -1,13 +1,24 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { interpret, listing } from '../../../../test/fixtures/bpf-interpreter.ts';
-import { type Action, BASELINE, type Baseline, ERRNO, LANDLOCK_TIER_BASELINE } from './baseline.ts';
+import {
+  type Action,
+  BASELINE,
+  type Baseline,
+  ERRNO,
+  LANDLOCK_NETWORK_BASELINE,
+  LANDLOCK_TIER_BASELINE,
+} from './baseline.ts';
 import { compileBaseline } from './compiler.ts';
 import { ARCH_TABLES, type Arch, SECCOMP_RET } from './tables.ts';
 
 const ARCHES: readonly Arch[] = ['x64', 'arm64'];
 const NOTIFY = ['nothing', 'guarded', 'all'] as const;
-const BASELINES = { '': BASELINE, 'landlock-tier-': LANDLOCK_TIER_BASELINE } as const;
+const BASELINES = {
+  '': BASELINE,
+  'landlock-tier-': LANDLOCK_TIER_BASELINE,
+  'landlock-network-': LANDLOCK_NETWORK_BASELINE,
+} as const;
 const EVERY = ARCHES.flatMap((arch) =>
   NOTIFY.flatMap((notify) =>
     Object.entries(BASELINES).map(([tier, baseline]) => ({ arch, notify, tier, baseline })),
@@ -53,7 +64,8 @@ function naive(
 }
 
 /** Numbers and arguments that lie where verdicts change, so that random cases meet them. */
-const interesting = Object.values({ ...BASELINE.checked, ...LANDLOCK_TIER_BASELINE.checked })
+const interesting = [BASELINE, LANDLOCK_TIER_BASELINE, LANDLOCK_NETWORK_BASELINE]
+  .flatMap(({ checked }) => Object.values(checked))
   .flatMap((call) => call.rules.flatMap((rule) => rule.when))
   .flatMap((condition) => Object.values('in' in condition ? condition.in : condition.anyBit))
   .map(BigInt);

@@ -1,7 +1,8 @@
 /**
- * The egress gate of one run on a Mac: a proxy on a port of the loopback, which the profile opens and nothing else of the world,
- * and the variables by which programs find it.
+ * The egress gate of one run where the sandbox has no network of its own: a proxy on a port of the loopback, which the
+ * boundary opens and nothing else of the world, and the variables by which programs find it.
  */
+import type { Socket } from 'node:net';
 import { EgressRules } from '../network/egress-rules.ts';
 import { EgressGate } from '../network/gate.ts';
 import { connectCommand } from '../network/proxy/connect-script.ts';
@@ -10,39 +11,42 @@ import { EgressProxy } from '../network/proxy/egress-proxy.ts';
 import { proxyEnvironment } from '../network/proxy/proxy-wiring.ts';
 import { Relay } from '../network/relay.ts';
 import type { ConnectionRecord } from '../network/traffic.ts';
-import type { Connected, Destination, Gate, Refusal } from '../network/types.ts';
+import type { Connected, Destination, Gate, Refusal, Verdict } from '../network/types.ts';
 import { upstreamFrom } from '../network/upstream-proxy.ts';
 import type { DomainRule, Policy } from '../policy/types.ts';
 import type { GrantableNetwork } from './live-grants.ts';
 import { refusalDenial } from './network-denials.ts';
 import type { NetworkEvents } from './sandbox-network.ts';
 
-export interface MacNetworkOptions {
+/** Who connected, as far as it was found out. */
+export interface ProxyClient {
+  /** On the host; 0 when it is not known. */
+  readonly pid: number;
+  readonly program: string | undefined;
+}
+
+export interface ProxiedNetworkOptions {
   readonly policy: Policy;
   /** Of the person: names the upstream proxy when the settings say `environment`. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly events: Pick<NetworkEvents, 'onDenial' | 'onConnected' | 'onTraffic'>;
   /** Resolves when denials are recorded at once, so that they have an id. */
   readonly whenRecorded: () => Promise<void>;
+  /** Of a client that has said where it wants to go, and waits. Default: it is not asked who connects. */
+  readonly clientOf?: (client: Socket) => ProxyClient;
 }
 
-/** Who connected is not asked: it would take a look at every process of the host for each connection. */
-const NOBODY = 0;
+const NOBODY: ProxyClient = { pid: 0, program: undefined };
 
-/** Whether any host can be reached, now or by a grant while the session runs. */
-export function mayReach({ network }: Policy): boolean {
-  return network.closed === undefined || network.domains.some(({ access }) => access === 'allow');
-}
-
-export class MacNetwork implements GrantableNetwork {
+export class ProxiedNetwork implements GrantableNetwork {
   readonly #gate: EgressGate;
-  readonly #proxy: EgressProxy<undefined>;
+  readonly #proxy: EgressProxy<ProxyClient>;
   readonly #credentials: Credentials;
   readonly #counter: { withdrawn: number };
 
   private constructor(
     gate: EgressGate,
-    proxy: EgressProxy<undefined>,
+    proxy: EgressProxy<ProxyClient>,
     credentials: Credentials,
     counter: { withdrawn: number },
   ) {
@@ -52,8 +56,9 @@ export class MacNetwork implements GrantableNetwork {
     this.#counter = counter;
   }
 
-  /** The profile cannot change while the command runs, so the gate listens from the start, also where it opens no host yet. */
-  static async start({ policy, environment, events, whenRecorded }: MacNetworkOptions): Promise<MacNetwork> {
+  /** The variables are set before the command starts, so the gate listens from then on, also where it opens no host yet. */
+  static async start(options: ProxiedNetworkOptions): Promise<ProxiedNetwork> {
+    const { policy, environment, events, whenRecorded, clientOf = () => NOBODY } = options;
     const counter = { withdrawn: 0 };
     const { upstreamProxy, domains } = policy.network;
     const gate = new EgressGate({
@@ -72,27 +77,30 @@ export class MacNetwork implements GrantableNetwork {
       },
     };
     const told = {
-      refused: (refusal: Refusal) => events.onDenial(refusalDenial(refusal, NOBODY, 'gate')) ?? '',
-      closed: ({ destination, up, down, cause }: ConnectionRecord<undefined>) => {
-        if (cause !== 'refused') events.onTraffic({ kind: 'egress', ...destination, up, down });
+      refused: (refusal: Refusal, { pid }: ProxyClient) =>
+        events.onDenial(refusalDenial(refusal, pid, 'gate')) ?? '',
+      closed: ({ destination, up, down, cause, peer: { program } }: ConnectionRecord<ProxyClient>) => {
+        if (cause !== 'refused')
+          events.onTraffic({ kind: 'egress', ...destination, up, down, ...(program && { program }) });
       },
     };
-    const relay = new Relay<undefined>({
+    const relay = new Relay<ProxyClient>({
       gate: patient,
       events: told,
       ...(policy.limits.upload && { uploadLimit: policy.limits.upload.value }),
     });
     const credentials = makeCredentials();
-    const proxy = await EgressProxy.listen<undefined>({
+    const proxy = await EgressProxy.listen<ProxyClient>({
       gate: patient,
       relay,
       events: told,
       credentials,
-      peerOf: () => undefined,
+      peerOf: clientOf,
     });
-    return new MacNetwork(gate, proxy, credentials, counter);
+    return new ProxiedNetwork(gate, proxy, credentials, counter);
   }
 
+  /** Of 127.0.0.1. */
   get port(): number {
     return this.#proxy.port!;
   }
@@ -104,6 +112,11 @@ export class MacNetwork implements GrantableNetwork {
       credentials: this.#credentials,
       ...(node !== undefined && { connectCommand: connectCommand(node) }),
     });
+  }
+
+  /** By the rules as they are now. */
+  judge(destination: Destination): Verdict {
+    return this.#gate.judge(destination);
   }
 
   /** As `SandboxNetwork` does. */
