@@ -22,6 +22,7 @@ export const ERROR_CODES = {
   ERR_PATH_SYMLINK_UNTRUSTED: 'misuse',
   ERR_UPSTREAM_PROXY: 'misuse',
   ERR_SESSION_UNKNOWN: 'misuse',
+  ERR_NOT_DETACHED: 'misuse',
   ERR_VIOLATION_UNKNOWN: 'misuse',
   ERR_GRANT_REFUSED: 'misuse',
   ERR_GRANT_UNKNOWN: 'misuse',

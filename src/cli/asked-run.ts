@@ -8,23 +8,24 @@ import { SandboxError } from '../errors.ts';
 import type { CommandPlan } from '../platform/linux/plan.ts';
 import { CommandProcess } from '../sandbox/command-process.ts';
 import type { Commands } from '../session/commands.ts';
-import type { Planned } from '../session/plan-run.ts';
-import type { Answer, Question } from '../session/questions.ts';
+import type { Planned, RunOptions } from '../session/plan-run.ts';
 import type { RunControl } from '../session/run-events.ts';
 import { onTerminal } from '../session/terminal-command.ts';
 import type { Ending, Target } from '../session/types.ts';
 import type { Context, Output } from './command.ts';
 import { Dialog } from './dialog.ts';
+import type { Carrier } from './enclosed-run.ts';
 import { type PersonsTerminal, personsTerminal } from './exec-terminal.ts';
 import { usageError } from './parse.ts';
 import { escapeText } from './render/escape.ts';
 
 const ENOENT = 'ENOENT';
 
-export class AskedRun {
+export class AskedRun implements Carrier {
   /** Of the session: it lasts until the command in it has ended. */
   readonly target: Target;
   ending: Ending | undefined;
+  readonly options: Pick<RunOptions, 'ask'> = { ask: (question, gone) => this.#dialog.ask(question, gone) };
   readonly #argv: readonly string[];
   readonly #terminal: PersonsTerminal | undefined;
   readonly #dialog: Dialog;
@@ -58,10 +59,6 @@ export class AskedRun {
       raw: this.#terminal !== undefined,
       hold: () => this.#hold(),
     });
-  }
-
-  ask(question: Question, gone: AbortSignal): Promise<Answer> {
-    return this.#dialog.ask(question, gone);
   }
 
   /** Throws ERR_NAMESPACES_UNAVAILABLE where nothing can be opened while it runs. */

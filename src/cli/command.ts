@@ -1,5 +1,6 @@
 /** What a command of Pinfold is: one table entry from which parsing, help and shell completion are all made. */
 import type { EarlyLauncher } from '../platform/linux/launcher-process.ts';
+import type { Keeper } from './keeper.ts';
 
 /** Where values of an option or argument come from; drives completion in the shell. */
 export type Completion = 'path' | 'directory' | 'command' | 'session' | 'profile' | 'agent' | 'none';
@@ -86,6 +87,10 @@ export interface Context {
   readonly ask?: ((question: string) => Promise<string>) | undefined;
   /** Of this process. */
   readonly pid: number;
+  /** What Pinfold was called with, from the command on. */
+  readonly words: readonly string[];
+  /** This process holds a detached session, and who started it leaves. */
+  readonly keeper?: Keeper | undefined;
   /** Hears `names` until the returned function is called; meanwhile they do not end the process. */
   onSignals(names: readonly NodeJS.Signals[], hear: (name: NodeJS.Signals) => void): () => void;
 }

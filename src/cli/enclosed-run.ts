@@ -2,16 +2,23 @@
 import { SandboxError } from '../errors.ts';
 import { bindProject } from '../host/contexts.ts';
 import type { Weaker } from '../platform/backend.ts';
+import type { Commands } from '../session/commands.ts';
 import type { SessionEvent } from '../session/event-log.ts';
-import type { Planned } from '../session/plan-run.ts';
+import type { Planned, RunOptions } from '../session/plan-run.ts';
 import { identify } from '../session/process-identity.ts';
 import { runInside } from '../session/run.ts';
 import type { RunControl } from '../session/run-events.ts';
-import { type OpenSession, SessionStore } from '../session/store.ts';
+import { type OpenSession, type SessionRecord, SessionStore } from '../session/store.ts';
 import type { Ending, LoadedPolicy, RunOutcome, Target } from '../session/types.ts';
-import type { AskedRun } from './asked-run.ts';
 import type { Context } from './command.ts';
-import { outcomeAsData, renderBanner, renderNotices, renderSummary, renderWeaker } from './render/run.ts';
+import {
+  outcomeAsData,
+  renderBanner,
+  renderDetached,
+  renderNotices,
+  renderSummary,
+  renderWeaker,
+} from './render/run.ts';
 import { describeUnstarted } from './render/unstarted.ts';
 
 export interface RunManner {
@@ -20,6 +27,24 @@ export interface RunManner {
   readonly json: boolean;
   /** What is refused becomes a question on the terminal. */
   readonly ask?: boolean;
+  /** The command goes on without whoever started it; this process is the one that holds it. */
+  readonly detach?: boolean;
+}
+
+/** Carries the command of a session that stays until it has ended. */
+export interface Carrier {
+  /** Of the session. */
+  readonly target: Target;
+  /** Of the command; undefined when it was not started. */
+  readonly ending: Ending | undefined;
+  readonly options: Pick<RunOptions, 'ask' | 'held'>;
+  readonly detached?: SessionRecord['detached'];
+  planned(planned: Planned): void;
+  live(control: RunControl, commands: Commands): void;
+  /** The boundary is in force. */
+  begin(session: OpenSession): void;
+  signal(name: NodeJS.Signals): void;
+  restore(): void;
 }
 
 /** What is done around a run of an agent; its events belong in the session's log. */
@@ -48,7 +73,7 @@ export function exitCodeOf(ending: Ending): number {
   }
 }
 
-function openSession(loaded: LoadedPolicy, target: Target, context: Context): OpenSession {
+function openSession({ loaded, target, context, carrier }: Recorded): OpenSession {
   const { policy, facts } = loaded;
   return new SessionStore(facts.pinfold.stateDir).create(
     {
@@ -59,6 +84,7 @@ function openSession(loaded: LoadedPolicy, target: Target, context: Context): Op
       mode: policy.mode.value,
       network: policy.network.access.value,
       ...(policy.profile !== undefined && { profile: policy.profile }),
+      ...(carrier?.detached && { detached: carrier.detached }),
     },
     policy,
   );
@@ -74,14 +100,14 @@ interface Recorded {
   readonly target: Target;
   readonly context: Context;
   readonly surroundings: Surroundings | undefined;
-  readonly asked: AskedRun | undefined;
+  readonly carrier: Carrier | undefined;
   onStarted(control: RunControl): void;
   onPlanned(planned: Pick<Planned, 'notices'>): void;
   onWeaker(weaker: Weaker): void;
 }
 
 async function record(run: Recorded): Promise<RunOutcome> {
-  const { loaded, target, context, surroundings, asked, onStarted, onPlanned, onWeaker } = run;
+  const { loaded, target, context, surroundings, carrier, onStarted, onPlanned, onWeaker } = run;
   let session: OpenSession | undefined;
   const { launcherPath, started, environment } = context;
   bind(loaded);
@@ -92,20 +118,17 @@ async function record(run: Recorded): Promise<RunOutcome> {
   try {
     const ended = await runInside(
       loaded,
-      asked?.target ?? target,
-      {
-        ...{ launcherPath, started, environment },
-        ...(asked && { live: true, ask: (question, gone) => asked.ask(question, gone) }),
-      },
+      carrier?.target ?? target,
+      { launcherPath, started, environment, ...(carrier && { live: true, ...carrier.options }) },
       {
         onPlanned(planned) {
           onPlanned(planned);
-          asked?.planned(planned);
-          session = openSession(loaded, target, context);
+          carrier?.planned(planned);
+          session = openSession(run);
           return session;
         },
         onWeaker(planned, weaker) {
-          asked?.planned(planned);
+          carrier?.planned(planned);
           onWeaker(weaker);
           session?.weaker(weaker);
         },
@@ -116,14 +139,14 @@ async function record(run: Recorded): Promise<RunOutcome> {
         },
         onEnforced(enforcement) {
           session?.enforced(enforcement);
-          asked?.begin();
+          if (session) carrier?.begin(session);
         },
-        onLive: (control, commands) => asked?.live(control, commands),
+        onLive: (control, commands) => carrier?.live(control, commands),
         onWeakened: (enforcement) => session?.weakened(enforcement),
         onEvent: (event) => session?.append(event),
       },
     );
-    const outcome = { ...ended, ...(asked?.ending && { ending: asked.ending }) };
+    const outcome = { ...ended, ...(carrier?.ending && { ending: carrier.ending }) };
     await settle();
     const { ending, enforcement, breached, violations, dropped } = outcome;
     const count = violations.reduce((sum, each) => sum + each.count, dropped);
@@ -143,7 +166,7 @@ async function record(run: Recorded): Promise<RunOutcome> {
 }
 
 /** Loaded where somebody is to be asked. Throws ERR_USAGE without a terminal, ERR_PLATFORM_UNSUPPORTED. */
-async function askedRun(target: Target, context: Context, homeDir: string): Promise<AskedRun> {
+async function askedRun(target: Target, context: Context, homeDir: string): Promise<Carrier> {
   if (process.platform !== 'linux') {
     throw new SandboxError('ERR_PLATFORM_UNSUPPORTED', {
       what: 'Cannot ask',
@@ -153,6 +176,23 @@ async function askedRun(target: Target, context: Context, homeDir: string): Prom
   }
   const { AskedRun } = await import('./asked-run.ts');
   return new AskedRun(target, context, homeDir);
+}
+
+/** Undefined: the launcher starts it, on these streams. */
+async function carrierOf(
+  target: Target,
+  context: Context,
+  { manner, homeDir }: { readonly manner: RunManner; readonly homeDir: string },
+): Promise<Carrier | undefined> {
+  if (manner.ask) return await askedRun(target, context, homeDir);
+  const { keeper, out, err } = context;
+  if (!manner.detach || keeper === undefined) return undefined;
+  const { DetachedRun } = await import('./detached-run.ts');
+  return new DetachedRun(target, keeper, ({ id }) => {
+    out.write(manner.json ? `${JSON.stringify({ session: id })}\n` : `${id}\n`);
+    if (err.isTerminal && !manner.quiet && !manner.json) err.write(renderDetached(err, id));
+    keeper.ready();
+  });
 }
 
 /** Resolves with the exit code. */
@@ -170,18 +210,18 @@ export async function runEnclosed(
   if (!manner.quiet && !manner.json) err.write(renderNotices(err, policy, { all: talkative }));
   // Until there is a command to hear them, signals end this process as they would any other; the launcher goes with it.
   let stopForwarding = (): void => {};
-  const asked = manner.ask ? await askedRun(target, context, facts.homeDir) : undefined;
+  const carrier = await carrierOf(target, context, { manner, homeDir: facts.homeDir });
   try {
     const outcome = await record({
       loaded,
       target,
       context,
       surroundings,
-      asked,
+      carrier,
       onStarted(control) {
         // Comes again where the boundary had to be made once more.
         stopForwarding();
-        stopForwarding = context.onSignals(FORWARDED, (name) => (asked ?? control).signal(name));
+        stopForwarding = context.onSignals(FORWARDED, (name) => (carrier ?? control).signal(name));
       },
       onWeaker(weaker) {
         if (!manner.quiet && !manner.json) err.write(renderWeaker(err, weaker, { all: talkative }));
@@ -204,6 +244,6 @@ export async function runEnclosed(
     return code;
   } finally {
     stopForwarding();
-    asked?.restore();
+    carrier?.restore();
   }
 }

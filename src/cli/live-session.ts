@@ -1,10 +1,28 @@
 /** Which running session a command is about. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { SandboxError } from '../errors.ts';
 import { findSession } from '../session/recorded.ts';
-import type { ListedSession } from '../session/store.ts';
+import type { ListedSession, SessionStore } from '../session/store.ts';
 import type { Context } from './command.ts';
 import { openStore } from './session-choice.ts';
 import { findPlaces } from './settings-places.ts';
+
+/** How long a session may take to say how it ended, once it has nothing inside any more. Milliseconds. */
+const PATIENCE = 10_000;
+
+/** The session once it is over: its last record is written after its socket has gone. Undefined: it is not, after ten seconds. */
+export async function awaitEnd(
+  store: SessionStore,
+  { id }: Pick<ListedSession, 'id'>,
+): Promise<ListedSession | undefined> {
+  const until = Date.now() + PATIENCE;
+  for (;;) {
+    const now = findSession(store, { id, projectDir: undefined });
+    if (now.state !== 'live') return now;
+    if (Date.now() > until) return undefined;
+    await delay(20);
+  }
+}
 
 /** Throws ERR_SESSION_UNKNOWN: also for a session of this id that is over. */
 export async function chooseLive(context: Context, id: string | undefined): Promise<ListedSession> {
@@ -31,8 +49,9 @@ export async function chooseLive(context: Context, id: string | undefined): Prom
 export async function latestLive(
   context: Context,
   projectDir: string | undefined,
+  suits: (session: ListedSession) => boolean = () => true,
 ): Promise<ListedSession | undefined> {
-  const live = (await openStore(context)).liveSessions();
+  const live = (await openStore(context)).liveSessions().filter(suits);
   return live.filter(({ project }) => projectDir === undefined || project === projectDir).at(-1);
 }
 

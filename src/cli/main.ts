@@ -5,6 +5,8 @@ import { isatty } from 'node:tty';
 import type { EarlyLauncher } from '../platform/linux/launcher-process.ts';
 import type { Context, Output } from './command.ts';
 import { runCommand } from './commands/run.ts';
+import type { Keeper } from './keeper.ts';
+import { KEEPER_NAME } from './keeper-name.ts';
 import { parseLine } from './parse.ts';
 import { asSandboxError, errorAsData, renderError } from './render/error.ts';
 import { wantsColour } from './render/style.ts';
@@ -65,19 +67,28 @@ async function ask(question: string): Promise<string> {
 /** The directory of the bundle, which is also the launcher's: `dist/`. */
 const here = import.meta.dirname;
 
-function makeContext({ launcherPath, started }: Beginning, out: Output, err: Output): Context {
+type Spoken = Pick<Context, 'out' | 'err' | 'keeper'>;
+
+/** Undefined but for the process that holds a detached session: what it has to say goes to the one that started it. */
+async function findKeeper(): Promise<Keeper | undefined> {
+  if (process.argv0 !== KEEPER_NAME || process.send === undefined) return undefined;
+  const { openKeeper } = await import('./keeper.ts');
+  return await openKeeper();
+}
+
+function makeContext({ launcherPath, started }: Beginning, spoken: Spoken): Context {
   const environment = process.env;
   return {
     cwd: process.cwd(),
     environment,
-    out,
-    err,
+    ...spoken,
     launcherPath,
     started,
     get version() {
       return JSON.parse(readFileSync(join(here, '../package.json'), 'utf8')).version as string;
     },
     entry: { node: process.execPath, script: join(here, 'pinfold.cjs') },
+    words: process.argv.slice(2),
     ask: isatty(0) && isatty(2) ? ask : undefined,
     pid: process.pid,
     onSignals,
@@ -119,12 +130,18 @@ export interface Beginning {
 export async function main(beginning: Beginning): Promise<void> {
   const words = process.argv.slice(2);
   const [out, err] = [makeOutput(1), makeOutput(2)];
-  const context = makeContext(beginning, out, err);
+  const keeper = await findKeeper();
+  const context = makeContext(beginning, {
+    out,
+    err,
+    ...(keeper && { keeper, out: keeper.out, err: keeper.err }),
+  });
   try {
     process.exitCode = await dispatch(words, context);
   } catch (thrown) {
     process.exitCode = report(thrown, words, context);
   }
+  await keeper?.close(Number(process.exitCode));
   if (beginning.started?.abandon() || words[0] !== 'run' || out.pending || err.pending) return;
   // Nothing of a run is left by now: to take Node itself down piece by piece would only cost time.
   process.exit();

@@ -153,6 +153,7 @@ export async function carryOut(
     deafLoopback: !plan.asks.loopback,
     append: (event) => events.onEvent?.(event),
     signal: (name) => launcher.signal(name),
+    held: options.held,
     abilities: async () => {
       const { LinuxAbilities } = await import('./linux-abilities.ts');
       const append = (event: SessionEvent) => events.onEvent?.(event);
@@ -206,6 +207,7 @@ export async function carryOut(
     questions?.close();
     grantUse.end();
     commands.end();
+    options.held?.close();
     await control?.close();
     sockets?.relay.close();
     await network.close();

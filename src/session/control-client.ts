@@ -9,7 +9,7 @@ import {
   type ControlOp,
   type ControlOps,
   errorFrom,
-  LineReader,
+  MAX_LINE_BYTES,
 } from './control-protocol.ts';
 import { type SocketPlace, socketPlace } from './socket-place.ts';
 import type { ListedSession } from './store.ts';
@@ -92,7 +92,7 @@ export function request<K extends ControlOp>(
   asks: ControlOps[K]['asks'],
 ): Promise<ControlOps[K]['gives']> {
   return new Promise((resolve, reject) => {
-    const reader = new LineReader();
+    let answer: Buffer = Buffer.alloc(0);
     const timer = setTimeout(() => fail('it does not answer; it may be stopped (Ctrl-Z)'), PATIENCE);
     const settle = () => {
       clearTimeout(timer);
@@ -106,15 +106,16 @@ export function request<K extends ControlOp>(
     };
     const onClose = () => fail('it ended before it answered');
     const onData = (chunk: Buffer) => {
-      const lines = reader.push(chunk);
-      const [line] = lines ?? [];
-      if (lines === undefined) fail('its answer is too long');
-      if (line === undefined) return;
+      answer = Buffer.concat([answer, chunk]);
+      const end = answer.indexOf(10);
+      if (end === -1 && answer.length > MAX_LINE_BYTES) fail('its answer is too long');
+      if (end === -1) return;
       settle();
-      // What comes behind the answer belongs to whoever reads on.
+      // What comes behind the answer belongs to whoever reads on, and need not be lines.
       socket.pause();
-      if (reader.rest.length > 0) socket.unshift(reader.rest);
-      const said: ControlAnswer = JSON.parse(line);
+      const rest = answer.subarray(end + 1);
+      if (rest.length > 0) socket.unshift(rest);
+      const said: ControlAnswer = JSON.parse(answer.toString('utf8', 0, end));
       if (said.ok) resolve(said.result as ControlOps[K]['gives']);
       else reject(errorFrom(said.error));
     };

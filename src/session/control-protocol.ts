@@ -38,6 +38,7 @@ export interface ControlOps {
    * Runs a command; it must be the only request of its connection. After the answer the connection carries frames
    * (exec-frames.ts). `cwd`: absolute; default that of the session. `terminal`: it gets one of its own, of this size and with
    * this `TERM`. `narrowing`: what it is given less than the session.
+   * `detach`: its streams are /dev/null, it outlives its connection, and what ends the frames is that it has started.
    */
   readonly exec: {
     readonly asks: {
@@ -45,9 +46,15 @@ export interface ControlOps {
       readonly cwd?: string;
       readonly terminal?: TerminalSize & { readonly name?: string | undefined };
       readonly narrowing?: Narrowing;
+      readonly detach?: boolean;
     };
     readonly gives: object;
   };
+  /**
+   * Joins whoever asks to the command of a detached session; it must be the only request of its connection, which carries frames
+   * after the answer. `recall`: first what was kept of its output.
+   */
+  readonly attach: { readonly asks: { readonly recall: boolean }; readonly gives: object };
   /** SIGTERM, and SIGKILL to whatever is left after `graceMs`. The connection ends with the session. */
   readonly stop: { readonly asks: { readonly graceMs: number }; readonly gives: object };
 }

@@ -29,15 +29,29 @@ export interface ControlledSession {
   readonly deafLoopback?: boolean;
   readonly append: (event: SessionEvent) => void;
   readonly signal: (name: NodeJS.Signals) => void;
+  /** What whoever attaches is joined to. Absent: the session is not detached. */
+  readonly held?: HeldSession | undefined;
   /** What it can do on this platform alone; absent where that is nothing. Loaded with the first connection. */
   readonly abilities?: () => Promise<SessionAbilities>;
+}
+
+/** Reads a request. What it gives speaks on the connection from then on. */
+type Joining = (request: Readonly<Record<string, unknown>>) => (socket: Socket, rest: Buffer) => void;
+
+/** A session whose command nobody has to look at. */
+export interface HeldSession {
+  readonly attach: Joining;
+  /** SIGTERM to its command; the session ends when that does. */
+  terminate(): void;
+  /** Nobody is joined to it any more, and none of it is recorded. */
+  close(): void;
 }
 
 /** Neither backend is loaded for what both have, so what one of them can do comes through this. */
 export interface SessionAbilities {
   readonly paths: Pick<LivePaths, 'allow' | 'revoke' | 'paths' | 'refusalOf' | 'canBeOnce'>;
-  /** Reads a request for one more command. What it gives starts it, and speaks on the connection from then on. */
-  command(request: Readonly<Record<string, unknown>>): (socket: Socket, rest: Buffer) => void;
+  /** For one more command, which starts when the connection is handed over. */
+  readonly command: Joining;
   close(): void;
 }
 
@@ -45,7 +59,7 @@ export interface SessionAbilities {
 const PATIENCE = 60_000;
 
 type Handlers = {
-  readonly [K in Exclude<ControlOp, 'exec'>]: (
+  readonly [K in Exclude<ControlOp, 'exec' | 'attach'>]: (
     asks: ControlOps[K]['asks'],
   ) => Promise<ControlOps[K]['gives']>;
 };
@@ -66,7 +80,15 @@ function noCommands(): SandboxError {
   });
 }
 
-type Start = ReturnType<SessionAbilities['command']>;
+function notDetached(): SandboxError {
+  return new SandboxError('ERR_NOT_DETACHED', {
+    what: 'Cannot attach to the session',
+    why: 'its command has the streams of whoever started it',
+    fix: 'pinfold exec runs another command in it; pinfold run --detach starts one that can be attached to',
+  });
+}
+
+type Start = ReturnType<Joining>;
 
 export class ControlServer {
   readonly grants: LiveGrants;
@@ -136,15 +158,27 @@ export class ControlServer {
   async #answer(line: string, handOver: (start: Start) => void): Promise<ControlAnswer | undefined> {
     try {
       const request = understand(line);
-      if (request.op === 'exec') {
-        if (this.#abilities === undefined) throw noCommands();
-        handOver(this.#abilities.command(request));
+      const join = this.#joiningOf(request.op);
+      if (join !== undefined) {
+        handOver(join(request));
         return undefined;
       }
       return { version: 1, ok: true, result: await this.#carryOut(request) };
     } catch (thrown) {
       return { version: 1, ok: false, error: errorData(thrown) };
     }
+  }
+
+  /** What takes a connection over for this request; undefined: it is answered like any other. */
+  #joiningOf(op: unknown): Joining | undefined {
+    if (op === 'exec') {
+      if (this.#abilities === undefined) throw noCommands();
+      return (request) => this.#abilities!.command(request);
+    }
+    if (op !== 'attach') return undefined;
+    const { held } = this.#session;
+    if (held === undefined) throw notDetached();
+    return (request) => held.attach(request);
   }
 
   #handOver(socket: Socket, start: Start, reader: LineReader, onData: (chunk: Buffer) => void): void {
@@ -163,7 +197,9 @@ export class ControlServer {
 
   #stop(graceMs: number): object {
     this.#session.append({ kind: 'stop' });
-    this.#session.signal('SIGTERM');
+    const { held } = this.#session;
+    if (held === undefined) this.#session.signal('SIGTERM');
+    else held.terminate();
     const grace = Number.isFinite(graceMs) ? Math.min(Math.max(graceMs, 0), 600_000) : 0;
     this.#killing ??= setTimeout(() => this.#session.signal('SIGKILL'), grace);
     return {};

@@ -43,6 +43,13 @@ export function sizeBytes({ columns, rows }: TerminalSize): Buffer {
   return bytes;
 }
 
+/** How long `bytes` are, as a frame says it. */
+export function lengthBytes({ length }: Buffer): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(length);
+  return bytes;
+}
+
 /** Undefined for what is no size. */
 export function sizeFrom(bytes: Buffer): TerminalSize | undefined {
   if (bytes.length !== 4) return undefined;

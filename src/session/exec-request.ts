@@ -8,6 +8,7 @@ export interface AskedCommand {
   readonly plan: CommandPlan;
   readonly terminal: (TerminalSize & { readonly name?: string }) | undefined;
   readonly narrowing: Narrowing;
+  readonly detach: boolean;
 }
 
 type Said = Readonly<Record<string, unknown>>;
@@ -36,8 +37,8 @@ function terminalFrom(value: unknown): AskedCommand['terminal'] {
 
 /** Throws ERR_USAGE. What `narrowing` holds is judged where it is used. */
 export function commandFrom(request: Said, home: string): AskedCommand {
-  onlyKnown(request, ['version', 'op', 'argv', 'cwd', 'terminal', 'narrowing']);
-  const { argv, cwd } = request;
+  onlyKnown(request, ['version', 'op', 'argv', 'cwd', 'terminal', 'narrowing', 'detach']);
+  const { argv, cwd, detach = false } = request;
   const isWord = (word: unknown) => typeof word === 'string' && !word.includes('\0');
   if (!Array.isArray(argv) || argv.length === 0 || argv[0] === '' || !argv.every(isWord)) {
     throw misuse('a command is a name, and its arguments are texts without NUL');
@@ -47,10 +48,15 @@ export function commandFrom(request: Said, home: string): AskedCommand {
   }
   const narrowing = objectOf(request.narrowing ?? {}, 'narrowing');
   onlyKnown(narrowing, ['mode', 'networkAccess', 'readOnly']);
-  const streams = ['pipe', 'pipe', 'pipe'] as const;
+  if (typeof detach !== 'boolean' || (detach && request.terminal !== undefined)) {
+    throw misuse('a command is detached or has a terminal');
+  }
+  const stream = detach ? 'ignore' : 'pipe';
+  const streams = [stream, stream, stream] as const;
   return {
     plan: { argv, cwd: (cwd as string | undefined) ?? home, streams, leftovers: 'keep' },
     terminal: terminalFrom(request.terminal),
     narrowing,
+    detach,
   };
 }

@@ -35,7 +35,7 @@ export class LinuxAbilities implements SessionAbilities {
     const { commands, planned, append } = this.#options;
     const { capabilities, plan: session } = planned;
     const asked = commandFrom(request, session.cwd);
-    const { terminal, narrowing } = asked;
+    const { terminal, narrowing, detach } = asked;
     const { arch } = capabilities;
     const sessionEnvironment = session.environment;
     const wide =
@@ -45,8 +45,8 @@ export class LinuxAbilities implements SessionAbilities {
     const { plan } = this.#narrower.narrow(wide, narrowing);
     const { argv, cwd } = wide;
     const narrower = Object.keys(narrowing).length > 0;
-    append({ kind: 'exec', argv, cwd, ...(narrower && { narrowing }) });
-    const relayed = { plan, terminal: terminal !== undefined };
+    append({ kind: 'exec', argv, cwd, ...(narrower && { narrowing }), ...(detach && { detach }) });
+    const relayed = { plan, terminal: terminal !== undefined, silent: detach };
     return (socket, rest) => new ExecRelay(socket, commands, relayed).take(rest);
   }
 

@@ -27,6 +27,7 @@ import { type DroppedVariable, scrubEnvironment } from '../policy/environment.ts
 import type { HostFacts } from '../policy/host-facts.ts';
 import { mayReach } from '../policy/reach.ts';
 import type { Notice, Policy } from '../policy/types.ts';
+import type { HeldSession } from './control-server.ts';
 import { prepareWatch } from './hidden-watch.ts';
 import type { GuardedEntry } from './name-guard.ts';
 import type { Ask } from './questions.ts';
@@ -48,6 +49,8 @@ export interface RunOptions {
   readonly live?: boolean;
   /** Asked about what is refused and could be opened while it runs. Default: nobody is. */
   readonly ask?: Ask | undefined;
+  /** What whoever attaches is joined to, once it runs. Default: nobody can. */
+  readonly held?: HeldSession | undefined;
   /** Default: those of the policy's limits. */
   readonly rlimits?: Plan['rlimits'];
 }

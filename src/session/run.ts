@@ -5,12 +5,26 @@ import type { SandboxError } from '../errors.ts';
 import { Launcher } from '../platform/linux/launcher.ts';
 import { startLauncher } from '../platform/linux/launcher-process.ts';
 import { carryOut } from './carry-out.ts';
+import type { HeldSession } from './control-server.ts';
 import { prepareWatch, WatchFailed } from './hidden-watch.ts';
 import { openLimits } from './limits.ts';
 import { makePlan, type RunOptions } from './plan-run.ts';
 import type { RunEvents, SessionPlace } from './run-events.ts';
 import { NamespacesRefused, refuseUnaccepted } from './second-tier.ts';
 import type { LoadedPolicy, RunOutcome, Target } from './types.ts';
+
+/** What a limit ends the session by: one that is detached ends when its command does, which hears of it first. */
+function endedBy(
+  launcher: Launcher,
+  held: HeldSession | undefined,
+): Pick<Launcher, 'pid' | 'signal' | 'close'> {
+  if (held === undefined) return launcher;
+  return {
+    pid: launcher.pid,
+    signal: (name) => (name === 'SIGTERM' ? held.terminate() : launcher.signal(name)),
+    close: () => launcher.close(),
+  };
+}
 
 /**
  * Runs `target` inside and resolves when nothing of it is left. Throws SandboxError when the boundary could not be made
@@ -41,7 +55,7 @@ export async function runInside(
           ...(streams && { streams }),
         }),
     );
-    const limits = await openLimits(loaded.policy, launcher);
+    const limits = await openLimits(loaded.policy, endedBy(launcher, options.held));
     try {
       const { rlimits } = limits;
       const given = { ...options, ...(rlimits && { rlimits }) };

@@ -14,6 +14,9 @@ const KEPT = 200;
 /** Looked for once so many more have come together, so that most runs only count names. */
 const PRUNE_SLACK = 20;
 
+/** A terminal of the command's own, its standard input, or nothing at all (/dev/null). */
+export type DetachedInput = 'terminal' | 'pipe' | 'none';
+
 export interface SessionRecord {
   readonly version: 1;
   readonly id: string;
@@ -25,6 +28,8 @@ export interface SessionRecord {
   readonly mode: Mode;
   readonly network: NetworkAccess;
   readonly profile?: string;
+  /** It goes on without whoever started it; what those who attach may type into. */
+  readonly detached?: { readonly input: DetachedInput };
   readonly started: string;
   readonly ended?: string;
   readonly ending?: Ending | { readonly kind: 'failed'; readonly code: string };

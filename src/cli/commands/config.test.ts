@@ -26,6 +26,7 @@ async function say(world: SettingsWorld, top: Command, words: readonly string[],
     launcherPath: '',
     version: '0',
     pid: process.pid,
+    words: [],
     entry: { node: process.execPath, script: '/nonexistent/pinfold.cjs' },
     onSignals: () => () => {},
   };

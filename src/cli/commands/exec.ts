@@ -1,25 +1,14 @@
 /** `pinfold exec`: one more command in a session that runs. */
 import { constants } from 'node:os';
-import { getSystemErrorName } from 'node:util';
 import { SandboxError } from '../../errors.ts';
 import type { Narrowing } from '../../policy/narrowing.ts';
-import type { CommandNews } from '../../session/commands.ts';
 import { execInSession } from '../../session/exec-client.ts';
 import { defineCommand } from '../command.ts';
+import { endOfCommand } from '../command-end.ts';
 import { personsTerminal } from '../exec-terminal.ts';
 import { chooseLive } from '../live-session.ts';
 
 const FORWARDED: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'];
-
-function exitCodeOf({ event, value }: CommandNews, command: string): { code: number; complaint: string } {
-  if (event === 'exited') return { code: value, complaint: '' };
-  if (event === 'failed') {
-    const name = getSystemErrorName(-value);
-    const code = name === 'ENOENT' ? 127 : 126;
-    return { code, complaint: `Cannot run ${JSON.stringify(command)} in the session: ${name}\n` };
-  }
-  return { code: 128 + value, complaint: event === 'lost' ? 'The session has ended\n' : '' };
-}
 
 function narrowingOf(options: {
   readonly mode: Narrowing['mode'];
@@ -37,7 +26,7 @@ export const execCommand = defineCommand({
   name: 'exec',
   summary: 'run one more command in a session that runs',
   description:
-    'It has the session’s boundary, environment and directory. From a terminal it gets one of its own inside, which shows what yours does; else its streams are yours. --mode, --net and --read-only give it less than the session, never more. Its exit code is passed on, and so are signals. When you go away it is sent SIGHUP.',
+    'It has the session’s boundary, environment and directory. From a terminal it gets one of its own inside, which shows what yours does; else its streams are yours. --mode, --net and --read-only give it less than the session, never more. Its exit code is passed on, and so are signals. When you go away it is sent SIGHUP, unless it was detached: then it ends by itself or with the session.',
   passThrough: true,
   arguments: [
     {
@@ -77,10 +66,16 @@ export const execCommand = defineCommand({
       default: 'the network of the session',
     },
     'read-only': { type: 'flag', summary: 'let it write nothing but a temporary directory of its own' },
+    detach: {
+      type: 'flag',
+      short: 'd',
+      summary: 'leave it to run without input or output; what fails to start is still said',
+    },
     'no-terminal': { type: 'flag', summary: 'give it these streams, though they are a terminal' },
   },
   examples: [
     { line: 'pinfold exec --session 0mwt -- ps aux', does: 'what runs inside' },
+    { line: 'pinfold exec --detach -- npm run dev', does: 'a server beside what runs' },
     { line: 'pinfold exec --net none --read-only -- ./untrusted', does: 'with less than the session has' },
   ],
   async run({ options, arguments: argv, context }) {
@@ -93,7 +88,7 @@ export const execCommand = defineCommand({
     }
     const session = await chooseLive(context, options.session);
     const { stdin: input, stdout: output, stderr: errors } = process;
-    const terminal = options['no-terminal'] ? undefined : personsTerminal(context);
+    const terminal = options['no-terminal'] || options.detach ? undefined : personsTerminal(context);
     const narrowing = narrowingOf(options);
     let stopForwarding = (): void => {};
     try {
@@ -102,13 +97,16 @@ export const execCommand = defineCommand({
         ...(options.cwd !== undefined && { cwd: options.cwd }),
         ...(Object.keys(narrowing).length > 0 && { narrowing }),
         ...(terminal && { terminal: { ...terminal.size, name: terminal.name } }),
-        streams: { input, output, errors },
-        onStarted: (control) => {
-          terminal?.take((size) => control.resize(size));
-          stopForwarding = context.onSignals(FORWARDED, (name) => control.signal(constants.signals[name]));
+        detach: options.detach,
+        joined: {
+          streams: { input: options.detach ? undefined : input, output, errors },
+          onStarted: (control) => {
+            terminal?.take((size) => control.resize(size));
+            stopForwarding = context.onSignals(FORWARDED, (name) => control.signal(constants.signals[name]));
+          },
         },
       });
-      const { code, complaint } = exitCodeOf(news, argv[0] ?? '');
+      const { code, complaint } = endOfCommand(news, argv[0] ?? '');
       context.err.write(complaint);
       return code;
     } finally {

@@ -27,6 +27,7 @@ function makeContext(): TestContext {
     launcherPath: '/nonexistent',
     version: '1.2.3',
     pid: process.pid,
+    words: [],
     entry: { node: process.execPath, script: '/nonexistent/pinfold.cjs' },
     onSignals: () => () => {},
   };

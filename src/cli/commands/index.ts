@@ -6,6 +6,7 @@ import { renderCommandHelp, renderOverview } from '../render/help.ts';
 import { AGENT_COMMANDS, agentAfterOptions } from './agent-commands.ts';
 import { agentsCommand } from './agents.ts';
 import { allowCommand } from './allow.ts';
+import { attachCommand } from './attach.ts';
 import { auditCommand } from './audit.ts';
 import { checkCommand } from './check.ts';
 import { completionOf } from './completion.ts';
@@ -44,6 +45,7 @@ export const COMMANDS: readonly Command[] = [
   initCommand,
   contextsCommand,
   sessionsCommand,
+  attachCommand,
   statusCommand,
   allowCommand,
   revokeCommand,

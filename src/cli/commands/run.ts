@@ -2,10 +2,12 @@
 
 import { planFor } from '../../session/plan-run.ts';
 import { loadPolicy, refuseDisabled } from '../../session/prepare.ts';
+import type { DetachedInput } from '../../session/store.ts';
 import type { LoadedPolicy, Target } from '../../session/types.ts';
 import { type Context, defineCommand, type OptionTable } from '../command.ts';
-import { runEnclosed } from '../enclosed-run.ts';
+import { type RunManner, runEnclosed } from '../enclosed-run.ts';
 import { POLICY_FLAGS, policyRequest } from '../flags.ts';
+import { usageError } from '../parse.ts';
 import { planAsData, renderPlan } from '../render/plan.ts';
 
 /** How a run is told about, and whether it is one: shared with `pinfold shell`. */
@@ -15,6 +17,19 @@ export const RUN_FLAGS = {
     type: 'flag',
     summary: 'ask on the terminal about what is refused and could be opened; a yes opens it within the call',
   },
+  detach: {
+    type: 'flag',
+    short: 'd',
+    summary: 'go on without this terminal: prints the id of the session (see pinfold attach)',
+  },
+  stdin: {
+    type: 'value',
+    placeholder: 'KIND',
+    choices: ['terminal', 'pipe', 'none'],
+    summary:
+      'of a detached command, for those who attach: a terminal of its own, its standard input, or nothing',
+    default: 'terminal if standard input is one, else none',
+  },
   'dry-run': { type: 'flag', short: 'n', summary: 'say what the boundary would be, and run nothing' },
   json: {
     type: 'flag',
@@ -23,6 +38,33 @@ export const RUN_FLAGS = {
   quiet: { type: 'flag', short: 'q', summary: 'no banner, notices or summary; errors only' },
   verbose: { type: 'flag', short: 'v', summary: 'banner and all notices, also when stderr is no terminal' },
 } as const satisfies OptionTable;
+
+interface RunOptionValues extends RunManner {
+  readonly detach: boolean;
+  readonly stdin: DetachedInput | undefined;
+  readonly 'dry-run': boolean;
+}
+
+/** Whether this process is to start another one that holds the session. Throws ERR_USAGE for what does not go together. */
+export function isToDetach(options: RunOptionValues, { keeper }: Context): boolean {
+  if (!options.detach && options.stdin !== undefined) {
+    throw usageError(
+      'Cannot choose the standard input',
+      '--stdin is for a detached command',
+      'Give --detach too',
+    );
+  }
+  if (options.detach && options.ask) {
+    throw usageError('Cannot ask', 'a detached session has nobody to ask', 'Leave out --ask or --detach');
+  }
+  return options.detach && !options['dry-run'] && keeper === undefined;
+}
+
+/** Loaded by whoever starts a detached session only. */
+export async function detach(context: Context, { stdin }: RunOptionValues): Promise<number> {
+  const { startKeeper } = await import('../keeper-start.ts');
+  return await startKeeper(context, stdin);
+}
 
 /** `--dry-run`. Resolves with the exit code. */
 export async function showPlan(
@@ -76,10 +118,12 @@ export const runCommand = defineCommand({
       does: 'one more directory, and secrets hidden',
     },
     { line: 'pinfold run --ask -- ./configure', does: 'decide about what is refused as it comes' },
+    { line: 'pinfold run --detach -- npm run dev', does: 'a session of its own, to attach to' },
     { line: 'pinfold run --dry-run -- make', does: 'the boundary in words' },
     { line: 'pinfold run --agent codex -- codex exec "fix it"', does: 'an agent in its preset' },
   ],
   async run({ options, arguments: argv, context }) {
+    if (isToDetach(options, context)) return await detach(context, options);
     if (options.agent !== undefined) {
       const { runAgent } = await import('../agent-run.ts');
       return await runAgent(options.agent, argv, { options, context });

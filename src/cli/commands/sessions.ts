@@ -31,6 +31,11 @@ function openedWords({ hosts }: Live): string {
   return hosts.map(({ host }) => escapeText(host)).join(' ');
 }
 
+function commandWords({ argv, detached }: ListedSession): string {
+  if (argv.length === 0) return '(a program that uses the library)';
+  return `${detached === undefined ? '' : '(detached) '}${quoteCommand(argv)}`;
+}
+
 function render(output: Output, live: readonly Live[], now: number): string {
   const rows = live.map((each) => [
     each.session.id,
@@ -38,7 +43,7 @@ function render(output: Output, live: readonly Live[], now: number): string {
     ageOf(each.session.started, now),
     shownPath(each.session.project),
     openedWords(each),
-    each.session.argv.length === 0 ? '(a program that uses the library)' : quoteCommand(each.session.argv),
+    commandWords(each.session),
   ]);
   return renderTable(output, ['SESSION', 'MODE', 'FOR', 'PROJECT', 'OPENED', 'COMMAND'], rows);
 }
@@ -52,9 +57,10 @@ export const sessionsCommand = defineCommand({
     const live = await Promise.all((await openStore(context)).liveSessions().map(look));
     const { out } = context;
     if (options.json) {
-      const data = live.map(({ session: { id, mode, network, project, argv, started, pinfold }, hosts }) => {
-        const answers = hosts !== undefined;
-        return { id, mode, network, project, argv, started, pid: pinfold.pid, answers, opened: hosts ?? [] };
+      const data = live.map(({ session, hosts }) => {
+        const { id, mode, network, project, argv, started, pinfold, detached } = session;
+        const known = { id, mode, network, project, argv, started, ...(detached && { detached }) };
+        return { ...known, pid: pinfold.pid, answers: hosts !== undefined, opened: hosts ?? [] };
       });
       out.write(`${JSON.stringify({ sessions: data }, undefined, 2)}\n`);
       return 0;

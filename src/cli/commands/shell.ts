@@ -6,7 +6,7 @@ import { defineCommand } from '../command.ts';
 import { findHostCommand, hidingRule } from '../command-search.ts';
 import { runEnclosed } from '../enclosed-run.ts';
 import { POLICY_FLAGS, policyRequest } from '../flags.ts';
-import { RUN_FLAGS, showPlan } from './run.ts';
+import { detach, isToDetach, RUN_FLAGS, showPlan } from './run.ts';
 
 /** The person's own shell if it can be seen inside, else bash, else sh, which is everywhere. */
 export function chooseShell(
@@ -34,6 +34,7 @@ export const shellCommand = defineCommand({
     { line: 'pinfold shell --mode strict', does: 'see what sensitive code would see' },
   ],
   async run({ options, context }) {
+    if (isToDetach(options, context)) return await detach(context, options);
     const loaded = await loadPolicy(policyRequest(options, context));
     if (!options.sandbox) refuseDisabled(loaded);
     const { environment, cwd } = context;

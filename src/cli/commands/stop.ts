@@ -1,43 +1,30 @@
 /** `pinfold stop`: ends a session: SIGTERM to its command, and after a while everything that is left. */
 import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import { SandboxError } from '../../errors.ts';
 import { connectSession, request } from '../../session/control-client.ts';
-import { findSession } from '../../session/recorded.ts';
-import type { ListedSession, SessionStore } from '../../session/store.ts';
+import type { ListedSession } from '../../session/store.ts';
 import { defineCommand } from '../command.ts';
 import { readLasting } from '../grant-words.ts';
-import { chooseLive } from '../live-session.ts';
+import { awaitEnd, chooseLive } from '../live-session.ts';
 import { howItEnded } from '../render/session.ts';
 import { openStore } from '../session-choice.ts';
 import { JSON_OPTION } from '../settings-places.ts';
 
 const GRACE_MS = 5000;
-/** How long the end may take once everything inside was killed. Milliseconds. */
-const PATIENCE = 10_000;
 
-/** Its last record is written after its socket has gone. */
-async function ended(store: SessionStore, { id, pinfold }: ListedSession): Promise<ListedSession> {
-  const until = Date.now() + PATIENCE;
-  for (;;) {
-    const now = findSession(store, { id, projectDir: undefined });
-    if (now.state !== 'live') return now;
-    if (Date.now() > until) {
-      throw new SandboxError('ERR_SESSION_UNREACHABLE', {
-        what: `Session ${id} has not ended`,
-        why: 'everything inside was to be killed, and its process is still there',
-        fix: `kill -9 ${pinfold.pid} ends it, and everything inside with it`,
-      });
-    }
-    await delay(20);
-  }
+function stillThere({ id, pinfold }: ListedSession): SandboxError {
+  return new SandboxError('ERR_SESSION_UNREACHABLE', {
+    what: `Session ${id} has not ended`,
+    why: 'everything inside was to be killed, and its process is still there',
+    fix: `kill -9 ${pinfold.pid} ends it, and everything inside with it`,
+  });
 }
 
 export const stopCommand = defineCommand({
   name: 'stop',
   summary: 'end a session and everything in it',
   description:
-    'Its command is sent SIGTERM; what is left after a while is killed. Ends when nothing is left. A session of the library ends at once.',
+    'Its command is sent SIGTERM; what is left after a while is killed. Ends when nothing is left. A session of the library, and one with --ask, ends at once.',
   arguments: [
     {
       name: 'ID',
@@ -67,7 +54,8 @@ export const stopCommand = defineCommand({
     socket.resume();
     socket.on('end', () => socket.destroy());
     await gone;
-    const over = await ended(await openStore(context), session);
+    const over = await awaitEnd(await openStore(context), session);
+    if (over === undefined) throw stillThere(session);
     const { out } = context;
     out.write(
       options.json

@@ -29,6 +29,7 @@ async function say(world: SettingsWorld, ...words: string[]) {
     launcherPath: '',
     version: '0',
     pid: process.pid,
+    words: [],
     entry: { node: process.execPath, script: '/nonexistent/pinfold.cjs' },
     onSignals: () => () => {},
   };

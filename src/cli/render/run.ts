@@ -46,6 +46,12 @@ export function renderBanner(output: Output, policy: Policy): string {
   return `${parts.join(paint(output, 'dim', ' · '))}\n${openedLines(output, policy)}`;
 }
 
+/** How to come back to a session that goes on, and how to end it. */
+export function renderDetached(output: Output, id: string): string {
+  const line = `goes on: pinfold attach --session ${id}, pinfold stop ${id}`;
+  return `${paint(output, 'accent', 'pinfold')} ${line}\n`;
+}
+
 /** What a person should see of what is opened beyond the first line; of hosts of groups as many as fit. */
 function openedLines(output: Output, policy: Policy): string {
   const hosts = groupLines(policy);
