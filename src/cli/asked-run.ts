@@ -79,7 +79,11 @@ export class AskedRun implements Carrier {
   live(control: RunControl, commands: Commands): void {
     this.#start = (plan) => {
       const child = new CommandProcess(plan, { terminal: this.#terminal !== undefined });
-      const session = { start: commands.start.bind(commands), hostPid: () => undefined };
+      const session = {
+        start: commands.start.bind(commands),
+        hostPid: () => undefined,
+        takeOutput: (chunk: Buffer) => commands.takeOutput(chunk),
+      };
       child.on('close', () => {
         this.ending ??= endingOf(child);
         // Nobody is left to hear it but init, which ends the session.
@@ -134,7 +138,9 @@ export class AskedRun implements Carrier {
 
   #plan(): CommandPlan {
     const { plan, capabilities } = this.#planned!;
-    const isPipe = (index: 0 | 1 | 2) => [process.stdin, process.stdout, process.stderr][index]!.isTTY;
+    const counted = this.#planned!.policy.limits.output !== undefined;
+    const isPipe = (index: 0 | 1 | 2) =>
+      (counted && index > 0) || [process.stdin, process.stdout, process.stderr][index]!.isTTY;
     const stream = (index: 0 | 1 | 2) => (isPipe(index) ? 'pipe' : index);
     const streams = [stream(0), stream(1), stream(2)] as const;
     const command: CommandPlan = { argv: this.#argv, cwd: this.target.cwd, streams, leftovers: 'keep' };

@@ -11,6 +11,7 @@ import type { RunControl } from '../session/run-events.ts';
 import { type OpenSession, type SessionRecord, SessionStore } from '../session/store.ts';
 import type { Ending, LoadedPolicy, RunOutcome, Target } from '../session/types.ts';
 import type { Context } from './command.ts';
+import { outputWays } from './output-ways.ts';
 import {
   outcomeAsData,
   renderBanner,
@@ -119,7 +120,11 @@ async function record(run: Recorded): Promise<RunOutcome> {
     const ended = await runInside(
       loaded,
       carrier?.target ?? target,
-      { launcherPath, started, environment, ...(carrier && { live: true, ...carrier.options }) },
+      {
+        ...{ launcherPath, started, environment },
+        outputs: outputWays(loaded.policy, { carried: carrier !== undefined }),
+        ...(carrier && { live: true, ...carrier.options }),
+      },
       {
         onPlanned(planned) {
           onPlanned(planned);
@@ -231,8 +236,9 @@ export async function runEnclosed(
       },
     });
     const natural = exitCodeOf(outcome.ending);
-    // Caught only by the last look, after the command had ended well: that must not pass for a success.
-    const code = outcome.breached && natural === 0 ? SIGKILL_CODE : natural;
+    // Caught only by the last look, or cut short, after the command had ended well: that must not pass for a success.
+    const spoilt = outcome.breached || outcome.exceeded.some(({ limit }) => limit === 'output');
+    const code = spoilt && natural === 0 ? SIGKILL_CODE : natural;
     if (manner.json) err.write(`${JSON.stringify(outcomeAsData(outcome, code))}\n`);
     else {
       err.write(

@@ -149,6 +149,11 @@ const limits: ObjectShape = {
       '"1GiB"',
       'Bytes in each private temporary place: `/tmp`, `/var/tmp`, `/run`, `/dev/shm`.',
     ),
+    output: limit(
+      'output',
+      '"100MiB"',
+      'Bytes that commands may write to their output and errors, all together; terminals are not counted.',
+    ),
     upload: limit(
       'upload',
       '"500MiB"',

@@ -51,7 +51,7 @@ function abortError(cause: unknown): Error {
 }
 
 /** What starts a command, and knows it by the host's number. */
-export type Starter = Pick<LiveSession, 'start' | 'hostPid'>;
+export type Starter = Pick<LiveSession, 'start' | 'hostPid' | 'takeOutput'>;
 
 export interface CommandSurroundings {
   readonly narrowing?: readonly Enforcement[];
@@ -119,6 +119,7 @@ export class CommandProcess extends EventEmitter {
       },
     };
     this.#session = session;
+    for (const stream of [this.stdout, this.stderr]) stream?.count((chunk) => session.takeOutput(chunk));
     this.#send = session.start(plan, events);
     const stop = () => this.kill(controls.killSignal);
     if (controls.timeout) {

@@ -23,7 +23,7 @@ export interface RunResult {
   readonly stderr: string;
   /** `timeout` was over before the command was. */
   readonly timedOut: boolean;
-  /** It wrote more than `maxOutput`; what came until then is here. */
+  /** It wrote more than `maxOutput`, or `limits.output` left; what came until then is here. */
   readonly outputExceeded: boolean;
   /** What the sandbox refused while the command ran; commands that ran beside it may be among the causes. */
   readonly violations: readonly Denial[];
@@ -87,7 +87,7 @@ export function collect(
         stdout: stdout.text(encoding),
         stderr: stderr.text(encoding),
         timedOut: child.timedOut,
-        outputExceeded: stdout.exceeded || stderr.exceeded,
+        outputExceeded: stdout.exceeded || stderr.exceeded || child.stdout?.cut || child.stderr?.cut || false,
       });
     });
     // The command may end without reading it all; that is its own affair.

@@ -156,6 +156,7 @@ export class Sandbox extends EventEmitter<{
     const host: ShellHost = {
       plan,
       start: (started, events) => this.#session.start(started, events),
+      takeOutput: (chunk) => this.#session.takeOutput(chunk),
       fence: async () => void (await this.run('true')),
       watch: () => this.#watch(),
     };
@@ -292,6 +293,7 @@ async function openWith(
   const onRequest = (request: AccessRequest) => sandbox?.emit('request', request);
   const onExceeded = (exceeded: Exceeded) => sandbox?.emit('limit', exceeded);
   const session = await openLive(loaded, {
+    outputs: { uncounted: ['what is written to a stream that a command was given'] },
     ...{ environment, launcherPath, started, pid, cwd: inner, onDenial, onTraffic, onRequest, onExceeded },
     ...(options.ask && { ask: asker(options.ask) }),
   });

@@ -47,6 +47,8 @@ export interface ShellResult {
 export interface ShellHost {
   readonly plan: CommandPlan | Promise<CommandPlan>;
   start(plan: CommandPlan | Promise<CommandPlan>, events: CommandEvents): (signal: number) => void;
+  /** What of a part of its output may be kept. */
+  takeOutput(chunk: Buffer): Buffer;
   /** Resolves once every signal that was sent before has been. */
   fence(): Promise<void>;
   /** Collects violations until the returned function is called. */
@@ -238,7 +240,7 @@ export class Shell {
       return;
     }
     this.#sockets.push(socket);
-    socket.on('data', (chunk: Buffer) => this.#outputs[stream - 1]?.push(chunk));
+    socket.on('data', (chunk: Buffer) => this.#outputs[stream - 1]?.push(this.#host.takeOutput(chunk)));
   }
 
   #hear(news: CommandNews): void {

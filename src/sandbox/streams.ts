@@ -14,9 +14,17 @@ export function socketOf(
 export class CommandOutput extends Readable {
   #socket: Socket | undefined;
   #ended = false;
+  /** Something of it was beyond the limit of the sandbox, and is not here. */
+  cut = false;
+  #take: (chunk: Buffer) => Buffer = (chunk) => chunk;
 
   constructor() {
     super({ highWaterMark: 65536 });
+  }
+
+  /** `take` gives what of each part may be read. */
+  count(take: (chunk: Buffer) => Buffer): void {
+    this.#take = take;
   }
 
   connect(handle: object | undefined): void {
@@ -34,8 +42,10 @@ export class CommandOutput extends Readable {
       socket.destroy();
       return;
     }
-    socket.on('data', (chunk) => {
-      if (!this.push(chunk)) socket.pause();
+    socket.on('data', (chunk: Buffer) => {
+      const part = this.#take(chunk);
+      this.cut ||= part.length < chunk.length;
+      if (part.length > 0 && !this.push(part)) socket.pause();
     });
     socket.on('end', () => this.#finish());
     // A reset is how the kernel tells that the other end went with unread input; what was written has come by then.

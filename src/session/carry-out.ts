@@ -17,6 +17,7 @@ import type { SessionLimits } from './limits.ts';
 import { NameSupervisor } from './name-supervisor.ts';
 import { caughtDenial } from './observed.ts';
 import { openQuestions } from './open-questions.ts';
+import { relayOutput } from './output-relay.ts';
 import type { Planned, RunOptions } from './plan-run.ts';
 import { endingOf, Progress } from './progress.ts';
 import type { RunEvents, SessionPlace } from './run-events.ts';
@@ -145,7 +146,8 @@ export async function carryOut(
     launcher: () => launcher.pid,
     append: (event) => events.onEvent?.(event),
   });
-  const commands = new Commands(launcher);
+  const takeOutput = (chunk: Buffer) => limits.takeOutput(chunk);
+  const commands = new Commands(launcher, takeOutput);
   const control: ControlSocket | undefined = controlSocket(place, {
     policy,
     // Without namespaces there may be no network to open a host in.
@@ -180,6 +182,7 @@ export async function carryOut(
   });
   const isShown = decider.accessOf(process.execPath, { directory: false }) !== 'none';
   const wired = await network.wired(sockets?.plan ?? plan, isShown ? process.execPath : undefined, policy);
+  const relayed = options.outputs && relayOutput(launcher.outputs, options.outputs, takeOutput);
   const run = launcher.run(wired, (record) => {
     progress.take(record);
     if (record.kind === 'started') sockets?.relay.hide();
@@ -204,6 +207,8 @@ export async function carryOut(
     await denials.end();
     throw error;
   } finally {
+    // All that could write has gone; what it wrote is on its way.
+    await relayed;
     questions?.close();
     grantUse.end();
     commands.end();

@@ -8,6 +8,8 @@ import { END_OF_INPUT } from './terminal-command.ts';
 /** Milliseconds of silence after which output that a left process holds open is not waited for any more. */
 const QUIET = 250;
 
+const SIGKILL = 9;
+
 export interface RelayedCommand {
   readonly plan: CommandPlan | Promise<CommandPlan>;
   /** Its streams are those of a terminal. */
@@ -36,6 +38,7 @@ interface Early {
 
 export class CommandStreams {
   readonly #hearer: CommandHearer;
+  readonly #commands: Commands;
   readonly #terminal: boolean;
   readonly #outputs = new Set<Socket>();
   #awaited: number;
@@ -47,10 +50,13 @@ export class CommandStreams {
   #news: CommandNews | undefined;
   #quiet: NodeJS.Timeout | undefined;
   #done = false;
+  /** Something that it wrote was beyond the session's limit. */
+  #cut = false;
   readonly #signal: (signal: number) => void;
 
   constructor(commands: Commands, { plan, terminal, silent }: RelayedCommand, hearer: CommandHearer) {
     this.#hearer = hearer;
+    this.#commands = commands;
     this.#terminal = terminal;
     this.#awaited = silent ? 0 : terminal ? 1 : 2;
     const events: CommandEvents = {
@@ -114,7 +120,10 @@ export class CommandStreams {
     this.#outputs.add(output);
     output.on('data', (chunk: Buffer) => {
       this.#quiet?.refresh();
-      if (!this.#hearer.onOutput(stream === 2 ? 'errors' : 'output', chunk)) output.pause();
+      const part = this.#commands.takeOutput(chunk);
+      this.#cut ||= part.length < chunk.length;
+      const flows = part.length === 0 || this.#hearer.onOutput(stream === 2 ? 'errors' : 'output', part);
+      if (!flows) output.pause();
     });
     // Letting go of a terminal hangs its command up, which may still be on the way to its exit.
     output.on('end', () => {
@@ -149,6 +158,7 @@ export class CommandStreams {
     this.#done = true;
     this.#sizes?.destroy();
     clearTimeout(this.#quiet);
-    this.#hearer.onEnded(this.#news);
+    // It may have ended by itself before the session could be: that must not pass for a success.
+    this.#hearer.onEnded(this.#cut ? { event: 'killed', value: SIGKILL } : this.#news);
   }
 }

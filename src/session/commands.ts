@@ -29,11 +29,19 @@ export class Commands {
   readonly #control: LiveControl;
   readonly #known = new Map<number, Tracked>();
   readonly #onBusy: ((busy: boolean) => void)[] = [];
+  readonly #takeOutput: (chunk: Buffer) => Buffer;
   #next = 0;
   #ended = false;
 
-  constructor(control: LiveControl) {
+  /** `takeOutput`: what of a part of a command's output may be passed on. */
+  constructor(control: LiveControl, takeOutput: (chunk: Buffer) => Buffer) {
     this.#control = control;
+    this.#takeOutput = takeOutput;
+  }
+
+  /** What whoever reads a command's pipes may pass on of a part; the rest is beyond the session's limit. */
+  takeOutput(chunk: Buffer): Buffer {
+    return this.#takeOutput(chunk);
   }
 
   /** Hears whether anything is under way whenever that changes. */

@@ -4,7 +4,7 @@ import type { Enforcement } from '../platform/backend.ts';
 import { cgroupGround } from '../platform/linux/cgroup/ground.ts';
 import { ControlGroup, type Controller, OWN_PROCESSES } from '../platform/linux/cgroup/group.ts';
 import type { Launcher } from '../platform/linux/launcher.ts';
-import { limitStatus, MEASURED_EVERY_MS } from '../platform/linux/limit-status.ts';
+import { type LimitMeans, limitStatus, MEASURED_EVERY_MS } from '../platform/linux/limit-status.ts';
 import type { Plan } from '../platform/linux/plan.ts';
 import { limitsOf } from '../platform/linux/plan-builder.ts';
 import type { LimitName, Policy } from '../policy/types.ts';
@@ -28,8 +28,15 @@ export class LimitKeeper implements SessionLimits {
   readonly #exceeded = new Map<string, Exceeded>();
   #onExceeded: (exceeded: Exceeded) => void = () => {};
   #stop: () => void = () => {};
+  readonly #output: LimitMeans['output'];
+  #written = 0;
 
-  constructor(limits: Policy['limits'], launcher: Pick<Launcher, 'pid' | 'signal' | 'close'>) {
+  constructor(
+    limits: Policy['limits'],
+    launcher: Pick<Launcher, 'pid' | 'signal' | 'close'>,
+    output: LimitMeans['output'],
+  ) {
+    this.#output = output;
     this.#limits = limits;
     this.#launcher = launcher;
     const wanted: Controller[] = [
@@ -65,6 +72,7 @@ export class LimitKeeper implements SessionLimits {
         counted: this.#group !== undefined,
         ...(this.#without !== undefined && { without: this.#without }),
         namespaces: namespaces !== 0,
+        output: this.#output,
       },
     );
   }
@@ -81,6 +89,15 @@ export class LimitKeeper implements SessionLimits {
       stopClock();
       clearInterval(timer);
     };
+  }
+
+  takeOutput(chunk: Buffer): Buffer {
+    const { output } = this.#limits;
+    if (output === undefined) return chunk;
+    const room = output.value - this.#written;
+    this.#written += Math.min(chunk.length, room);
+    if (chunk.length > room) this.#end('output', 'relay');
+    return chunk.subarray(0, room);
   }
 
   hear({ event, value }: CommandRecord): void {
@@ -128,8 +145,8 @@ export class LimitKeeper implements SessionLimits {
     if (cpuTime !== undefined && cpuSeconds !== undefined && cpuSeconds > cpuTime.value) this.#end('cpuTime');
   }
 
-  #end(limit: LimitName): void {
-    this.#tell(limit, 'watchdog', 'ended');
+  #end(limit: LimitName, by: 'watchdog' | 'relay' = 'watchdog'): void {
+    this.#tell(limit, by, 'ended');
     this.#launcher.signal('SIGKILL');
   }
 

@@ -1,6 +1,7 @@
 /** What keeps the limits of a session, and what it tells of those that were exceeded. */
 import type { Enforcement } from '../platform/backend.ts';
 import type { Launcher } from '../platform/linux/launcher.ts';
+import type { LimitMeans } from '../platform/linux/limit-status.ts';
 import type { LauncherRecord, Plan } from '../platform/linux/plan.ts';
 import type { LimitName, Origin, Policy } from '../policy/types.ts';
 
@@ -11,8 +12,8 @@ export interface Exceeded {
   readonly value: number;
   /** Where the limit was set. */
   readonly origin: Origin;
-  /** What noticed: the kernel for a control group or a process, or a measurement of Pinfold's. */
-  readonly by: 'cgroup' | 'rlimit' | 'watchdog';
+  /** What noticed: the kernel for a control group or a process, a measurement of Pinfold's, or what passes output on. */
+  readonly by: 'cgroup' | 'rlimit' | 'watchdog' | 'relay';
   /** `ended`: the whole session; `killed`: a process; `refused`: what was asked for was not given. */
   readonly consequence: 'ended' | 'killed' | 'refused';
   /** How often. */
@@ -28,6 +29,8 @@ export interface SessionLimits {
   status(plan: Pick<Plan, 'namespaces'>): readonly Enforcement[];
   /** Measures from now on; each limit is told of when it is first exceeded. */
   start(onExceeded: (exceeded: Exceeded) => void): void;
+  /** What of a part of a command's output may be passed on. */
+  takeOutput(chunk: Buffer): Buffer;
   /** A command of the session has ended. */
   hear(record: CommandRecord): void;
   /** A last measurement once all has ended, by this signal if by one; then every limit that was exceeded. */
@@ -39,6 +42,7 @@ export interface SessionLimits {
 const UNLIMITED: SessionLimits = {
   status: () => [],
   start() {},
+  takeOutput: (chunk) => chunk,
   hear() {},
   finish: () => [],
   close: () => Promise.resolve(),
@@ -48,8 +52,9 @@ const UNLIMITED: SessionLimits = {
 export async function openLimits(
   { limits }: Pick<Policy, 'limits'>,
   launcher: Pick<Launcher, 'pid' | 'signal' | 'close'>,
+  output: LimitMeans['output'],
 ): Promise<SessionLimits> {
   if (Object.keys(limits).length === 0) return UNLIMITED;
   const { LimitKeeper } = await import('./limit-keeper.ts');
-  return new LimitKeeper(limits, launcher);
+  return new LimitKeeper(limits, launcher, output);
 }

@@ -87,6 +87,11 @@ export class LiveSession {
       : this.#commands.start(command, events);
   }
 
+  /** What of a part of a command's output may be passed on. */
+  takeOutput(chunk: Buffer): Buffer {
+    return this.#commands.takeOutput(chunk);
+  }
+
   /** The host's number of the process that has `inner` inside; undefined once it has been reaped. */
   hostPid(inner: number): number | undefined {
     const { pid } = this.#control;

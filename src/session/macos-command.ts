@@ -75,6 +75,13 @@ export function limitsOf({ limits }: Policy): Confined['limits'] {
       fix: 'Run without limits.temporaryFiles',
     });
   }
+  if (limits.output !== undefined) {
+    throw new SandboxError('ERR_SETUP_FAILED', {
+      what: 'Cannot limit output',
+      why: 'on macOS nobody relays what the command writes',
+      fix: 'Run without limits.output',
+    });
+  }
   const { cpuTime, fileSize, processes, openFiles } = limits;
   return [
     ['-c', '0'],

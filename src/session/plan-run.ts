@@ -30,6 +30,7 @@ import type { Notice, Policy } from '../policy/types.ts';
 import type { HeldSession } from './control-server.ts';
 import { prepareWatch } from './hidden-watch.ts';
 import type { GuardedEntry } from './name-guard.ts';
+import type { OutputWays } from './output-relay.ts';
 import type { Ask } from './questions.ts';
 import { refuseUnseen, unmatched } from './scan.ts';
 import { refuseOldLandlock, tryNamespaces } from './second-tier.ts';
@@ -51,6 +52,8 @@ export interface RunOptions {
   readonly ask?: Ask | undefined;
   /** What whoever attaches is joined to, once it runs. Default: nobody can. */
   readonly held?: HeldSession | undefined;
+  /** Where what a command writes goes on to, where it is counted. Default: of a live session its pipes are counted. */
+  readonly outputs?: OutputWays | undefined;
   /** Default: those of the policy's limits. */
   readonly rlimits?: Plan['rlimits'];
 }

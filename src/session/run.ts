@@ -8,6 +8,7 @@ import { carryOut } from './carry-out.ts';
 import type { HeldSession } from './control-server.ts';
 import { prepareWatch, WatchFailed } from './hidden-watch.ts';
 import { openLimits } from './limits.ts';
+import { relayedStreams } from './output-relay.ts';
 import { makePlan, type RunOptions } from './plan-run.ts';
 import type { RunEvents, SessionPlace } from './run-events.ts';
 import { NamespacesRefused, refuseUnaccepted } from './second-tier.ts';
@@ -46,7 +47,8 @@ export async function runInside(
   let place: SessionPlace | undefined;
   let refusal: SandboxError | undefined;
   for (;;) {
-    const { launcherPath: path, streams } = options;
+    const { launcherPath: path, outputs } = options;
+    const streams = options.streams ?? relayedStreams(loaded.policy, outputs);
     const launcher = new Launcher(
       (streams ? undefined : options.started?.take(path)) ??
         startLauncher(path, {
@@ -55,7 +57,10 @@ export async function runInside(
           ...(streams && { streams }),
         }),
     );
-    const limits = await openLimits(loaded.policy, endedBy(launcher, options.held));
+    const limits = await openLimits(loaded.policy, endedBy(launcher, options.held), {
+      counted: options.live === true || outputs?.output !== undefined || outputs?.errors !== undefined,
+      uncounted: outputs?.uncounted ?? [],
+    });
     try {
       const { rlimits } = limits;
       const given = { ...options, ...(rlimits && { rlimits }) };

@@ -1,6 +1,9 @@
 /** Limits: what exceeds one is stopped and told, and the same work within it succeeds. */
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { pinfold } from '../fixtures/as-user.ts';
 import { library } from '../fixtures/library.ts';
+import { onTerminal, sandboxed } from '../fixtures/terminal.ts';
 import { finished, makeWorld, people, type World } from '../fixtures/world.ts';
 
 describe.each(people)('as $label', (person) => {
@@ -78,6 +81,66 @@ for i in range(4):
        report([within.exitCode, before, (await write(2000000)).signal, told]);`,
     );
     expect(told).toEqual([0, 0, 'SIGXFSZ', [['fileSize', 1048576, 'rlimit', 'killed']]]);
+  });
+
+  describe('what is written to the output', () => {
+    const bytes = (count: number) =>
+      `head -c ${count} /dev/zero | tr '\\0' x; head -c 1000 /dev/zero | tr '\\0' y >&2`;
+
+    test('ends the session beyond the limit, of which nothing more is passed on; within it nothing is lost', async () => {
+      const within = await world.shell(bytes(300_000), ['--limit', 'output=301000B', '--quiet']);
+      expect(within).toEqual({ code: 0, stdout: 'x'.repeat(300_000), stderr: 'y'.repeat(1000) });
+      const beyond = await world.shell(`${bytes(2_000_000)}`, ['--limit', 'output=300000B']);
+      expect([beyond.code, beyond.stdout]).toEqual([137, 'x'.repeat(300_000)]);
+      expect(beyond.stderr).toContain('its commands wrote more than output, ');
+      expect(beyond.stderr).toContain('(--limit output=300000B)');
+    });
+
+    test('goes to files too, and the status says that it is a relay which keeps it', async () => {
+      const script = `"$@" > out 2> errors; stat -c %s out; cat errors; rm out errors`;
+      const argv = [...pinfold(), 'run', '--json', '--limit', 'output=5000B', '--', 'sh', '-c', bytes(4000)];
+      const ran = await world.run(['sh', '-c', script, 'sh', ...argv]);
+      const [size, ...rest] = ran.stdout.split('\n');
+      expect(size).toBe('4000');
+      expect(JSON.parse(rest.join('\n').replace(/^y*/, '')).enforcement).toContainEqual({
+        mechanism: 'limits.output',
+        state: 'full',
+        note: 'a relay of Pinfold outside',
+      });
+    });
+
+    test('on a terminal is not counted, which is said', async () => {
+      const argv = sandboxed(['head', '-c', '3000', '/dev/zero'], ['--json', '--limit', 'output=1000B']);
+      const screen = await onTerminal(world, argv, []);
+      expect(screen.code).toBe(0);
+      expect(screen.transcript).toContain('not counted: what is written to a terminal');
+    });
+
+    test('of a detached session and of commands beside it is counted together', async () => {
+      const flags = ['--detach', '--limit', 'output=10B'];
+      const started = await world.inside(['sh', '-c', 'printf 12345678; exec sleep 60'], flags);
+      const id = started.stdout.trim();
+      const looking = world.start([...pinfold(), 'attach', '--session', id], { input: '' });
+      const looked = finished(looking);
+      await once(looking.stdout!, 'data');
+      const exec = (text: string) => world.pinfold(['exec', '--session', id, '--', 'printf', text]);
+      expect(await exec('9')).toMatchObject({ code: 0, stdout: '9' });
+      expect((await exec('abcdefgh')).code).toBe(137);
+      expect(await looked).toMatchObject({ code: 137, stdout: '12345678' });
+    });
+
+    test('of a sandbox of the library ends it', async () => {
+      const told = await library(
+        world,
+        `const sandbox = await createSandbox({ mode: 'strict', limits: { output: '10KiB' } });
+         const told = [];
+         sandbox.on('limit', ({ limit, by, consequence }) => told.push([limit, by, consequence]));
+         const small = await sandbox.run('head', ['-c', '4000', '/dev/zero']);
+         const large = await sandbox.run('sh', ['-c', 'head -c 10000 /dev/zero; exec sleep 60']);
+         report([small.stdout.length, large.stdout.length, large.signal, large.outputExceeded, told]);`,
+      );
+      expect(told).toEqual([4000, 6240, 'SIGKILL', true, [['output', 'relay', 'ended']]]);
+    });
   });
 
   test('the status says what keeps each limit, and what that is worth', async () => {

@@ -9,6 +9,7 @@ const ENDED: Readonly<Partial<Record<LimitName, string>>> = {
   memory: 'ended the session: its processes used more than',
   processes: 'ended the session: it had more than',
   cpuTime: 'ended the session: its processes used more than',
+  output: 'ended the session: its commands wrote more than',
 };
 
 function what({ limit, consequence, count }: Exceeded): string {

@@ -7,13 +7,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 /** One word or descriptor for each of stdin, stdout and stderr. */
 export type StandardStreams = readonly [Stream, Stream, Stream];
 export type Stream = number | 'inherit' | 'ignore';
+/** `pipe`: to this process, by `Launcher.outputs`. */
+export type LauncherStreams = readonly [Stream, Stream | 'pipe', Stream | 'pipe'];
 const INHERITED: StandardStreams = ['inherit', 'inherit', 'inherit'];
 
 export interface LauncherOptions {
   /** Node's IPC channel, on which the launcher sends handles. It costs start-up time, so only on demand. */
   readonly channel?: boolean;
-  /** stdin, stdout and stderr of the target: descriptors of this process, `ignore` for /dev/null. Default: this process's. */
-  readonly streams?: StandardStreams;
+  /** stdin, stdout and stderr of the target: descriptors of this process, `ignore` for /dev/null, `pipe`. Default: this process's. */
+  readonly streams?: LauncherStreams;
   /** A pipe for the requests of the tripwire file system (`Launcher.tripwire`). */
   readonly tripwire?: boolean;
 }
@@ -26,7 +28,7 @@ export type LauncherEnd =
 export interface LauncherProcess {
   readonly path: string;
   readonly child: ChildProcess;
-  readonly streams: StandardStreams;
+  readonly streams: LauncherStreams;
   readonly channel: boolean;
   /** Resolves when it has ended and all that it said was read. */
   readonly gone: Promise<LauncherEnd>;

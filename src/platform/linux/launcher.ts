@@ -5,7 +5,7 @@ import type { Duplex, Readable } from 'node:stream';
 import { SandboxError } from '../../errors.ts';
 import type { CallList } from './call-list.ts';
 import { archHere, groundHere } from './ground.ts';
-import type { LauncherProcess, Stream } from './launcher-process.ts';
+import type { LauncherProcess, LauncherStreams } from './launcher-process.ts';
 import type { Settlement, SocketKind } from './network-codec.ts';
 import type { CommandPlan, Plan, SocketAddress } from './plan.ts';
 import {
@@ -59,7 +59,7 @@ const TRIPWIRE_FD = 5;
 export class Launcher {
   readonly #child: ChildProcess;
   readonly #control: Duplex;
-  readonly #streams: readonly Stream[];
+  readonly #streams: readonly LauncherStreams[number][];
   readonly #listeners = new Set<Listener>();
   readonly #hello: Promise<{ landlockAbi: number }>;
   #ended: SandboxError | undefined;
@@ -93,6 +93,11 @@ export class Launcher {
   get tripwire(): Duplex | undefined {
     const stdio: readonly unknown[] = this.#child.stdio;
     return (stdio[TRIPWIRE_FD] as Duplex | null | undefined) ?? undefined;
+  }
+
+  /** What the target writes, where its streams are pipes. */
+  get outputs(): { readonly output: Readable | null; readonly errors: Readable | null } {
+    return { output: this.#child.stdout, errors: this.#child.stderr };
   }
 
   get pid(): number | undefined {

@@ -10,6 +10,7 @@ const bare: LimitMeans = {
   counted: false,
   without: 'none was delegated',
   namespaces: true,
+  output: { counted: true, uncounted: [] },
 };
 
 function stateOf(name: LimitName, means: Partial<LimitMeans>): string | undefined {
@@ -39,4 +40,11 @@ test('RLIMIT_NPROC keeps the processes of an ordinary user in full', () => {
 test('temporary files have no limit where nothing can be mounted', () => {
   expect(stateOf('temporaryFiles', {})).toBe('full');
   expect(stateOf('temporaryFiles', { namespaces: false })).toBe('none');
+});
+
+test('output is kept as far as it is relayed', () => {
+  const uncounted = ['what is written to a terminal'];
+  expect(stateOf('output', {})).toBe('full');
+  expect(stateOf('output', { output: { counted: true, uncounted } })).toBe('partial');
+  expect(stateOf('output', { output: { counted: false, uncounted } })).toBe('none');
 });

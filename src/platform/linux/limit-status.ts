@@ -14,6 +14,8 @@ export interface LimitMeans {
   readonly without?: string;
   /** Whether the sandbox has namespaces of its own. */
   readonly namespaces: boolean;
+  /** Whether anything of what commands write is counted, and what is not, as clauses. */
+  readonly output: { readonly counted: boolean; readonly uncounted: readonly string[] };
 }
 
 /** How often what has no limit in the kernel is measured. */
@@ -63,6 +65,10 @@ const WORTH: Readonly<Record<LimitName, (means: LimitMeans) => Worth>> = {
           reason: 'nothing can be mounted here, so temporary files are on a disk of the host',
         },
   wallTime: () => full('a clock of Pinfold outside'),
+  output: ({ output: { counted, uncounted } }) => {
+    if (!counted) return { state: 'none', reason: `not counted: ${uncounted.join(', ')}` };
+    return uncounted.length === 0 ? full('a relay of Pinfold outside') : partial(...uncounted);
+  },
   upload: () => full('the egress gate'),
 };
 
