@@ -32,9 +32,9 @@ export {
   type ToolOptions,
   type ToolResult,
 } from './sandbox/tools.ts';
+export type { GrantedPath } from './session/held-paths.ts';
 export type { Exceeded } from './session/limits.ts';
 export type { GrantedHost, RevokedHost } from './session/live-grants.ts';
-export type { GrantedPath } from './session/live-paths.ts';
 export type { Question } from './session/questions.ts';
 export type { AccessRequest } from './violations/requests.ts';
 export type { Risk } from './violations/types.ts';

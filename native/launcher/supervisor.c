@@ -195,6 +195,7 @@ static int judge(struct supervisor *supervisor, const struct seccomp_notif *requ
 	record_begin(&record, RECORD_MAKING);
 	record_bytes(&record, &request->id, sizeof(request->id));
 	record_u32(&record, request->pid);
+	record_bytes(&record, request->data.args, sizeof(request->data.args));
 	for (size_t i = 0; i < supervisor->spec->watched_count; i++) {
 		const struct watched *row = &supervisor->spec->watched[i];
 		struct subject subject = subject_of(row, &request->data);

@@ -134,7 +134,7 @@ export function isOwn({ pattern, access }: PathRule, { pinfold, privateHome }: H
 }
 
 /** Host-run names beneath a directory that somebody made writable, and those of the home if they lie beneath it. */
-function guardsOf(root: string, facts: HostFacts): PathRule[] {
+export function guardsOf(root: string, facts: HostFacts): PathRule[] {
   const ofHome = homeHostRunRules(facts).filter(({ pattern }) => pattern !== root && isWithin(pattern, root));
   return [...protectedRules(root), ...ofHome];
 }

@@ -1,8 +1,8 @@
 /** What a program says when it opens or closes something in its sandbox. */
 import { resolve } from 'node:path';
 import { SandboxError } from '../errors.ts';
+import type { PathAccess } from '../session/held-paths.ts';
 import type { Lasting } from '../session/live-grants.ts';
-import type { PathAccess } from '../session/live-paths.ts';
 
 export interface HostGrant {
   /** As in `allowedDomains`: `api.example.com`, `*.example.com:443`, `[2001:db8::1]`. */

@@ -26,6 +26,7 @@ import type { RunSockets, RunSocketsOptions } from './run-sockets.ts';
 import { nameGuard, sweep } from './scan.ts';
 import { giveTemporary, namespaceRefusal, refuseLiveHosts } from './second-tier.ts';
 import type { LoadedPolicy, RunOutcome } from './types.ts';
+import { WritablePlaces } from './writable-places.ts';
 
 /** A run that nobody records has no directory of its own, and nobody to reach it. */
 function controlSocket(
@@ -106,7 +107,9 @@ export async function carryOut(
     });
   };
   const enforced = () => [...enforcementOf({ ...planned, plan, applied, lost }), ...limits.status(plan)];
+  const writable = new WritablePlaces();
   const names = new NameSupervisor({
+    writable,
     questions,
     policy,
     decider,
@@ -166,6 +169,7 @@ export async function carryOut(
         plan,
         launcher,
         tripwire,
+        writable,
         append,
         commands,
         loaded,

@@ -2,8 +2,8 @@
 import { type ErrorCode, isSandboxError, SandboxError } from '../errors.ts';
 import type { TerminalSize } from '../platform/linux/plan.ts';
 import type { Narrowing } from '../policy/narrowing.ts';
+import type { GrantedPath, HeldPath, PathAccess } from './held-paths.ts';
 import type { GrantedHost, Lasting, RevokedHost } from './live-grants.ts';
-import type { GrantedPath, HeldPath, PathAccess } from './live-paths.ts';
 
 export const CONTROL_VERSION = 1;
 /** The socket's name in the session's directory. */

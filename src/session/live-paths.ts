@@ -6,41 +6,25 @@ import type { Launcher } from '../platform/linux/launcher.ts';
 import { standingOf } from '../platform/linux/live-mounts.ts';
 import type { Plan } from '../platform/linux/plan.ts';
 import type { TripwireServer } from '../platform/linux/tripwire/server.ts';
+import { Decider } from '../policy/decide.ts';
 import type { HostFacts } from '../policy/host-facts.ts';
 import { isWithin } from '../policy/paths.ts';
-import type { PathRule, Policy } from '../policy/types.ts';
-import type { Risk } from '../violations/types.ts';
-import { programInside } from './actor.ts';
+import type { Policy } from '../policy/types.ts';
 import type { SessionEvent } from './event-log.ts';
+import {
+  type Ending,
+  type Grant,
+  type GrantedPath,
+  type Held,
+  type HeldPath,
+  HeldPaths,
+  type PathAccess,
+} from './held-paths.ts';
 import { type GrantSource, type Lasting, refuseLasting } from './live-grants.ts';
-import { openPaths } from './open-paths.ts';
-import { type Judgement, judgeLivePath, ruleFor } from './path-judgement.ts';
+import { type Judgement, judgeLivePath, rulesFor } from './path-judgement.ts';
 import { nextRun, noOnce, refused, unknown } from './path-refusals.ts';
-import { PathShowing, type ShownPath, stepsFor } from './path-showing.ts';
-
-export type PathAccess = 'read' | 'write';
-
-export interface GrantedPath {
-  /** Where the path leads, which is what was opened. */
-  readonly path: string;
-  readonly access: PathAccess;
-  /** `already`: the settings, or an earlier grant, open it. */
-  readonly state: 'opened' | 'already';
-  readonly lasts: Lasting['kind'];
-  /** ISO 8601. */
-  readonly until?: string;
-  readonly risk: Risk;
-}
-
-export type HeldPath = Omit<GrantedPath, 'state' | 'risk'>;
-
-interface Held {
-  readonly shown: ShownPath;
-  readonly rule: PathRule;
-  readonly told: HeldPath;
-  readonly expiry: NodeJS.Timeout | undefined;
-  looks: readonly NodeJS.Timeout[];
-}
+import { PathShowing, type ShownPath, treeOf } from './path-showing.ts';
+import type { WritablePlaces } from './writable-places.ts';
 
 export interface LivePathsOptions {
   /** As enforced. */
@@ -49,32 +33,35 @@ export interface LivePathsOptions {
   readonly plan: Plan;
   readonly launcher: Pick<Launcher, 'calls' | 'pid'>;
   readonly tripwire: TripwireServer | undefined;
+  /** Where the supervisor finds what may be written. */
+  readonly writable: WritablePlaces;
   readonly append: (event: SessionEvent) => void;
 }
 
 const UNSEEN = 'there nobody sees that it is opened, so it could not be closed after the first time';
 const ENTERED = 'only a file is: of what a directory holds each name is opened by itself';
+const UNREAD = 'it is hidden, and would be shown until somebody writes it';
 
 /** Each is looked for in every decision about another. */
 const MOST = 256;
-const AGAIN_MS = 5000;
-/** Milliseconds after a grant at which it is looked whether something inside has opened what it shows. */
-const LOOKS = [500, 2000, 5000, 15_000, 60_000] as const;
 
 export class LivePaths {
   readonly #options: LivePathsOptions;
   readonly #showing: PathShowing;
-  readonly #held = new Map<string, Held>();
+  readonly #held: HeldPaths;
   /** One change at a time: each is judged by what those before it left. */
   #before: Promise<unknown> = Promise.resolve();
 
   constructor(options: LivePathsOptions) {
     this.#options = options;
     this.#showing = new PathShowing(options.launcher, options.tripwire);
+    const { launcher, append } = options;
+    const end = (held: Held, why: Ending) => this.#inTurn(() => this.#end(held, why));
+    this.#held = new HeldPaths({ launcher, append, end });
   }
 
   get paths(): readonly HeldPath[] {
-    return [...this.#held.values()].map(({ told }) => told);
+    return this.#held.all.map(({ told }) => told);
   }
 
   /**
@@ -97,26 +84,25 @@ export class LivePaths {
   }
 
   /** Whether this path, which has no link in it, can be opened for one open. */
-  canBeOnce(path: string): boolean {
+  canBeOnce(path: string, access: PathAccess): boolean {
     const kind = kindOf(path);
     const standing = standingOf(this.#options.plan, path);
+    if (access === 'write') return kind === 'file' && this.#isRead(path);
     return kind !== undefined && this.#showing.canLend({ path, kind, standing });
   }
 
   /** Hides it again; what is open stays open. Rejects with ERR_GRANT_UNKNOWN for what no live grant shows. */
   revoke(path: string): Promise<{ readonly path: string }> {
     return this.#inTurn(async () => {
-      const resolved = this.#held.has(path) ? path : followLinks(path).path;
-      const held = this.#held.get(resolved);
-      if (held === undefined) throw unknown(path, [...this.#held.keys()]);
+      const held = this.#held.get(path) ?? this.#held.get(followLinks(path).path);
+      if (held === undefined) throw unknown(path, this.#open);
       await this.#end(held, 'revoked');
-      return { path: resolved };
+      return { path: held.told.path };
     });
   }
 
   close(): void {
-    for (const held of this.#held.values()) stopTimers(held);
-    this.#held.clear();
+    this.#held.close();
   }
 
   #inTurn<T>(change: () => Promise<T>): Promise<T> {
@@ -128,46 +114,47 @@ export class LivePaths {
   async #allow(text: string, access: PathAccess, lasting: Lasting, by: GrantSource): Promise<GrantedPath> {
     refuseLasting(text, lasting);
     const found = this.#judge(text, access);
-    if (lasting.kind === 'once') return await this.#lend(found, access, by);
-    const { policy, facts, append } = this.#options;
     const { path } = found.shown;
+    if (lasting.kind === 'once' && access === 'read') return await this.#lend(found, by);
+    if (lasting.kind === 'once' && !this.canBeOnce(path, access))
+      throw noOnce(path, found.shown.kind === 'file' ? UNREAD : ENTERED);
     const until = lasting.kind === 'for' ? new Date(Date.now() + lasting.ms).toISOString() : undefined;
     const told: HeldPath = { path, access, lasts: lasting.kind, ...(until && { until }) };
-    const lent = this.#held.get(path)?.shown.lent;
-    if (lent) await this.#end(this.#held.get(path)!, 'replaced');
-    const held = this.#held.get(path);
-    if (held === undefined && found.allowed && !lent) {
+    const before = this.#held.get(path);
+    if (before === undefined && found.allowed) {
       return { path, access, state: 'already', lasts: 'session', risk: found.risk };
     }
-    const rule = held?.rule ?? ruleFor(text, path, access);
-    if (held === undefined) {
-      const rules = [...this.#policy().rules, rule];
-      const { steps, cutShort } = stepsFor({ ...policy, rules }, facts, found.shown);
-      if (cutShort)
-        throw nextRun(path, access, 'it holds more than can be looked through for what is denied');
-      await this.#mount(found.shown, steps, access);
-    }
-    if (held !== undefined) stopTimers(held);
-    this.#hold(found.shown, rule, told, lasting);
-    append({
-      kind: 'grant',
-      path,
-      access,
-      by,
-      lasts: lasting.kind,
-      ...(until && { until }),
-      risk: found.risk,
-    });
+    // What is shown to be read is shown anew to be written, and the other way round.
+    const isOther = before !== undefined && (before.shown.lent || before.told.access !== access);
+    if (isOther) await this.#end(before, 'replaced');
+    const grant = isOther || before === undefined ? await this.#show(text, access, found.shown) : before;
+    const held = this.#held.hold({ ...grant, told }, lasting);
+    if (access === 'write') this.#openToWrite(held);
+    const lasts = { lasts: lasting.kind, ...(until && { until }) };
+    this.#options.append({ kind: 'grant', path, access, by, ...lasts, risk: found.risk });
     return { ...told, state: 'opened', risk: found.risk };
   }
 
+  async #show(text: string, access: PathAccess, shown: ShownPath): Promise<Omit<Grant, 'told'>> {
+    const { policy, facts } = this.#options;
+    const { path } = shown;
+    const rules = rulesFor(text, path, access, facts);
+    const tree = treeOf({ ...policy, rules: [...this.#policy().rules, ...rules] }, facts, shown);
+    if (tree.cutShort)
+      throw nextRun(path, access, 'it holds more than can be looked through for what is denied');
+    this.#refuseMany(path);
+    try {
+      await this.#showing.show(shown, tree.steps);
+    } catch (cause) {
+      throw nextRun(path, access, `the kernel did not mount it: ${(cause as Error).message}`, cause);
+    }
+    return { shown, rules, tree };
+  }
+
   /** For one open. */
-  async #lend(
-    { shown, allowed, risk }: Judgement,
-    access: PathAccess,
-    by: GrantSource,
-  ): Promise<GrantedPath> {
+  async #lend({ shown, allowed, risk }: Judgement, by: GrantSource): Promise<GrantedPath> {
     const { path, kind } = shown;
+    const access = 'read';
     const told: HeldPath = { path, access, lasts: 'once' };
     const before = this.#held.get(path);
     if (before === undefined && allowed) return { path, access, state: 'already', lasts: 'session', risk };
@@ -175,91 +162,64 @@ export class LivePaths {
     if (before !== undefined) await this.#end(before, 'replaced');
     this.#refuseMany(path);
     const lent: ShownPath = { ...shown, lent: true };
-    const held = { shown: lent, rule: ruleFor(path, path, access), told, expiry: undefined, looks: [] };
+    const rules = rulesFor(path, path, access, this.#options.facts);
+    const held = { ...{ shown: lent, rules, told }, tree: undefined, timers: [], writes: 0, over: false };
     try {
-      await this.#showing.lend(lent, (pid) => this.#used(held, pid));
+      await this.#showing.lend(lent, (pid) => this.#held.used(held, 'open', pid));
     } catch (cause) {
       throw refused(path, `it cannot be read: ${(cause as Error).message}`, 'Look at it from outside', cause);
     }
-    this.#held.set(path, held);
+    this.#held.put(held);
     this.#options.append({ kind: 'grant', path, access, by, lasts: 'once', risk });
     return { ...told, state: 'opened', risk };
   }
 
-  /** In this very turn the next open is refused already. */
-  #used(held: Held, pid: number): void {
-    const { path } = held.shown;
-    const { launcher, append } = this.#options;
-    const program = programInside(pid, launcher.pid);
-    append({ kind: 'grant-used', path, seen: 'open', ...(program !== undefined && { program }) });
-    this.#held.delete(path);
-    append({ kind: 'grant-ended', path, why: 'used' });
-  }
-
   #refuseMany(path: string): void {
-    if (this.#held.size < MOST) return;
+    if (this.#held.all.length < MOST) return;
     throw refused(path, `${MOST} paths are open already`, 'Revoke some: pinfold revoke PATH');
   }
 
-  async #mount(
-    shown: ShownPath,
-    steps: Parameters<PathShowing['show']>[1],
-    access: PathAccess,
-  ): Promise<void> {
-    this.#refuseMany(shown.path);
-    try {
-      await this.#showing.show(shown, steps);
-    } catch (cause) {
-      throw nextRun(shown.path, access, `the kernel did not mount it: ${(cause as Error).message}`, cause);
+  #openToWrite(held: Held): void {
+    const { shown, tree } = held;
+    if (tree === undefined) return;
+    const { path, kind } = shown;
+    const isOpen = () => this.#held.isHeld(held) && !held.over;
+    const used = (pid: number) => this.#held.used(held, 'write', pid);
+    this.#options.writable.open({ ...tree.writable, path, kind, isOpen, used });
+  }
+
+  async #end(held: Held, why: Ending): Promise<void> {
+    if (!this.#held.isHeld(held)) return;
+    const { path } = held.told;
+    held.over = true;
+    // What was opened within is mounted on it, and would go with it unsaid.
+    for (const inner of this.#held.all) {
+      if (inner !== held && isWithin(inner.told.path, path)) await this.#end(inner, why);
     }
-  }
-
-  #hold(shown: ShownPath, rule: PathRule, told: HeldPath, lasting: Lasting): void {
-    // What could not be taken away is open still: that is told, and tried again.
-    const still = (error: Error) => {
-      this.#options.append({ kind: 'grant-not-ended', path: shown.path, why: error.message });
-      setTimeout(expire, AGAIN_MS).unref();
-    };
-    const expire = () => void this.#inTurn(() => this.#end(held, 'expired')).catch(still);
-    const expiry = lasting.kind === 'for' ? setTimeout(expire, lasting.ms) : undefined;
-    const looks = LOOKS.map((due) => setTimeout(() => this.#look(held), due));
-    for (const timer of [...looks, ...(expiry ? [expiry] : [])]) timer.unref();
-    const held: Held = { shown, rule, told, expiry, looks };
-    this.#held.set(shown.path, held);
-  }
-
-  #look(held: Held): void {
-    const { launcher, append } = this.#options;
-    const { path } = held.shown;
-    if (launcher.pid === undefined || ![...openPaths(launcher.pid)].some((open) => isWithin(open, path)))
-      return;
-    held.looks.forEach(clearTimeout);
-    held.looks = [];
-    append({ kind: 'grant-used', path, seen: 'open' });
-  }
-
-  async #end(held: Held, why: 'revoked' | 'expired' | 'replaced'): Promise<void> {
-    const { path } = held.shown;
-    if (this.#held.get(path) !== held) return;
     await this.#showing.hide(held.shown);
-    stopTimers(held);
-    this.#held.delete(path);
-    this.#options.append({ kind: 'grant-ended', path, why });
+    if (held.told.access === 'write') this.#options.writable.close(path);
+    this.#held.drop(held, why);
+  }
+
+  get #open(): string[] {
+    return this.#held.all.map(({ told }) => told.path);
+  }
+
+  #isRead(path: string): boolean {
+    return new Decider(this.#policy()).decide(path, 'read').allowed;
   }
 
   #judge(text: string, access: PathAccess): Judgement {
     const { plan } = this.#options;
-    return judgeLivePath(text, access, { policy: this.#policy(), plan, open: [...this.#held.keys()] });
+    return judgeLivePath(text, access, { policy: this.#policy(), plan, open: this.#open });
   }
 
   /** With what is open by now. */
   #policy(): Policy {
     const { policy } = this.#options;
-    return { ...policy, rules: [...policy.rules, ...[...this.#held.values()].map(({ rule }) => rule)] };
+    return {
+      ...policy,
+      rules: [...policy.rules, ...this.#held.all.flatMap(({ rules: opened }) => opened)],
+    };
   }
-}
-
-function stopTimers({ expiry, looks }: Held): void {
-  clearTimeout(expiry);
-  looks.forEach(clearTimeout);
 }

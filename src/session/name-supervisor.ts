@@ -11,15 +11,17 @@ import type { Denial } from '../violations/types.ts';
 import { programInside } from './actor.ts';
 import type { SessionEvent } from './event-log.ts';
 import type { GitConfigDesk } from './git-config-desk.ts';
+import type { GrantedWriter, Writing } from './granted-writer.ts';
 import type { NewRepositories } from './new-repositories.ts';
 import { EACCES, guardedDenial, landingDenial, mountDenial } from './observed.ts';
 import type { Questions } from './questions.ts';
+import type { WritablePlace, WritablePlaces } from './writable-places.ts';
 
 export interface NameSupervisorOptions {
   /** As enforced: guarded names have numbers of its rules. */
   readonly policy: Policy;
   readonly decider: Decider;
-  readonly plan: Pick<Plan, 'guarded' | 'opened'>;
+  readonly plan: Pick<Plan, 'guarded' | 'opened' | 'rlimits'>;
   readonly arch: Arch;
   readonly launcher: Pick<Launcher, 'settle' | 'pid' | 'calls'>;
   /** Where repositories can be made inside; undefined where nothing can be mounted. */
@@ -27,12 +29,16 @@ export interface NameSupervisorOptions {
   /** Records what was refused. */
   readonly take: (denial: Denial) => void;
   readonly append: (event: SessionEvent) => void;
+  /** What was opened to write while it runs. */
+  readonly writable: WritablePlaces;
   /** Undefined: nobody is asked. */
   readonly questions: Pick<Questions, 'putFor'> | undefined;
 }
 
 /** Of a repository, or of a submodule in it. */
 const GIT_CONFIG = /\/\.git\/(modules\/.+\/)?config$/;
+/** errno(3). */
+const EXDEV = 18;
 /** Threads whose act was told, and whose look at the same name may still follow. */
 const MAX_TOLD = 256;
 
@@ -43,33 +49,68 @@ export class NameSupervisor {
   #repositories: NewRepositories | undefined;
   #judge: MakingJudge | undefined;
   #rows: readonly WatchedRow[] | undefined;
+  #writer: GrantedWriter | undefined;
 
   constructor(options: NameSupervisorOptions) {
     this.#options = options;
   }
 
   /** What it throws ends the launcher, and with it the call that waits. */
-  answer({ id, pid, names }: MakingRecord): void {
-    const { plan, policy, launcher } = this.#options;
+  answer(record: MakingRecord): void {
+    const { plan, writable, launcher } = this.#options;
+    const { id, pid, names } = record;
     this.#judge ??= new MakingJudge(plan);
     this.#told.delete(pid);
-    const refused = this.#judge.refused(names);
+    const held = writable.holding(names);
+    const refused = held?.whole ? undefined : this.#refusedOf(names);
+    if (held?.whole) void this.#writeOrAnswer(record, held.place);
+    // Between two places nothing is moved, as between any two mounts: programs know what to do then.
+    else if (held && !refused) launcher.settle({ id, errno: EXDEV });
+    else this.#answer(record, refused);
+  }
+
+  #answer(record: MakingRecord, refused: RefusedMaking | undefined): void {
+    const { policy, launcher } = this.#options;
+    const { id, pid, names } = record;
     if (refused && this.#isGitConfig(refused, names)) {
       void this.#writeGitConfig(id, pid, refused);
       return;
     }
     if (!refused && names.length === 1 && this.#concernsRepository(names[0]!)) {
-      void this.#makeOrRemove(id, pid, names);
+      void this.#makeOrRemove(record);
       return;
     }
     if (refused) this.#tell(pid, guardedDenial(policy, this.#row(refused.making).act, refused));
-    else if (this.#askMount(id, pid, names)) return;
+    else if (this.#askMount(record)) return;
     launcher.settle({ id, errno: refused ? EACCES : 0 });
   }
 
-  /** Whether it waits for a person. When it goes on, what it names is mounted, or it is refused by the mount as it would have been. */
-  #askMount(id: bigint, pid: number, names: readonly Making[]): boolean {
-    const making = names.find(({ refused }) => refused !== 'no');
+  async #writeOrAnswer(record: MakingRecord, place: WritablePlace): Promise<void> {
+    const kind = await this.#write(record, place);
+    if (kind === 'closed') this.#answer(record, this.#refusedOf(record.names));
+  }
+
+  /** In a place that was opened to write; answers the call unless it turns out to be closed. */
+  async #write(record: MakingRecord, place: WritablePlace): Promise<Writing['kind']> {
+    const { launcher, plan, arch } = this.#options;
+    const { id, pid } = record;
+    const { GrantedWriter } = await import('./granted-writer.ts');
+    this.#writer ??= new GrantedWriter({ arch, launcher, rows: this.#allRows(), rlimits: plan.rlimits });
+    const writing = await this.#writer.write(record, place);
+    if (writing.kind === 'refused') this.#tell(pid, writing.denial);
+    if (writing.kind === 'done') launcher.settle({ id, errno: 'done' });
+    if (writing.kind === 'failed' || writing.kind === 'refused')
+      launcher.settle({ id, errno: writing.errno });
+    return writing.kind;
+  }
+
+  /**
+   * Whether it waits for a person. When it goes on, what it names is mounted, or written, or it is refused by the mount as it
+   * would have been.
+   */
+  #askMount(record: MakingRecord): boolean {
+    const { id, pid, names } = record;
+    const making = names.find((each) => each.refused !== 'no' && (each.present || !this.#row(each).leaves));
     if (!making) return false;
     const row = this.#row(making);
     const denial = mountDenial(this.#options, row, names, (path) => this.#pinnedBy(path));
@@ -79,8 +120,11 @@ export class NameSupervisor {
       this.#tellMount(pid, row, denial);
       return false;
     }
-    void asked.then((isOpen) => {
-      if (!isOpen) this.#tellMount(pid, row, denial);
+    void asked.then(async (isOpen) => {
+      const held = isOpen ? this.#options.writable.holding(names) : undefined;
+      if (held?.whole && (await this.#write(record, held.place)) !== 'closed') return;
+      // Opened to be written it is, and yet not for this.
+      if (!isOpen || held) this.#tellMount(pid, row, denial);
       this.#options.launcher.settle({ id, errno: 0 });
     });
     return true;
@@ -99,12 +143,13 @@ export class NameSupervisor {
     return this.#judge?.refused([{ ...making, directory: false }]) !== undefined;
   }
 
-  async #makeOrRemove(id: bigint, pid: number, names: readonly Making[]): Promise<void> {
+  async #makeOrRemove(record: MakingRecord): Promise<void> {
+    const { id, names } = record;
     this.#repositories ??= await this.#options.repositories!();
     const [making] = names;
     const path = decodeName(making!.path);
     const done = await (making!.present ? this.#repositories.remove(path) : this.#repositories.make(path));
-    if (!done && this.#askMount(id, pid, names)) return;
+    if (!done && this.#askMount(record)) return;
     this.#options.launcher.settle({ id, errno: done ? 'done' : 0 });
   }
 
@@ -160,11 +205,20 @@ export class NameSupervisor {
     this.#options.take({ ...denial, actor: { pid, ...(program !== undefined && { program }) } });
   }
 
+  #refusedOf(names: readonly Making[]): RefusedMaking | undefined {
+    return this.#judge?.refused(names.filter((each) => !this.#row(each).leaves));
+  }
+
   #row({ row }: Making): WatchedRow {
-    this.#rows ??= watchedRows(this.#options.arch);
-    const found = this.#rows[row];
-    if (!found) throw new RangeError(`the launcher named row ${row} of ${this.#rows.length}`);
+    const rows = this.#allRows();
+    const found = rows[row];
+    if (!found) throw new RangeError(`the launcher named row ${row} of ${rows.length}`);
     return found;
+  }
+
+  #allRows(): readonly WatchedRow[] {
+    this.#rows ??= watchedRows(this.#options.arch);
+    return this.#rows;
   }
 
   /** A directory that may be written and is a mount point stays where it is for the sake of what must not change in it. */

@@ -76,7 +76,7 @@ export function mountDenial(
   names: readonly Making[],
   pinnedBy: (path: string) => number | undefined,
 ): Denial | undefined {
-  const making = names.find(({ refused }) => refused !== 'no');
+  const making = names.find(({ refused, present }) => refused !== 'no' && (present || !row.leaves));
   // A hard link to what cannot be looked at fails by that, and who may not look is seen by the tripwire.
   if (!making || (row.act === 'link' && row.arrives?.from !== undefined && making.bringsMore))
     return undefined;

@@ -2,16 +2,18 @@
 import { existsSync } from 'node:fs';
 import { kindOf } from '../host/existing.ts';
 import { followLinks } from '../host/symlinks.ts';
-import { mountsBeneath, standingOf } from '../platform/linux/live-mounts.ts';
+import { mountsBeneath, standingOf, writableBeneath } from '../platform/linux/live-mounts.ts';
 import type { Plan } from '../platform/linux/plan.ts';
 import { Decider } from '../policy/decide.ts';
+import type { HostFacts } from '../policy/host-facts.ts';
+import { guardsOf } from '../policy/merge-paths.ts';
 import { isWithin } from '../policy/paths.ts';
 import { quoteWord } from '../policy/printable.ts';
 import type { PathRule, Policy } from '../policy/types.ts';
 import { grantFor } from '../violations/grant.ts';
 import { riskOf } from '../violations/risk.ts';
 import type { Denial, Risk } from '../violations/types.ts';
-import type { PathAccess } from './live-paths.ts';
+import type { PathAccess } from './held-paths.ts';
 import { nextRun, refused } from './path-refusals.ts';
 import type { ShownPath } from './path-showing.ts';
 
@@ -32,11 +34,13 @@ export interface Surroundings {
 
 /** Throws ERR_GRANT_REFUSED for what is not to be opened, or cannot be while the session runs. */
 export function judgeLivePath(text: string, access: PathAccess, surroundings: Surroundings): Judgement {
-  const { policy, plan } = surroundings;
+  const { policy, plan, open } = surroundings;
   const { path, kind: found } = followLinks(text);
   const kind = found === 'found' ? kindOf(path) : undefined;
   if (kind === undefined) throw refused(text, 'nothing is there', 'Name a file or directory that exists');
-  const standing = standingOf(plan, path);
+  const standing = open.some((each) => isWithin(path, each) && each !== path)
+    ? ({ kind: 'shown' } as const)
+    : standingOf(plan, path);
   if (standing.kind === 'closed') {
     throw nextRun(path, access, `the session has a ${standing.by} of its own, or nothing at all there`);
   }
@@ -56,21 +60,30 @@ export function judgeLivePath(text: string, access: PathAccess, surroundings: Su
     const where = rule === undefined ? '' : ` (${rule.pattern}, ${rule.origin.file ?? rule.origin.text})`;
     throw refused(path, `${grant.why}${where}`, `pinfold explain ${quoteWord(path)} says which rule decides`);
   }
+  if (access === 'write' && rule?.category === 'host-run')
+    throw nextRun(path, access, `${rule.why}; what is protected so stays so while a session runs`);
   refuseFixed(shown, access, surroundings);
   return { shown, allowed, risk };
 }
 
 /** What the start has settled. */
 function refuseFixed({ path, standing }: ShownPath, access: PathAccess, { plan, open }: Surroundings): void {
-  const inner = mountsBeneath(plan, path)[0] ?? open.find((each) => each !== path && isWithin(each, path));
-  if (access === 'write') throw nextRun(path, access, 'what may be written is settled when a session starts');
-  if (standing.kind === 'shown') throw nextRun(path, access, 'its surroundings are shown, and it is covered');
-  if (inner !== undefined) throw nextRun(path, access, `${inner} beneath it is shown already`);
+  const opened = open.find((each) => each !== path && isWithin(each, path));
+  const inner = mountsBeneath(plan, path);
+  if (access === 'write') {
+    if (!plan.seen) throw nextRun(path, access, 'with monitor "off" nobody hears of what would be written');
+  } else if (standing.kind === 'shown') {
+    throw nextRun(path, access, 'its surroundings are shown, and it is covered');
+  }
+  // What is shown to be read is shown once more, with all that lies in it; what may be written there must stay what it is.
+  const kept = access === 'write' && standing.kind === 'shown' ? writableBeneath(plan, path) : inner;
+  const shown = opened ?? kept[0];
+  if (shown !== undefined) throw nextRun(path, access, `${shown} beneath it is shown already`);
 }
 
-/** The rule that stands for a grant in every later decision. */
-export function ruleFor(text: string, path: string, access: PathAccess): PathRule {
-  return {
+/** The rules that stand for a grant in every later decision: its own, and of what may be written those that protect names in it. */
+export function rulesFor(text: string, path: string, access: PathAccess, facts: HostFacts): PathRule[] {
+  const own: PathRule = {
     pattern: path,
     resolved: path,
     glob: false,
@@ -79,4 +92,5 @@ export function ruleFor(text: string, path: string, access: PathAccess): PathRul
     why: 'it was opened while the session runs',
     origin: { scope: 'flag', text: `pinfold allow ${quoteWord(text)}` },
   };
+  return access === 'write' ? [own, ...guardsOf(path, facts)] : [own];
 }

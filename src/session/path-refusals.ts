@@ -1,7 +1,7 @@
 /** Why a path is not opened or closed in a session that runs, in words. */
 import { SandboxError } from '../errors.ts';
 import { quoteWord } from '../policy/printable.ts';
-import type { PathAccess } from './live-paths.ts';
+import type { PathAccess } from './held-paths.ts';
 
 export function refused(path: string, why: string, fix: string, cause?: unknown): SandboxError {
   return new SandboxError('ERR_GRANT_REFUSED', { what: `Cannot open ${path}`, why, fix, cause });

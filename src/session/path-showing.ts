@@ -3,17 +3,20 @@ import { closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs
 import { findExisting, followMatches } from '../host/existing.ts';
 import { scanTrees, type TreeScan } from '../host/tree-scan.ts';
 import { groundHere } from '../platform/linux/ground.ts';
+import { MakingJudge } from '../platform/linux/guarded-makings.ts';
+import { guardNames, openedPaths } from '../platform/linux/guarded-names.ts';
 import type { Launcher } from '../platform/linux/launcher.ts';
 import { hideCalls, lookCalls, type Standing, showCalls } from '../platform/linux/live-mounts.ts';
 import { placeSteps } from '../platform/linux/mount-plan.ts';
 import { findPlaces, type PathKind } from '../platform/linux/places.ts';
-import type { MountStep } from '../platform/linux/plan.ts';
+import type { Making, MountStep } from '../platform/linux/plan.ts';
 import { scanMatches, scanRequest } from '../platform/linux/plan-builder.ts';
 import type { TripwireServer } from '../platform/linux/tripwire/server.ts';
 import { Decider } from '../policy/decide.ts';
 import type { HostFacts } from '../policy/host-facts.ts';
 import { isWithin } from '../policy/paths.ts';
 import type { Policy } from '../policy/types.ts';
+import type { WritablePlace } from './writable-places.ts';
 
 export interface ShownPath {
   /** Without symbolic links. */
@@ -69,15 +72,21 @@ export class PathShowing {
   }
 }
 
-/**
- * The mounts that show `path` as `policy` has it: the thing itself, and covers over what is denied within. `cutShort`: the
- * tree holds more than is looked through, so what is denied in it is not known.
- */
-export function stepsFor(
+export interface PathTree {
+  /** To be read, whatever the policy has: what may be written is written by the supervisor. */
+  readonly steps: readonly MountStep[];
+  /** The tree holds more than is looked through, so what is denied in it is not known. */
+  readonly cutShort: boolean;
+  /** What of it may be written, by the policy. */
+  readonly writable: Pick<WritablePlace, 'mounts' | 'decider' | 'judge' | 'rules'>;
+}
+
+/** The mounts that show `path` as `policy` has it: the thing itself, and covers over what is denied or protected within. */
+export function treeOf(
   policy: Policy,
   facts: HostFacts,
   { path, kind }: Pick<ShownPath, 'path' | 'kind'>,
-): { readonly steps: readonly MountStep[]; readonly cutShort: boolean } {
+): PathTree {
   const decider = new Decider(policy);
   const { roots, patterns } = scanRequest(policy, decider);
   const near = kind === 'directory' && roots.some((root) => isWithin(path, root) || isWithin(root, path));
@@ -85,9 +94,30 @@ export function stepsFor(
     ? scanTrees({ roots: [path], patterns })
     : { hits: [], walked: new Map(), cutShort: false };
   const matches = followMatches(scanMatches(policy, scan.hits, decider));
-  const places = findPlaces({ policy, facts, matches, existing: findExisting(policy), decider });
-  const within = places.filter((place) => isWithin(place.path, path));
-  return { steps: placeSteps(within, scan.walked), cutShort: scan.cutShort };
+  const existing = findExisting(policy);
+  const places = findPlaces({ policy, facts, matches, existing, decider });
+  const steps = placeSteps(
+    places.filter((place) => isWithin(place.path, path)),
+    scan.walked,
+  );
+  let judge: MakingJudge | undefined;
+  const names = () => ({
+    guarded: guardNames({ policy, places, existing, decider }),
+    opened: openedPaths(policy, decider),
+  });
+  const writable = {
+    mounts: steps.flatMap((step) => (step.op === 'bind' && step.writable ? [step.target] : [])),
+    decider,
+    rules: policy.rules,
+    judge: {
+      refused: (makings: readonly Making[]) => {
+        judge ??= new MakingJudge(names());
+        return judge.refused(makings);
+      },
+    },
+  };
+  const shown = steps.map((step) => (step.op === 'bind' ? { ...step, writable: false } : step));
+  return { steps: shown, cutShort: scan.cutShort, writable };
 }
 
 /** SECURITY: it is the file at this very path, with no link on the way, and what is no file is opened without waiting for anybody. */

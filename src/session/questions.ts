@@ -4,13 +4,13 @@ import { followLinks } from '../host/symlinks.ts';
 import type { Waiter } from '../network/waiter.ts';
 import { decide } from '../policy/decide.ts';
 import { isNetworkRefused, judgeLiveHost } from '../policy/live-host.ts';
-import { isWithin } from '../policy/paths.ts';
+import { isWithin, parentOf } from '../policy/paths.ts';
 import type { Policy } from '../policy/types.ts';
 import { accessFor } from '../violations/acts.ts';
 import { grantFor } from '../violations/grant.ts';
 import type { AccessRequest } from '../violations/requests.ts';
 import { riskOf } from '../violations/risk.ts';
-import type { Actor, Denial, Risk, Subject } from '../violations/types.ts';
+import type { Act, Actor, Denial, Risk, Subject } from '../violations/types.ts';
 import type { SessionEvent } from './event-log.ts';
 import type { Lasting } from './live-grants.ts';
 import { Pace } from './question-pace.ts';
@@ -132,6 +132,12 @@ export class Questions {
 
   #wanted(denial: Denial): Wanted | undefined {
     const { policy } = this.#options;
+    const asked = wouldPass(denial, policy);
+    return asked && this.#wantedOf(asked);
+  }
+
+  #wantedOf(denial: Denial): Wanted | undefined {
+    const { policy } = this.#options;
     const { subject, actor } = denial;
     const grant = grantFor(denial, policy, existsSync);
     if (subject.kind === 'socket' || grant.kind === 'none' || !grant.live) return undefined;
@@ -157,7 +163,7 @@ export class Questions {
     if (subject.kind === 'path' && open.paths.refusalOf(subject.path, accessOf(wanted))) return false;
     this.#asked += 1;
     const actor = pid === undefined ? undefined : identify(pid);
-    const once = subject.kind === 'host' || open.paths.canBeOnce(subject.path);
+    const once = subject.kind === 'host' || open.paths.canBeOnce(subject.path, accessOf(wanted));
     const question = { id: `q${this.#asked}`, ...asked, once, ...(actor && { actor }) };
     const { answer, why } = await this.#ask(question, waiter);
     append({ kind: 'question', question, answer, ...(why !== undefined && { why }) });
@@ -207,6 +213,20 @@ export class Questions {
       return false;
     }
   }
+}
+
+/** Acts that change the directory that they name something in. */
+const OF_DIRECTORY: readonly Act[] = ['create', 'rename', 'remove', 'link'];
+
+/** What would have to be opened for it to pass; undefined where that is open, and something else refuses it. */
+function wouldPass(denial: Denial, policy: Policy): Denial | undefined {
+  const { act, subject } = denial;
+  if (subject.kind !== 'path' || !OF_DIRECTORY.includes(act)) return denial;
+  const path = parentOf(subject.path);
+  const { allowed, rule } = decide(policy, path, 'write', { directory: true });
+  if (allowed) return undefined;
+  const { rule: _named, ...rest } = denial;
+  return { ...rest, act: 'write', subject: { kind: 'path', path }, ...(rule && { rule }) };
 }
 
 function accessOf({ want }: Wanted): 'read' | 'write' {

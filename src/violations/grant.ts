@@ -54,6 +54,11 @@ function hostGrant(host: string, port: number | undefined): Grant {
   };
 }
 
+/** The supervisor writes, who must hear of it; never names from which the host runs code. */
+function isWrittenLive(rule: Denial['rule'], { monitor }: Policy): boolean {
+  return monitor.value !== 'off' && !(rule && isPathRule(rule) && rule.category === 'host-run');
+}
+
 /** A path inside the project or beneath the home stays as it is; what stands for it is the shown one. */
 export function grantFor(denial: Denial, policy: Policy, exists: (path: string) => boolean): Grant {
   const { rule, subject } = denial;
@@ -84,7 +89,7 @@ export function grantFor(denial: Denial, policy: Policy, exists: (path: string) 
     kind: 'grant',
     flags: ['--allow', `${quoteWord(target)}${mode === 'read' ? ':ro' : ''}`],
     words: [quoteWord(target), ...(mode === 'write' ? ['--write'] : [])],
-    live: mode === 'read',
+    live: mode === 'read' || (exists(target) && isWrittenLive(rule, policy)),
     setting: { key: 'allowedPaths', value: mode === 'write' ? target : { path: target, mode } },
   };
 }

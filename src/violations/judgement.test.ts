@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Decider } from '../policy/decide.ts';
-import type { DomainRule } from '../policy/types.ts';
+import type { DomainRule, Policy } from '../policy/types.ts';
 import { agentEvent } from './agent-event.ts';
 import { alternativesTo } from './alternatives.ts';
 import { denialOf, HOME, HOOKS, makePolicy, PROJECT } from './cases.fixture.ts';
@@ -96,9 +96,37 @@ describe('the smallest grant', () => {
     const grant = grantFor(denial, policy, everything);
     const commands = [true, false].map((running) => grant.kind === 'grant' && grantCommand(grant, running));
     const inNext = `pinfold run --allow ${words} -- COMMAND`;
-    // What may be read can be shown to a session that runs; what may be written is a matter of the next.
-    const live = words.endsWith(':ro') ? `pinfold allow ${words.slice(0, -3)}` : inNext;
+    const live = words.endsWith(':ro')
+      ? `pinfold allow ${words.slice(0, -3)}`
+      : `pinfold allow ${words} --write`;
     expect(commands).toEqual([live, inNext]);
+  });
+
+  test.each<[string, Denial, Policy, (path: string) => boolean]>([
+    ['what is not there', refused('write', '/srv/data'), policy, (path) => path !== '/srv/data'],
+    [
+      'what nobody would hear of',
+      refused('write', '/srv/data'),
+      { ...policy, monitor: { ...policy.monitor, value: 'off' } },
+      everything,
+    ],
+    [
+      'what the host runs code from',
+      {
+        ...refused('write', '/srv/.vscode'),
+        rule: {
+          ...policy.rules[0]!,
+          access: 'read',
+          category: 'host-run',
+          origin: { scope: 'builtin', text: 'x' },
+        },
+      },
+      policy,
+      everything,
+    ],
+  ])('to write %s is a matter of the next run', (_what, denial, under, exists) => {
+    const grant = grantFor(denial, under, exists);
+    expect(grant.kind === 'grant' && grantCommand(grant, true)).toMatch(/^pinfold run --allow /);
   });
 
   test('for a socket is its relay, never its file', () => {

@@ -164,12 +164,70 @@ describe.each(people)('as $label', (person) => {
     const said = await ask<unknown>(`
       const path = home + '/data/file';
       let meanwhile;
-      answer = async () => {
-        meanwhile = await sh('echo x > ' + path + '; mkdir ' + path + '; touch here; cat README');
+      answer = async ({ want }) => {
+        if (want === 'write') return 'no';
+        meanwhile = await sh('mkdir ' + path + '; touch here; cat README');
         return 'session';
       };
-      report([await sh('cat ' + path), meanwhile]);`);
-    expect(said).toEqual(['content', expect.stringMatching(/a project.*Read-only.*exists/)]);
+      const reading = sh('cat ' + path);
+      while (asked.length === 0) await new Promise((done) => setTimeout(done, 10));
+      const writing = sh('echo x > ' + path);
+      report([await reading, meanwhile, await writing, asked.map(([want]) => want)]);`);
+    const refused = expect.stringMatching(/Read-only|Permission denied/);
+    expect(said).toEqual(['content', expect.stringMatching(/a project.*exists/), refused, ['read', 'write']]);
+  });
+
+  test('a yes to write lets the very call pass, whatever it changes; without anybody to ask each is refused', async () => {
+    world.put(`${world.home}/shown/file`, 'shown\n');
+    world.put(`${world.home}/shown/old/file`, 'old\n');
+    world.put(`${world.home}/shown/gone/file`, 'gone\n');
+    world.put(`${world.home}/data/own`, 'own\n');
+    world.put(`${world.home}/shown/here/file`, 'here\n');
+    const options = `{ allowedPaths: [{ path: ${JSON.stringify(`${world.home}/shown`)}, mode: 'read' }] }`;
+    const acts = [
+      'echo x > HOME/shown/file && cat HOME/shown/file',
+      'mkdir HOME/shown/old/new && ls HOME/shown/old',
+      'rm HOME/shown/gone/file && ls -A HOME/shown/gone',
+      'mv HOME/shown/here/file HOME/shown/here/moved && ls HOME/shown/here',
+      'echo x > HOME/data/own && cat HOME/data/own',
+    ].map((line) => line.replaceAll('HOME', world.home));
+    const each = `const said = []; for (const line of ${JSON.stringify(acts)}) said.push(await sh(line));`;
+    const said = await ask<{ said: string[]; asked: unknown[]; refused: unknown[] }>(
+      `${each} report({ said, asked: asked.map(([want, path]) => want + ' ' + path), refused });`,
+      options,
+    );
+    const h = world.home;
+    expect(said).toEqual({
+      said: ['x', 'file | new', '', 'moved', 'x'],
+      asked: [
+        `write ${h}/shown/file`,
+        `write ${h}/shown/old`,
+        `write ${h}/shown/gone`,
+        `write ${h}/shown/here`,
+        `write ${h}/data/own`,
+      ],
+      refused: [],
+    });
+    const silent = await library<string[]>(
+      world,
+      `const sandbox = await createSandbox({ mode: 'strict', ...${options} });
+       const said = [];
+       for (const line of ${JSON.stringify(acts)})
+         said.push(String((await sandbox.run('sh', ['-c', line.replace(/ &&.*/, '')])).exitCode !== 0));
+       report(said);
+       await sandbox.close();`,
+      { device: true },
+    );
+    expect(silent).toEqual(acts.map(() => 'true'));
+  });
+
+  test('nobody is asked to write what is denied, what the host runs code from, or the whole home directory', async () => {
+    const said = await ask<unknown>(`
+      const lines = ['mkdir .vscode', 'echo x > HOME/shut/key', 'rm .git/hooks/*', 'rm -r .git/hooks', 'echo x > HOME/new', 'echo x > here'];
+      const said = [];
+      for (const line of lines) said.push((await sh(line.replace('HOME', home) + ' || echo refused')).includes('refused'));
+      report([said, asked.filter(([want]) => want === 'write')]);`);
+    expect(said).toEqual([[true, true, true, true, true, false], []]);
   });
 
   test('whoever is killed while they wait is gone at once, and the question with them', async () => {

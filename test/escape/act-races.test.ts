@@ -2,10 +2,11 @@
  * Threads that change the path, what it leads through, or the descriptor, while the supervisor looks: they never gain what
  * the mounts refuse. PINFOLD_RACE_SECONDS has each of them run longer (`npm run test:races`).
  */
-import { chmodSync, copyFileSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, copyFileSync, lchownSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { treeOf } from '../fixtures/host-tree.ts';
+import { startSpeaking } from '../fixtures/speaking-session.ts';
 import { compileFixture, makeWorld, people, type World } from '../fixtures/world.ts';
 
 const SECONDS = Number(process.env.PINFOLD_RACE_SECONDS ?? 1);
@@ -24,6 +25,9 @@ const CHANGING = [
   'remove',
 ];
 
+/** A hard link is not made there. */
+const GRANTED = CHANGING.filter((kind) => kind !== 'link');
+
 describe.each(people)('as $label', (person) => {
   let world: World;
   let program: string;
@@ -33,10 +37,14 @@ describe.each(people)('as $label', (person) => {
     program = join(world.root, 'bin/race-acts');
     copyFileSync(await compileFixture('race-acts'), program);
     chmodSync(program, 0o755);
-    inside = join(world.project, 'in');
   });
   afterAll(() => world.dispose());
   beforeEach(() => {
+    inside = join(world.project, 'in');
+    layOut();
+  });
+
+  function layOut(): void {
     rmSync(inside, { recursive: true, force: true });
     rmSync(world.outside, { recursive: true, force: true });
     world.put(join(inside, 'f'), 'in\n');
@@ -44,7 +52,8 @@ describe.each(people)('as $label', (person) => {
     world.put(join(world.outside, 'f'), 'out\n');
     symlinkSync(join(inside, 'f'), join(inside, 'link'));
     symlinkSync(world.outside, join(inside, 'lure'));
-  });
+    for (const name of ['link', 'lure']) lchownSync(join(inside, name), person.uid, person.gid);
+  }
 
   const race = (kind: string, seconds: number) => [program, kind, inside, world.outside, String(seconds)];
   const met = (stdout: string, where: 'in' | 'out') =>
@@ -78,6 +87,35 @@ describe.each(people)('as $label', (person) => {
     async (kind) => {
       await expectNothingGained(kind, ['--allow', `${world.outside}:ro`]);
       await expectGainedOnTheHost(kind);
+    },
+    TIMEOUT_MS,
+  );
+
+  test.each(GRANTED)(
+    'what lies beside a directory opened to write is not changed by a race of kind "%s"',
+    async (kind) => {
+      // Not within the project: the supervisor does what is asked for.
+      inside = join(world.root, 'granted');
+      layOut();
+      const before = treeOf(world.outside);
+      const session = await startSpeaking(world, [
+        '--allow',
+        `${world.root}/bin:ro`,
+        '--allow',
+        `${world.outside}:ro`,
+      ]);
+      try {
+        const { code } = await world.pinfold(['allow', inside, '--write', '--session', session.id]);
+        expect(code).toBe(0);
+        const said = (await session.say(race(kind, SECONDS).join(' '))).replace(' out', '\nout');
+        expect([said, met(said, 'out')]).toEqual([said, 0]);
+        expect(met(said, 'in')).toBeGreaterThan(0);
+        expect(treeOf(world.outside)).toEqual(before);
+        await expectGainedOnTheHost(kind);
+      } finally {
+        session.child.kill('SIGKILL');
+        await session.ended;
+      }
     },
     TIMEOUT_MS,
   );

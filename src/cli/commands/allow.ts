@@ -9,8 +9,8 @@ import { judgeLiveHost } from '../../policy/live-host.ts';
 import { expandPath, isWithin } from '../../policy/paths.ts';
 import type { Policy } from '../../policy/types.ts';
 import { askSession } from '../../session/control-client.ts';
+import type { PathAccess } from '../../session/held-paths.ts';
 import type { GrantedHost, Lasting } from '../../session/live-grants.ts';
-import type { PathAccess } from '../../session/live-paths.ts';
 import { loadPolicy } from '../../session/prepare.ts';
 import { grantFor } from '../../violations/grant.ts';
 import { riskOf } from '../../violations/risk.ts';
@@ -274,6 +274,7 @@ export const allowCommand = defineCommand({
     { line: 'pinfold allow "*.example.com:443" --for 10m', does: 'for ten minutes' },
     { line: 'pinfold allow api.example.com --project', does: 'for good, in this project' },
     { line: 'pinfold allow ../lib --for 1h', does: 'a directory, to be read for an hour' },
+    { line: 'pinfold allow ../lib --write', does: 'a directory, to be written until the session ends' },
     { line: 'pinfold allow ../lib --write --project', does: 'a directory, for good' },
     { line: 'pinfold allow /run/postgresql/.s.PGSQL.5432 --project', does: 'a socket of the host, relayed' },
   ],

@@ -7,7 +7,9 @@ import {
   AT_REMOVEDIR,
   attributes,
   EEXIST,
+  EINVAL,
   EMPTY_PATHS,
+  ENOENT,
   EROFS,
   MNT_DETACH,
   MOUNT,
@@ -76,6 +78,15 @@ export function mountsBeneath({ mounts }: Pick<Plan, 'mounts'>, path: string): s
   );
 }
 
+/** Of these, what may be written. */
+export function writableBeneath({ mounts }: Pick<Plan, 'mounts'>, path: string): string[] {
+  return mounts.flatMap((step) =>
+    step.op === 'bind' && step.writable && step.target !== path && isWithin(step.target, path)
+      ? [step.target]
+      : [],
+  );
+}
+
 /**
  * Shows the tree of `steps`, whose mounts lie at and beneath `path`, over what is at `path`. The tree is put together where
  * nobody sees it, in a copy of the host's mounts that belongs to the sandbox's user namespace, and appears all at once.
@@ -131,7 +142,9 @@ export function hideCalls(
   enterUserNamespace(calls);
   enterMounts(calls);
   calls.label = `take ${path} away`;
-  calls.add('umount2', [path, MNT_DETACH | UMOUNT_NOFOLLOW]);
+  // On a directory of the host: with it the mount has gone as well (ENOENT), also where there is another one by now (EINVAL).
+  const gone = standing.kind === 'shown' ? { tolerates: [ENOENT, EINVAL] } : {};
+  calls.add('umount2', [path, MNT_DETACH | UMOUNT_NOFOLLOW], gone);
   if (standing.kind !== 'bare') return calls;
   const names = openBare(calls, path, standing.mount);
   const tolerates = [2, 16, 39]; // ENOENT, EBUSY, ENOTEMPTY: something else needs it

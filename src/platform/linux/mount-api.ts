@@ -6,6 +6,7 @@ import type { Arch } from './seccomp/tables.ts';
 export const ENOENT = 2;
 export const EBADF = 9;
 export const EEXIST = 17;
+export const EINVAL = 22;
 export const EROFS = 30;
 /** fcntl.h, linux/mount.h, linux/openat2.h. */
 export const AT_FDCWD = -100;

@@ -69,7 +69,9 @@ const stream: readonly (readonly [Buffer, WireRecord])[] = [
       6,
       Buffer.concat([
         Buffer.from([5, 0, 0, 0, 0, 0, 0, 0]),
-        u32(77, 3, 1),
+        u32(77),
+        Buffer.from(BigUint64Array.of(1n, 2n, 3n, 4n, 5n, 6n).buffer),
+        u32(3, 1),
         Buffer.from('/w/a\0'),
         u32(4, 2 | 8 | 16),
         Buffer.from('/b\0'),
@@ -80,6 +82,7 @@ const stream: readonly (readonly [Buffer, WireRecord])[] = [
     {
       kind: 'making',
       id: 5n,
+      args: [1n, 2n, 3n, 4n, 5n, 6n],
       pid: 77,
       names: [
         {
@@ -135,7 +138,8 @@ describe('records', () => {
     ['a length beyond what the launcher sends', u32(5, 0x7fffffff)],
     ['an event of a child that there is not', record(5, u32(1, 8, 0))],
     ['a payload shorter than its fields', record(1, u32(1))],
-    ['a making whose path is cut short', record(6, u32(1, 0, 2, 3, 0x41414141))],
+    ['a making whose path is cut short', record(6, u32(1, 0, 2, ...Array(12).fill(0), 3, 4, 0x41414141))],
+    ['a making without the arguments of its call', record(6, u32(1, 0, 2, 3, 0x41414141))],
     ['a failure without a step', record(10, u32(1, 0x41414141))],
   ])('refuses %s', (_name, bytes) => {
     expect(() => new RecordReader().push(bytes)).toThrow(

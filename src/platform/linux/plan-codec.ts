@@ -143,9 +143,14 @@ function decodeFailure(payload: Buffer): WireRecord {
 /** `enum making_flag`. */
 const MAKING = { directory: 1, bringsMore: 2, readOnly: 4, present: 8, mounted: 16 } as const;
 
+/** Registers that a system call has for its arguments. */
+const ARGUMENTS = 6;
+
 function decodeMaking(payload: Buffer): WireRecord {
   const names: Making[] = [];
-  for (let at = 12; at < payload.length; ) {
+  const named = 12 + 8 * ARGUMENTS;
+  if (payload.length < named) throw malformed('a making without the arguments of its call');
+  for (let at = named; at < payload.length; ) {
     const end = payload.indexOf(0, at + 8);
     if (end < 0) throw malformed('a making whose path is cut short');
     const flags = payload.readUInt32LE(at + 4);
@@ -163,6 +168,7 @@ function decodeMaking(payload: Buffer): WireRecord {
     kind: 'making',
     id: payload.readBigUInt64LE(0),
     pid: payload.readUInt32LE(8),
+    args: Array.from({ length: ARGUMENTS }, (_, index) => payload.readBigUInt64LE(12 + 8 * index)),
     names,
   };
 }

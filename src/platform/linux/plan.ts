@@ -218,6 +218,8 @@ export interface MakingRecord {
   readonly id: bigint;
   /** On the host. */
   readonly pid: number;
+  /** The registers of the call, as they were copied when it was made: nobody can change them. What they point to, anybody may. */
+  readonly args: readonly bigint[];
   /** Two of them for a rename. */
   readonly names: readonly Making[];
 }

@@ -28,6 +28,11 @@ interface Named {
   /** Only a regular file is refused. */
   readonly regular?: true;
   readonly directory?: true;
+  /**
+   * It goes away from there: where it is not there nothing is made, and yet a read-only mount answers EROFS before it is looked
+   * for.
+   */
+  readonly leaves?: true;
   /** What is made may already hold anything: it comes from there, or (without `from`) is a symbolic link. */
   readonly arrives?: { readonly fromBase?: number; readonly from?: number };
   /** The kernel says that there is no writing before it looks the name up: the tripwire does not see who asked for it. */
@@ -72,9 +77,16 @@ const MOVED = {
   unasked: true,
 } as const;
 /** Where something moves away from. */
-const LEFT = { act: 'rename', present: 'always', nofollow: 'always', unasked: true } as const;
+const GOES = {
+  absent: 'always',
+  present: 'always',
+  nofollow: 'always',
+  unasked: true,
+  leaves: true,
+} as const;
+const LEFT = { ...GOES, act: 'rename' } as const;
 const EXCHANGED = { ...MOVED, absent: ['RENAME_EXCHANGE'], present: ['RENAME_EXCHANGE'] } as const;
-const REMOVED = { act: 'remove', present: 'always', nofollow: 'always', unasked: true } as const;
+const REMOVED = { ...GOES, act: 'remove' } as const;
 const CHANGED = { act: 'metadata', present: 'always', itself: true } as const;
 const CHANGED_LINK = { ...CHANGED, nofollow: 'always' } as const;
 const CHANGED_AT = { ...CHANGED, base: 1, path: 2, nofollow: ['AT_SYMLINK_NOFOLLOW'] } as const;
@@ -143,6 +155,8 @@ export const WATCHED_CALLS: Readonly<Record<string, readonly Named[]>> = {
 
 /** As the launcher is given it; `struct watched` of spec.h, one for each thing that a call names. */
 export interface WatchedRow extends Named {
+  /** Its name. */
+  readonly call: string;
   readonly number: number;
 }
 
@@ -151,7 +165,7 @@ export function watchedRows(arch: Arch): WatchedRow[] {
   const { numbers } = ARCH_TABLES[arch];
   return Object.entries(WATCHED_CALLS).flatMap(([name, things]) => {
     const number = numbers[name];
-    return number === undefined ? [] : things.map((thing) => ({ ...thing, number }));
+    return number === undefined ? [] : things.map((thing) => ({ ...thing, call: name, number }));
   });
 }
 
