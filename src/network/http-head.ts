@@ -35,6 +35,7 @@ export interface MalformedHead {
 const malformed = (why: string): MalformedHead => ({ kind: 'malformed', why });
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+export const isToken = (text: string): boolean => TOKEN.test(text);
 // No NUL, bare CR or LF, other control or DEL: RFC 9110, section 5.5, lets a recipient replace or refuse them.
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.([01])$/;

@@ -1,12 +1,12 @@
 /** One client of the proxy until it is known where it wants to go: HTTP or SOCKS by its first byte, bounded in size and time. */
 import type { Socket } from 'node:net';
 import { breakOff } from '../break-off.ts';
-import { findHeadEnd, readHead } from '../http-head.ts';
+import { findHeadEnd, isToken, readHead } from '../http-head.ts';
 import { sayAndClose } from '../refusal-answer.ts';
 import type { Destination } from '../types.ts';
 import { type Credentials, matches, readBasic } from './credentials.ts';
 import { readProxyRequest } from './proxy-request.ts';
-import { SOCKS5, SocksHandshake } from './socks-handshake.ts';
+import { SOCKS4, SOCKS4_REJECTED, SOCKS5, SocksHandshake } from './socks-handshake.ts';
 
 export interface ProxyAsk {
   readonly kind: 'socks' | 'tunnel' | 'forward';
@@ -29,6 +29,15 @@ function answer(status: string, why: string, fields: readonly string[] = []): Bu
   return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`, 'latin1');
 }
 
+type Speech = 'http' | 'socks' | 'socks4' | 'other';
+
+/** By the first octet, so that nobody waits for the end of a head that is none. A method is a token (RFC 9110, section 9.1). */
+function speechOf(first: number): Speech {
+  if (first === SOCKS5) return 'socks';
+  if (first === SOCKS4) return 'socks4';
+  return isToken(String.fromCharCode(first)) ? 'http' : 'other';
+}
+
 export interface HandshakeOptions {
   readonly client: Socket;
   readonly credentials: Credentials;
@@ -45,7 +54,7 @@ export class ProxyHandshake {
   readonly #socks: SocksHandshake;
   readonly #timer: NodeJS.Timeout;
   #held: Buffer = NOTHING;
-  #isSocks: boolean | undefined;
+  #speech: Speech | undefined;
   readonly #onData = (chunk: Buffer): void => this.#read(chunk);
   readonly #onGone = (): void => this.#abandon();
 
@@ -65,9 +74,11 @@ export class ProxyHandshake {
   }
 
   #read(chunk: Buffer): void {
-    this.#isSocks ??= chunk[0] === SOCKS5;
-    if (this.#isSocks) this.#readSocks(chunk);
-    else this.#readHttp(chunk);
+    this.#speech ??= speechOf(chunk[0]!);
+    if (this.#speech === 'socks') this.#readSocks(chunk);
+    else if (this.#speech === 'http') this.#readHttp(chunk);
+    else if (this.#speech === 'socks4') this.#close(SOCKS4_REJECTED);
+    else this.#close(answer('400 Bad Request', 'it speaks neither HTTP nor SOCKS 5'));
   }
 
   #readSocks(chunk: Buffer): void {

@@ -94,6 +94,20 @@ describe('the HTTP proxy', () => {
     expect([it.heard, it.gate.dialled]).toEqual([[], []]);
   });
 
+  test('what is neither HTTP nor SOCKS is refused at its first octet, while the start of a method is waited for', async () => {
+    await using it = await proxyWorld();
+    for (const first of ['\x16', '\0', '\r', ' ', '\xff']) {
+      const { text } = await talk(it.port, [first]);
+      expect([first, text]).toEqual([
+        first,
+        expect.stringMatching(/^HTTP\/1.1 400 .*neither HTTP nor SOCKS 5/s),
+      ]);
+    }
+    const whole = `CONNECT ${A} HTTP/1.1\r\nHost: ${A}\r\n${it.auth}\r\n`;
+    expect((await talk(it.port, [whole[0]!, whole.slice(1), INNER])).text).toContain('CANARY');
+    expect(it.gate.dialled).toHaveLength(1);
+  });
+
   test('N-P32: is not led to itself, and N-P99: serves the allowed host after it all', async () => {
     await using it = await proxyWorld();
     const own = `127.0.0.1:${it.port}`;

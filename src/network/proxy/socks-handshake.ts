@@ -16,6 +16,9 @@ export type HandshakeStep =
   | { readonly kind: 'failed'; readonly reply: Buffer; readonly why: string };
 
 export const SOCKS5 = 5;
+export const SOCKS4 = 4;
+/** SOCKS 4 and 4a carry no password, so that nobody is told by them that he may: "request rejected or failed". */
+export const SOCKS4_REJECTED = Buffer.from([0, 0x5b, 0, 0, 0, 0, 0, 0]);
 const PASSWORD = 2;
 const NONE_ACCEPTABLE = 0xff;
 const CONNECT = 1;
@@ -144,7 +147,7 @@ export class SocksHandshake {
   }
 }
 
-/** SECURITY: an address has one form from here on, mapped IPv4 included; a name that spells an address is none. */
+/** SECURITY: an address has one form from here on, mapped IPv4 included; a name that spells an address in another one is none. */
 function readAddress(type: number, bytes: Buffer): string | undefined {
   if (type === IPV4) return bytes.join('.');
   if (type === NAME) return readHost(bytes.toString('latin1', 1));

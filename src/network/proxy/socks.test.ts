@@ -55,7 +55,7 @@ describe('the SOCKS handshake', () => {
     ['N-S07b a label that is too long', request(1, 3, name(`${'a'.repeat(240)}.wild.test`))],
     ['N-S10 an address as a name', request(1, 3, name('127.1'))],
     ['N-S10b the same in hexadecimal', request(1, 3, name('0x7f000001'))],
-    ['N-S10c the same as one number', request(1, 3, name('2130706433'))],
+    ['the same as one number', request(1, 3, name('2130706433'))],
     ['NUL in a name', request(1, 3, name('denied.test\0.wild.test'))],
     ['N-S15 an unknown command', request(0xf0, 3, name('allowed.test'))],
     ['N-S17 an unknown type', request(1, 9, Buffer.alloc(4))],
@@ -128,11 +128,10 @@ describe('the SOCKS proxy', () => {
       const { text } = await talk(it.port, pieces);
       expect(Buffer.from(text, 'latin1').toString('hex')).toBe(reply);
     }
-    // With an address, and with a name after the one that means there is none (4a).
-    for (const four of ['04011f907f00000175', '04011f9000000001750064656e6965642e7465737400']) {
-      const { text } = await talk(it.port, [Buffer.from(`${four}00`, 'hex'), '\r\n\r\n']);
-      expect(text).not.toContain('CANARY');
-      expect(text).not.toMatch(/^\0Z/); // granted
+    // With an address, and with a name after the one that means there is none (4a). Told at once: no end of anything is waited for.
+    for (const four of ['04011f907f0000017500', '04011f9000000001750064656e6965642e7465737400']) {
+      const { text } = await talk(it.port, [Buffer.from(four, 'hex')]);
+      expect(Buffer.from(text, 'latin1').toString('hex')).toBe('005b000000000000');
     }
     expect(it.gate.dialled).toEqual([]);
   });
