@@ -156,6 +156,7 @@ export async function makePlan(
 }
 
 const NO_MOUNTS = 'nothing can be mounted here';
+const HOST_NAMES = '/etc/hosts';
 
 function planWeaker(
   input: PlanInput,
@@ -164,7 +165,8 @@ function planWeaker(
 ): { readonly plan: Plan; readonly weaker: Weaker } {
   refuseOldLandlock(input.capabilities.landlockAbi, refusal);
   const { why, fix } = refusal;
-  const { plan, shortfalls } = planTier({ ...input, entriesOf: directoryEntries, gated });
+  const hostNames = kindOf(HOST_NAMES) === 'file' ? { hostNames: HOST_NAMES } : {};
+  const { plan, shortfalls } = planTier({ ...input, entriesOf: directoryEntries, gated, ...hostNames });
   return { plan, weaker: { why, ...(fix !== undefined && { fix }), ...shortfalls } };
 }
 

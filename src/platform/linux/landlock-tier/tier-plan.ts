@@ -17,6 +17,8 @@ export interface TierInput extends PlanInput {
   readonly entriesOf: EntriesOf;
   /** The session's gate can be reached; the filter is the one for that. */
   readonly gated: boolean;
+  /** The host's file of names, `localhost` among them; absent where it has none. */
+  readonly hostNames?: string;
 }
 
 export interface TierPlan {
@@ -45,8 +47,8 @@ const OWN: readonly LandlockRule[] = [
 
 /** Of a kernel with `LEAST_ABI`. Throws ERR_PATH_INVALID for a working directory that is hidden, ERR_PATH_TOO_BROAD. */
 export function planTier(input: TierInput): TierPlan {
-  const { policy, facts, matches, existing, scanned, capabilities, seccomp, target, entriesOf, gated } =
-    input;
+  const { policy, facts, matches, existing, scanned, capabilities, seccomp, target, entriesOf } = input;
+  const { gated, hostNames } = input;
   const { decider = new Decider(policy) } = input;
   refuseHidden(target.cwd, decider);
   const places = findPlaces({ policy, facts, matches, existing, decider });
@@ -59,6 +61,8 @@ export function planTier(input: TierInput): TierPlan {
     ...OWN,
     ...grants.rules,
     ...(gitConfig === undefined ? [] : [{ path: gitConfig, access: ACCESS_FS.READ_FILE }]),
+    // There is no mount to put another in its place, and without it nobody finds the loopback by its name.
+    ...(gated && hostNames !== undefined ? [{ path: hostNames, access: ACCESS_FS.READ_FILE }] : []),
   ];
   const plan: Plan = {
     namespaces: 0,
