@@ -1,9 +1,10 @@
 /** Programs inside against the parts of Pinfold's own network: its places cannot be taken, filled up or outlived. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, readlinkSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { alive, childrenOf } from '../fixtures/host-tree.ts';
 import { networkActs } from '../fixtures/network-acts.ts';
+import { networkProcessOf } from '../fixtures/network-process.ts';
 import { makeNetworkWorld, type NetworkWorld } from '../fixtures/network-world.ts';
 import { makeWorld, people, type World } from '../fixtures/world.ts';
 
@@ -14,22 +15,6 @@ beforeAll(async () => {
   net = await makeNetworkWorld();
 });
 afterAll(() => net.dispose());
-
-function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-    .trim()
-    .split(' ')
-    .filter(Boolean)
-    .map(Number);
-}
-
-function lives(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false; // It has gone.
-  }
-}
 
 /** The next line that `child` prints. */
 async function line(child: ChildProcess): Promise<string> {
@@ -110,18 +95,10 @@ print(found)`;
     expect(await outside()).toBe('0');
   });
 
-  test('with the network process killed no new way opens', async () => {
+  test('N-D35: with the network process killed no new way opens', async () => {
     const child = world.startInside(acts.command, FILTERED, { input: null });
     expect(await ask(child, 'named:allowed.test:8080')).toBe('CANARY allowed /');
-    const [launcher = 0] = childrenOf(child.pid!);
-    const namespace = (pid: number | string, kind: string) => readlinkSync(`/proc/${pid}/ns/${kind}`);
-    // Init has a numbering of processes of its own; the process that makes sockets has only another network.
-    const [network = 0] = childrenOf(launcher).filter(
-      (pid) =>
-        namespace(pid, 'pid') === namespace('self', 'pid') &&
-        namespace(pid, 'net') !== namespace(net.host, 'net'),
-    );
-    process.kill(network, 'SIGKILL');
+    process.kill(networkProcessOf(child.pid!, net.host), 'SIGKILL');
     await net.visits();
     expect(await ask(child, 'named:allowed.test:9000')).toBe('EACCES');
     expect(await ask(child, 'tcp:93.184.216.35:8080')).toBe('EACCES');
@@ -130,7 +107,7 @@ print(found)`;
     await once(child, 'close');
   });
 
-  test('with Pinfold killed the sandbox ends', async () => {
+  test('N-D35: with Pinfold killed, and the gate with it, the sandbox ends', async () => {
     const child = world.startInside(acts.command, FILTERED, { input: null });
     expect(await ask(child, 'named:allowed.test:8080')).toBe('CANARY allowed /');
     const [launcher = 0] = childrenOf(child.pid!);
@@ -140,6 +117,6 @@ print(found)`;
     const closed = once(child, 'close');
     child.kill('SIGKILL');
     await closed;
-    await expect.poll(() => inside.filter(lives)).toEqual([]);
+    await expect.poll(() => inside.filter(alive)).toEqual([]);
   });
 });

@@ -179,6 +179,16 @@ describe('the baseline', () => {
     expect(x64('ioctl', 0n, 0x5414n)).toBe(allow);
   });
 
+  test('N-D17: refuses SCTP whether the kernel has it or not, by its number and by its type, and lets TCP be', () => {
+    for (const family of [2n, 10n]) {
+      expect(x64('socket', family, 1n, 6n)).toBe(allow);
+      expect(x64('socket', family, 1n, 132n)).toBe(errno('EPROTONOSUPPORT'));
+      expect(x64('socket', family, 5n, 132n)).toBe(errno('EPROTONOSUPPORT'));
+      expect(x64('socket', family, 5n, 0n)).toBe(errno('EPROTONOSUPPORT'));
+      expect(x64('socket', family, 1n, 0x1_0000_0084n)).toBe(errno('EPROTONOSUPPORT'));
+    }
+  });
+
   test('refuses clone with a namespace flag, high bits or not, and lets threads be', () => {
     const thread = 0x3d0f00n;
     expect(x64('clone', thread)).toBe(allow);
