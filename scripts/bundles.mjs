@@ -36,6 +36,7 @@ const LAZY = {
   'src/session/violation-book.ts': 'violations.cjs',
   'src/session/git-config-desk.ts': 'git-config.cjs',
   'src/session/new-repositories.ts': 'repositories.cjs',
+  'src/session/new-worktrees.ts': 'worktrees.cjs',
   'src/session/questions.ts': 'questions.cjs',
   'src/session/run-sockets.ts': 'sockets.cjs',
   'src/agents/catalogue.ts': 'catalogue.cjs',

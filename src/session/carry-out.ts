@@ -106,6 +106,15 @@ export async function carryOut(
       watch: (directory) => guard.watch(directory),
     });
   };
+  const worktrees = async () => {
+    const { NewWorktrees } = await import('./new-worktrees.ts');
+    return new NewWorktrees({
+      launcher,
+      directory: place.directory,
+      guarded: (entries) => guard.guarded(entries),
+      spare: (socket) => guard.spare(socket),
+    });
+  };
   const enforced = () => [...enforcementOf({ ...planned, plan, applied, lost }), ...limits.status(plan)];
   const writable = new WritablePlaces();
   const names = new NameSupervisor({
@@ -116,7 +125,9 @@ export async function carryOut(
     plan,
     arch: capabilities.arch,
     launcher,
-    repositories: plan.namespaces === 0 ? undefined : repositories,
+    ...(plan.namespaces === 0
+      ? { repositories: undefined, worktrees: undefined }
+      : { repositories, worktrees }),
     take,
     append: (event) => events.onEvent?.(event),
   });

@@ -58,6 +58,7 @@ export class NameGuard {
   readonly #options: NameGuardOptions;
   readonly #before: ReadonlySet<string>;
   readonly #states: ReadonlySet<string | undefined>;
+  readonly #spared = new Set<string>();
   readonly #watchers: FSWatcher[] = [];
   readonly #moves: Promise<void>[] = [];
   #caught = 0;
@@ -94,6 +95,12 @@ export class NameGuard {
     }
   }
 
+  /** This socket is ours, whatever name it bears: nobody can read anything from it. */
+  spare(path: string): void {
+    const { dev, ino } = lstatSync(path, { bigint: true });
+    this.#spared.add(`${dev} ${ino}`);
+  }
+
   /** Which of these entries, were they on the host, would be guarded ones. */
   guarded(entries: readonly GuardedEntry[]): readonly GuardedEntry[] {
     return this.#options.guarded(entries);
@@ -119,7 +126,7 @@ export class NameGuard {
   #quarantineNew(entries: readonly GuardedEntry[]): void {
     const fresh = entries.filter((entry) => !this.#before.has(entry.path));
     for (const entry of this.#options.guarded(fresh)) {
-      if (exists(entry.path) && !this.#isMoved(entry)) this.#quarantine(entry);
+      if (exists(entry.path) && !this.#isMoved(entry) && !this.#isSpared(entry)) this.#quarantine(entry);
     }
   }
 
@@ -130,6 +137,12 @@ export class NameGuard {
   #isMoved({ path }: GuardedEntry): boolean {
     const state = stateOf(path);
     return state !== undefined && this.#states.has(state);
+  }
+
+  #isSpared({ path }: GuardedEntry): boolean {
+    if (this.#spared.size === 0) return false;
+    const { dev, ino } = lstatSync(path, { bigint: true });
+    return this.#spared.has(`${dev} ${ino}`) && lstatSync(path).isSocket();
   }
 
   #quarantine(entry: GuardedEntry): void {

@@ -13,6 +13,7 @@ import type { SessionEvent } from './event-log.ts';
 import type { GitConfigDesk } from './git-config-desk.ts';
 import type { GrantedWriter, Writing } from './granted-writer.ts';
 import type { NewRepositories } from './new-repositories.ts';
+import type { NewWorktrees } from './new-worktrees.ts';
 import { EACCES, guardedDenial, landingDenial, mountDenial } from './observed.ts';
 import type { Questions } from './questions.ts';
 import type { WritablePlace, WritablePlaces } from './writable-places.ts';
@@ -26,6 +27,8 @@ export interface NameSupervisorOptions {
   readonly launcher: Pick<Launcher, 'settle' | 'pid' | 'calls'>;
   /** Where repositories can be made inside; undefined where nothing can be mounted. */
   readonly repositories: (() => Promise<NewRepositories>) | undefined;
+  /** The same of worktrees. */
+  readonly worktrees: (() => Promise<NewWorktrees>) | undefined;
   /** Records what was refused. */
   readonly take: (denial: Denial) => void;
   readonly append: (event: SessionEvent) => void;
@@ -36,6 +39,8 @@ export interface NameSupervisorOptions {
 }
 
 /** Of a repository, or of a submodule in it. */
+/** The first name that git makes by which a worktree is tied to its repository. */
+const WORKTREE_PLACE = /\/\.git\/worktrees\/[^/]+\/gitdir$/;
 const GIT_CONFIG = /\/\.git\/(modules\/.+\/)?config$/;
 /** errno(3). */
 const EXDEV = 18;
@@ -47,6 +52,7 @@ export class NameSupervisor {
   readonly #told = new Map<number, string>();
   #desk: GitConfigDesk | undefined;
   #repositories: NewRepositories | undefined;
+  #worktrees: NewWorktrees | undefined;
   #judge: MakingJudge | undefined;
   #rows: readonly WatchedRow[] | undefined;
   #writer: GrantedWriter | undefined;
@@ -74,6 +80,14 @@ export class NameSupervisor {
     const { id, pid, names } = record;
     if (refused && this.#isGitConfig(refused, names)) {
       void this.#writeGitConfig(id, pid, refused);
+      return;
+    }
+    if (refused && names.length === 1 && this.#concernsWorktree(refused)) {
+      void this.#stageWorktree(id, pid, refused);
+      return;
+    }
+    if (!refused && this.#isOfWorktree(names) && this.#worktrees?.remove(decodeName(names[0]!.path))) {
+      launcher.settle({ id, errno: 'done' });
       return;
     }
     if (!refused && names.length === 1 && this.#concernsRepository(names[0]!)) {
@@ -139,6 +153,28 @@ export class NameSupervisor {
     return decodeName(path).endsWith('/.git') && this.#isGuardedAsFile(making);
   }
 
+  /** One of the names by which git ties a worktree to its repository is made. */
+  #concernsWorktree({ path, making }: RefusedMaking): boolean {
+    if (this.#options.worktrees === undefined || making.directory || making.bringsMore) return false;
+    if (this.#row(making).act !== 'create') return false;
+    return WORKTREE_PLACE.test(path) || (this.#worktrees !== undefined && path.endsWith('/.git'));
+  }
+
+  async #stageWorktree(id: bigint, pid: number, refused: RefusedMaking): Promise<void> {
+    const { launcher, policy, worktrees } = this.#options;
+    this.#worktrees ??= await worktrees!();
+    const { path, making } = refused;
+    const staged = await (WORKTREE_PLACE.test(path)
+      ? this.#worktrees.begin(path)
+      : this.#worktrees.point(path));
+    if (!staged) this.#tell(pid, guardedDenial(policy, this.#row(making).act, refused));
+    launcher.settle({ id, errno: staged ? 0 : EACCES });
+  }
+
+  #isOfWorktree(names: readonly Making[]): boolean {
+    return names.length === 1 && names[0]!.present && this.#row(names[0]!).act === 'remove';
+  }
+
   #isGuardedAsFile(making: Making): boolean {
     return this.#judge?.refused([{ ...making, directory: false }]) !== undefined;
   }
@@ -155,7 +191,7 @@ export class NameSupervisor {
 
   /** Call once, when nothing inside runs any more: the host gets the repositories that were made. */
   end(): void {
-    for (const landed of this.#repositories?.land() ?? []) {
+    for (const landed of [...(this.#repositories?.land() ?? []), ...(this.#worktrees?.land() ?? [])]) {
       if (landed.kind === 'empty') continue;
       this.#options.append({ ...landed, kind: 'git-repository', outcome: landed.kind });
       const denial = landingDenial(landed);

@@ -5,13 +5,9 @@
 import {
   closeSync,
   constants,
-  existsSync,
-  fstatSync,
-  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
-  readlinkSync,
   realpathSync,
   renameSync,
   rmdirSync,
@@ -24,6 +20,7 @@ import { showCalls } from '../platform/linux/live-mounts.ts';
 import { baseOf, parentOf } from '../policy/paths.ts';
 import { O_PATH, Opened, placeOf } from './git-config-writing.ts';
 import { type Guarded, type Landed, land } from './repository-landing.ts';
+import { pathOf } from './staged-path.ts';
 
 /** Directories of the session for them; more are refused, as they were before there was one. */
 const MOST = 64;
@@ -148,12 +145,4 @@ export class NewRepositories {
   #at(path: string): Staged | undefined {
     return [...this.#staged].find(({ descriptor }) => pathOf(descriptor) === path);
   }
-}
-
-/** Where the directory is now; undefined where it has gone. */
-function pathOf(descriptor: number): string | undefined {
-  const path = readlinkSync(`/proc/self/fd/${descriptor}`);
-  const here = existsSync(path) ? lstatSync(path, { bigint: true }) : undefined;
-  const own = fstatSync(descriptor, { bigint: true });
-  return here?.ino === own.ino && here.dev === own.dev ? path : undefined;
 }

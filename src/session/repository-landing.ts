@@ -51,7 +51,7 @@ function configOf(path: string, opened: Opened): ReturnType<typeof harmlessPart>
  * Sets aside what is not taken over, and gives its names. A link or a pipe in a repository leads git on the host to something
  * else, so neither is.
  */
-function sift(content: string, path: string, guarded: Guarded, within = ''): string[] {
+export function sift(content: string, path: string, guarded: Guarded, within = ''): string[] {
   const entries = readdirSync(join(content, within), { withFileTypes: true })
     .map((entry) => ({ entry, name: join(within, entry.name), directory: entry.isDirectory() }))
     .filter(({ name }) => name !== 'config');

@@ -61,7 +61,7 @@ const MOVABLE: readonly (readonly [path: string, setting: string])[] = [
 const ELSEWHERE: readonly (readonly [path: RegExp, alternative: Alternative])[] = [
   [
     /\/\.git(\/worktrees(\/.*)?)?$/,
-    { kind: 'command', text: 'git clone, in place of a worktree or a submodule' },
+    { kind: 'command', text: 'git worktree add, or git clone in place of a submodule' },
   ],
   [
     /\/\.git\/config(\.lock|\.worktree)?$/,

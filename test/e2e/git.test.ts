@@ -197,11 +197,10 @@ describe.each(people)('as $label', (person) => {
     expect((await world.run(['sh', '-c', script.replaceAll('NAME', 'other')])).code).toBe(0);
   });
 
-  test('what cannot be made inside says what it is: a worktree, a submodule, a .git file', async () => {
+  test('what cannot be made inside says what it is: a submodule, a .git file', async () => {
     world.put(`${world.root}/library/file`, 'x\n');
     await gitRepository(world, `${world.root}/library`);
     for (const [command, name] of [
-      ['git worktree add -q tree', '.git/worktrees/tree/gitdir'],
       [`git -c protocol.file.allow=always submodule add -q ${world.root}/library sub`, 'sub/.git'],
       ['git init -q --separate-git-dir=elsewhere apart', 'apart/.git'],
     ] as const) {
@@ -209,6 +208,30 @@ describe.each(people)('as $label', (person) => {
       expect(ran.code).not.toBe(0);
       expect(ran.stderr).toContain(name);
     }
+  });
+
+  test('a worktree is added inside, worked in and removed, and the host has it afterwards', async () => {
+    const script = [
+      'git worktree add -q -b topic tree && cd tree && echo x > file && git add file && git commit -q -m Topic && cd ..',
+      'git worktree add -q --detach other && git worktree add -q gone && git worktree remove gone',
+      'git worktree list | wc -l && ls -d */ .git/worktrees/*',
+    ].join(' && ');
+    const ran = await world.shell(script);
+    expect(ran, ran.stderr).toMatchObject({
+      code: 0,
+      stdout: '3\n.git/worktrees/other\n.git/worktrees/tree\nother/\nsrc/\ntree/\n',
+    });
+    expect(ran.stderr).not.toContain('pinfold');
+    expect((await world.run(['git', '-C', 'tree', 'log', '--format=%s', '-1'])).stdout).toBe('Topic\n');
+    expect((await world.run(['git', '-C', 'tree', 'status', '--porcelain'])).stdout).toBe('');
+    expect((await world.run(['git', 'worktree', 'list'])).stdout.trimEnd().split('\n')).toHaveLength(3);
+    expect((await world.run(['git', 'fsck', '--strict'])).code).toBe(0);
+    // The next session works in it as in any other, and outside it can be removed.
+    const next = await world.shell(
+      'cd tree && echo y > file && git commit -q -a -m Again && git log --format=%s -1',
+    );
+    expect(next).toMatchObject({ code: 0, stdout: 'Again\n' });
+    expect((await world.run(['git', 'worktree', 'remove', 'tree'])).code).toBe(0);
   });
 
   test('a worktree that exists commits', async () => {

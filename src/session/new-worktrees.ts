@@ -1,0 +1,219 @@
+/**
+ * Worktrees that the inside adds in the project (`git worktree add`). What git keeps of one in `.git/worktrees/ID`, and the `.git`
+ * file that leads there, lie in the session's own directory and are mounted over what the host has. The host gets them when
+ * nothing inside runs any more, with paths that are written anew.
+ */
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmdirSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { groundHere } from '../platform/linux/ground.ts';
+import type { Launcher } from '../platform/linux/launcher.ts';
+import { showCalls } from '../platform/linux/live-mounts.ts';
+import type { PathKind } from '../platform/linux/places.ts';
+import { baseOf, parentOf } from '../policy/paths.ts';
+import { O_PATH, Opened, placeOf } from './git-config-writing.ts';
+import { layPlaceholder } from './placeholder.ts';
+import type { Guarded, Landed } from './repository-landing.ts';
+import { pathOf } from './staged-path.ts';
+import { landWorktree, TIES } from './worktree-landing.ts';
+
+/** Of a session; more are refused, as they were before there was one. */
+const MOST = 64;
+/** git has made one by then, `locked`. */
+const MOST_ENTRIES = 4;
+const MOST_BYTES = 4096;
+
+export interface NewWorktreesOptions {
+  readonly launcher: Pick<Launcher, 'calls'>;
+  /** The session's own. */
+  readonly directory: string;
+  /** Which of these entries, as the host would have them, are names that it runs code from. */
+  readonly guarded: Guarded;
+  /** This socket is ours: where it bears a guarded name, nothing has slipped past anybody. */
+  readonly spare: (socket: string) => void;
+}
+
+interface Worktree {
+  /** Of `.git/worktrees/ID` on the host. */
+  readonly descriptor: number;
+  /** What is mounted over it. */
+  readonly content: string;
+  /** Names that were on the host before it was covered. */
+  readonly covered: readonly string[];
+}
+
+export class NewWorktrees {
+  readonly #options: NewWorktreesOptions;
+  readonly #worktrees = new Set<Worktree>();
+  /** Of the placeholders for `.git` files on the host: their paths may change meanwhile. */
+  readonly #pointers = new Set<number>();
+  #count = 0;
+
+  constructor(options: NewWorktreesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Somebody inside is about to make `gitdir` in the directory of a new worktree: covers the directory. False: it was not done,
+   * and the name may not be made. SECURITY: who keeps the directory open from before is asked about names in it as ever.
+   */
+  async begin(gitdir: string): Promise<boolean> {
+    if (this.#worktrees.size >= MOST) return false;
+    const path = parentOf(gitdir);
+    const opened = new Opened();
+    try {
+      const place = placeOf(opened, path);
+      const content = this.#reserve();
+      mkdirSync(content, { recursive: true });
+      // In the end it is renamed to there, which only one file system can do.
+      if (statSync(place).dev !== statSync(content).dev) return false;
+      const covered = copyPlain(place, content);
+      // They are there when git makes them, so that nobody needs leave to make them anywhere.
+      for (const name of TIES) writeFileSync(join(content, name), '', { flag: 'wx' });
+      const descriptor = openSync(place, O_PATH | constants.O_DIRECTORY);
+      if (await this.#cover(path, 'directory', content)) {
+        this.#worktrees.add({ descriptor, content, covered });
+        return true;
+      }
+      closeSync(descriptor);
+      return false;
+    } catch {
+      // It is no such directory, or holds more than git puts there.
+      return false;
+    } finally {
+      opened.close();
+    }
+  }
+
+  /** Somebody inside is about to make this `.git` file: covers the name, where a new worktree says that it belongs to it. */
+  async point(path: string): Promise<boolean> {
+    if (this.#pointers.size >= MOST || ![...this.#worktrees].some(({ content }) => leadsTo(content, path)))
+      return false;
+    const opened = new Opened();
+    try {
+      const content = this.#reserve();
+      const made = `${placeOf(opened, parentOf(path))}/${baseOf(path)}`;
+      await layPlaceholder(made, this.#root(), (socket) => this.#options.spare(socket));
+      const descriptor = openSync(made, O_PATH | constants.O_NOFOLLOW);
+      writeFileSync(content, '', { flag: 'wx' });
+      if (await this.#cover(path, 'file', content)) {
+        this.#pointers.add(descriptor);
+        return true;
+      }
+      closeSync(descriptor);
+      unlinkSync(made);
+      return false;
+    } catch {
+      // Something is there already, or nothing to mount on.
+      return false;
+    } finally {
+      opened.close();
+    }
+  }
+
+  /**
+   * Removes what somebody inside is about to remove: the `.git` file of a new worktree, or its directory when it is empty. False:
+   * it is none of these. SECURITY: from the host's mounts; the kernel then takes away what covers it elsewhere (unlink(2)).
+   */
+  remove(path: string): boolean {
+    const pointer = [...this.#pointers].find((each) => pathOf(each) === path);
+    const worktree = this.#at(path);
+    const opened = new Opened();
+    try {
+      const name = () => `${placeOf(opened, parentOf(path))}/${baseOf(path)}`;
+      if (pointer !== undefined) {
+        unlinkSync(name());
+        this.#pointers.delete(pointer);
+        closeSync(pointer);
+        return true;
+      }
+      if (worktree === undefined || readdirSync(worktree.content).length > 0) return false;
+      const place = placeOf(opened, path);
+      for (const each of worktree.covered) unlinkSync(`${place}/${each}`);
+      rmdirSync(name());
+      this.#worktrees.delete(worktree);
+      closeSync(worktree.descriptor);
+      return true;
+    } catch {
+      // The kernel says what becomes of the call.
+      return false;
+    } finally {
+      opened.close();
+    }
+  }
+
+  /** Call once, when nothing inside runs any more. */
+  land(): Landed[] {
+    const pointers = [...this.#pointers].flatMap((each) => pathOf(each) ?? []);
+    for (const pointer of this.#pointers) closeSync(pointer);
+    const landed = [...this.#worktrees].map(({ descriptor, content, covered }): Landed => {
+      const path = pathOf(descriptor);
+      closeSync(descriptor);
+      const gitFile = pointers.find((pointer) => leadsTo(content, pointer));
+      if (path === undefined)
+        return { kind: 'kept', path: gitFile ?? '.git', why: 'its directory has gone', kept: content };
+      return landWorktree({ content, path, covered, gitFile }, this.#options.guarded);
+    });
+    for (const pointer of pointers) if (lstatSync(pointer).isSocket()) unlinkSync(pointer);
+    return landed;
+  }
+
+  #at(path: string): Worktree | undefined {
+    return [...this.#worktrees].find(({ descriptor }) => pathOf(descriptor) === path);
+  }
+
+  #root(): string {
+    const root = join(realpathSync(this.#options.directory), 'worktrees');
+    mkdirSync(root, { recursive: true });
+    return root;
+  }
+
+  #reserve(): string {
+    return join(this.#root(), String(this.#count++));
+  }
+
+  async #cover(path: string, kind: PathKind, source: string): Promise<boolean> {
+    const steps = [{ op: 'bind', source, target: path, writable: true }] as const;
+    try {
+      await this.#options.launcher.calls(
+        showCalls({ path, kind, standing: { kind: 'shown' }, steps }, groundHere()),
+      );
+      return true;
+    } catch {
+      // Moved away meanwhile.
+      return false;
+    }
+  }
+}
+
+/** Whether the worktree whose own directory this is says that it belongs to the `.git` file at `path`. */
+function leadsTo(content: string, path: string): boolean {
+  const gitdir = join(content, 'gitdir');
+  const state = lstatSync(gitdir, { throwIfNoEntry: false });
+  return state?.isFile() === true && state.size <= MOST_BYTES && readFileSync(gitdir, 'utf8') === `${path}\n`;
+}
+
+/** Copies the few small files that are there, and gives their names. Throws for anything else. */
+function copyPlain(from: string, to: string): string[] {
+  const entries = readdirSync(from, { withFileTypes: true });
+  if (entries.length > MOST_ENTRIES) throw new RangeError('too much is there');
+  return entries.map((entry) => {
+    if (!entry.isFile() || lstatSync(join(from, entry.name)).size > MOST_BYTES)
+      throw new RangeError('what is there is no small file');
+    copyFileSync(join(from, entry.name), join(to, entry.name), constants.COPYFILE_EXCL);
+    return entry.name;
+  });
+}
