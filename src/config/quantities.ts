@@ -70,6 +70,7 @@ export const LIMITS: Readonly<Record<LimitName, { readonly kind: LimitKind; read
   cpuTime: { kind: 'duration', least: 1 },
   fileSize: { kind: 'size', least: 1 },
   temporaryFiles: { kind: 'size', least: KIBI ** 2 },
+  disk: { kind: 'size', least: KIBI ** 2 },
   output: { kind: 'size', least: 1 },
   upload: { kind: 'size', least: 1 },
 };

@@ -18,6 +18,7 @@ function describeShape(shape: Shape): string {
         memory: 'size',
         fileSize: 'size',
         temporaryFiles: 'size',
+        disk: 'size',
         output: 'size',
         upload: 'size',
         processes: 'number',

@@ -149,6 +149,11 @@ const limits: ObjectShape = {
       '"1GiB"',
       'Bytes in each private temporary place: `/tmp`, `/var/tmp`, `/run`, `/dev/shm`.',
     ),
+    disk: limit(
+      'disk',
+      '"5GiB"',
+      'Bytes that the private home may hold, and the temporary directory where it is on a disk; what it held before counts.',
+    ),
     output: limit(
       'output',
       '"100MiB"',

@@ -93,7 +93,7 @@ export interface SettingsLayer {
   readonly unsafeAllowBroad?: boolean;
 }
 
-/** memory, fileSize, temporaryFiles, output, upload in bytes; wallTime, cpuTime in seconds; processes and openFiles are counts. */
+/** memory, fileSize, temporaryFiles, disk, output, upload in bytes; wallTime, cpuTime in seconds; processes and openFiles are counts. */
 export type LimitName =
   | 'memory'
   | 'processes'
@@ -102,6 +102,7 @@ export type LimitName =
   | 'cpuTime'
   | 'fileSize'
   | 'temporaryFiles'
+  | 'disk'
   | 'output'
   | 'upload';
 

@@ -200,7 +200,10 @@ export async function carryOut(
   const relayed = options.outputs && relayOutput(launcher.outputs, options.outputs, takeOutput);
   const run = launcher.run(wired, (record) => {
     progress.take(record);
-    if (record.kind === 'started') sockets?.relay.hide();
+    if (record.kind === 'started') {
+      sockets?.relay.hide();
+      limits.begin(temporary.directory);
+    }
     if (record.kind === 'asked' || record.kind === 'listening') network.take(record);
     if (record.kind === 'started') events.onEnforced?.(enforced());
     if (record.kind === 'making') names.answer(record);

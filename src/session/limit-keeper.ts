@@ -8,6 +8,7 @@ import { type LimitMeans, limitStatus, MEASURED_EVERY_MS } from '../platform/lin
 import type { Plan } from '../platform/linux/plan.ts';
 import { limitsOf } from '../platform/linux/plan-builder.ts';
 import type { LimitName, Policy } from '../policy/types.ts';
+import { DiskWatch, type Found } from './disk-watch.ts';
 import type { CommandRecord, Exceeded, SessionLimits } from './limits.ts';
 import { usageOf } from './process-usage.ts';
 import { startWatchdog } from './watchdog.ts';
@@ -17,6 +18,12 @@ const SIGNALS: Readonly<Record<number, LimitName>> = {
   [constants.signals.SIGXCPU]: 'cpuTime',
   [constants.signals.SIGXFSZ]: 'fileSize',
 };
+
+export interface Watched {
+  readonly output: LimitMeans['output'];
+  /** The private home; undefined where the person's own is open. */
+  readonly home: string | undefined;
+}
 
 export class LimitKeeper implements SessionLimits {
   readonly rlimits: Plan['rlimits'];
@@ -29,14 +36,17 @@ export class LimitKeeper implements SessionLimits {
   #onExceeded: (exceeded: Exceeded) => void = () => {};
   #stop: () => void = () => {};
   readonly #output: LimitMeans['output'];
+  readonly #home: string | undefined;
   #written = 0;
+  #disk: DiskWatch | undefined;
 
   constructor(
     limits: Policy['limits'],
     launcher: Pick<Launcher, 'pid' | 'signal' | 'close'>,
-    output: LimitMeans['output'],
+    { output, home }: Watched,
   ) {
     this.#output = output;
+    this.#home = home;
     this.#limits = limits;
     this.#launcher = launcher;
     const wanted: Controller[] = [
@@ -73,6 +83,7 @@ export class LimitKeeper implements SessionLimits {
         ...(this.#without !== undefined && { without: this.#without }),
         namespaces: namespaces !== 0,
         output: this.#output,
+        privateHome: this.#home !== undefined,
       },
     );
   }
@@ -86,9 +97,17 @@ export class LimitKeeper implements SessionLimits {
       this.#group !== undefined || this.#limits.memory || this.#limits.processes || this.#limits.cpuTime;
     const timer = measures ? setInterval(() => this.#measure(), MEASURED_EVERY_MS).unref() : undefined;
     this.#stop = () => {
+      this.#disk?.stop();
       stopClock();
       clearInterval(timer);
     };
+  }
+
+  begin(temporary: string | undefined): void {
+    const { disk } = this.#limits;
+    const places = [this.#home, temporary].filter((place) => place !== undefined);
+    if (disk === undefined || places.length === 0) return;
+    this.#disk = new DiskWatch(places, disk.value, (found) => this.#end('disk', 'watchdog', found));
   }
 
   takeOutput(chunk: Buffer): Buffer {
@@ -139,23 +158,29 @@ export class LimitKeeper implements SessionLimits {
   #readGroup(): void {
     if (this.#group === undefined) return;
     const { memoryKills, refusedProcesses, cpuSeconds } = this.#group.read();
-    if (memoryKills > 0) this.#tell('memory', 'cgroup', 'killed', memoryKills);
-    if (refusedProcesses > 0) this.#tell('processes', 'cgroup', 'refused', refusedProcesses);
+    if (memoryKills > 0) this.#tell('memory', 'cgroup', 'killed', { count: memoryKills });
+    if (refusedProcesses > 0) this.#tell('processes', 'cgroup', 'refused', { count: refusedProcesses });
     const { cpuTime } = this.#limits;
     if (cpuTime !== undefined && cpuSeconds !== undefined && cpuSeconds > cpuTime.value) this.#end('cpuTime');
   }
 
-  #end(limit: LimitName, by: 'watchdog' | 'relay' = 'watchdog'): void {
-    this.#tell(limit, by, 'ended');
+  #end(limit: LimitName, by: 'watchdog' | 'relay' = 'watchdog', found?: Found): void {
+    this.#tell(limit, by, 'ended', { found });
     this.#launcher.signal('SIGKILL');
   }
 
-  #tell(limit: LimitName, by: Exceeded['by'], consequence: Exceeded['consequence'], count = 1): void {
+  #tell(
+    limit: LimitName,
+    by: Exceeded['by'],
+    consequence: Exceeded['consequence'],
+    { count = 1, found }: { readonly count?: number; readonly found?: Found | undefined } = {},
+  ): void {
     const set = this.#limits[limit];
     if (set === undefined) return;
     const key = `${limit} ${by}`;
     const first = !this.#exceeded.has(key);
-    const exceeded: Exceeded = { limit, value: set.value, origin: set.origin, by, consequence, count };
+    const { value, origin } = set;
+    const exceeded: Exceeded = { limit, value, origin, by, consequence, count, ...(found && { found }) };
     this.#exceeded.set(key, exceeded);
     if (first) this.#onExceeded(exceeded);
   }

@@ -4,6 +4,7 @@ import type { Launcher } from '../platform/linux/launcher.ts';
 import type { LimitMeans } from '../platform/linux/limit-status.ts';
 import type { LauncherRecord, Plan } from '../platform/linux/plan.ts';
 import type { LimitName, Origin, Policy } from '../policy/types.ts';
+import type { Found } from './disk-watch.ts';
 
 /** One limit that was exceeded. */
 export interface Exceeded {
@@ -16,6 +17,8 @@ export interface Exceeded {
   readonly by: 'cgroup' | 'rlimit' | 'watchdog' | 'relay';
   /** `ended`: the whole session; `killed`: a process; `refused`: what was asked for was not given. */
   readonly consequence: 'ended' | 'killed' | 'refused';
+  /** Of `disk`: where most of it is, or what could not be measured. */
+  readonly found?: Found;
   /** How often. */
   readonly count: number;
 }
@@ -29,6 +32,8 @@ export interface SessionLimits {
   status(plan: Pick<Plan, 'namespaces'>): readonly Enforcement[];
   /** Measures from now on; each limit is told of when it is first exceeded. */
   start(onExceeded: (exceeded: Exceeded) => void): void;
+  /** The boundary is in force. `temporary`: its temporary directory, where that is on a disk of the host. */
+  begin(temporary: string | undefined): void;
   /** What of a part of a command's output may be passed on. */
   takeOutput(chunk: Buffer): Buffer;
   /** A command of the session has ended. */
@@ -42,6 +47,7 @@ export interface SessionLimits {
 const UNLIMITED: SessionLimits = {
   status: () => [],
   start() {},
+  begin() {},
   takeOutput: (chunk) => chunk,
   hear() {},
   finish: () => [],
@@ -50,11 +56,15 @@ const UNLIMITED: SessionLimits = {
 
 /** For a launcher that was given no plan yet: what it starts is born within its limits. */
 export async function openLimits(
-  { limits }: Pick<Policy, 'limits'>,
+  policy: Pick<Policy, 'limits' | 'sandboxHome' | 'homeDir'>,
   launcher: Pick<Launcher, 'pid' | 'signal' | 'close'>,
   output: LimitMeans['output'],
 ): Promise<SessionLimits> {
+  const { limits, sandboxHome, homeDir } = policy;
   if (Object.keys(limits).length === 0) return UNLIMITED;
   const { LimitKeeper } = await import('./limit-keeper.ts');
-  return new LimitKeeper(limits, launcher, output);
+  return new LimitKeeper(limits, launcher, {
+    output,
+    home: sandboxHome === homeDir ? undefined : sandboxHome,
+  });
 }

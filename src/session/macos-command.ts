@@ -75,6 +75,13 @@ export function limitsOf({ limits }: Policy): Confined['limits'] {
       fix: 'Run without limits.temporaryFiles',
     });
   }
+  if (limits.disk !== undefined) {
+    throw new SandboxError('ERR_SETUP_FAILED', {
+      what: 'Cannot limit what private places hold',
+      why: 'on macOS nobody measures them',
+      fix: 'Run without limits.disk',
+    });
+  }
   if (limits.output !== undefined) {
     throw new SandboxError('ERR_SETUP_FAILED', {
       what: 'Cannot limit output',

@@ -97,11 +97,12 @@ export async function refuseLiveHosts({ why, fix }: Weaker): Promise<never> {
 export function giveTemporary(
   plan: Plan,
   directory: string,
-): { readonly plan: Plan; readonly remove: () => void } {
-  if (plan.namespaces !== 0) return { plan, remove: () => {} };
+): { readonly plan: Plan; readonly directory: string | undefined; readonly remove: () => void } {
+  if (plan.namespaces !== 0) return { plan, directory: undefined, remove: () => {} };
   const temporary = mkdtempSync(join(realpathSync(directory), 'tmp-'));
   return {
     plan: withTemporary(plan, temporary),
+    directory: temporary,
     remove() {
       try {
         // Does not follow links: all of it was made inside.

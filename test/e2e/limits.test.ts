@@ -1,10 +1,11 @@
 /** Limits: what exceeds one is stopped and told, and the same work within it succeeds. */
 import { once } from 'node:events';
+import { chmodSync, copyFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pinfold } from '../fixtures/as-user.ts';
 import { library } from '../fixtures/library.ts';
 import { onTerminal, sandboxed } from '../fixtures/terminal.ts';
-import { finished, makeWorld, people, type World } from '../fixtures/world.ts';
+import { compileFixture, finished, makeWorld, people, type World } from '../fixtures/world.ts';
 
 describe.each(people)('as $label', (person) => {
   let world: World;
@@ -140,6 +141,75 @@ for i in range(4):
          report([small.stdout.length, large.stdout.length, large.signal, large.outputExceeded, told]);`,
       );
       expect(told).toEqual([4000, 6240, 'SIGKILL', true, [['output', 'relay', 'ended']]]);
+    });
+  });
+
+  describe('what private places hold on a disk', () => {
+    const write = (place: string, then = '') => `head -c 8000000 /dev/urandom > ${place}/big; ${then}`;
+    const limited = ['--limit', 'disk=4MiB'];
+
+    test('ends the session beyond the limit, of which what was there before is a part', async () => {
+      const within = await world.shell(`${write('~')} rm ~/big; echo done`, ['--limit', 'disk=64MiB']);
+      expect(within).toMatchObject({ code: 0, stdout: 'done\n', stderr: '' });
+      const beyond = await world.shell(write('~', 'exec sleep 60'), limited);
+      expect(beyond.code).toBe(137);
+      expect(beyond.stderr).toMatch(
+        /its private places hold more than disk, 4 MiB \(--limit disk=4MiB\): ~\/\.local\/share\/pinfold\/\S+ holds [\d.]+ MiB/,
+      );
+      const again = await world.inside(['sleep', '60'], limited);
+      expect([again.code, again.stderr.includes('more than disk, 4 MiB')]).toEqual([137, true]);
+      expect(await world.shell('rm ~/big')).toMatchObject({ code: 0, stderr: '' });
+    });
+
+    test.each(['000', '600'])(
+      'ends it too where it cannot be looked into (%s), which root always can',
+      async (mode) => {
+        const script = `mkdir ~/shut; touch ~/shut/in; chmod ${mode} ~/shut; while [ ! -e go ]; do sleep 0.05; done`;
+        const started = world.startInside(['sh', '-c', script], limited);
+        const ended = finished(started);
+        if (person.uid === 0) world.put(`${world.project}/go`);
+        const ran = await ended;
+        expect(ran.code).toBe(person.uid === 0 ? 0 : 137);
+        if (person.uid !== 0) expect(ran.stderr).toMatch(/disk=4MiB\): ~\/\S+\/shut cannot be looked into/);
+        expect((await world.shell('chmod 700 ~/shut; rm -r ~/shut; rm -f go')).code).toBe(0);
+      },
+    );
+
+    test('is measured while it changes, and never by way of a link', async () => {
+      const script =
+        'for i in $(seq 400); do mkdir -p ~/d/e/f; rm -r ~/d; ln -s / ~/d; rm ~/d; done; ln -s / ~/d; sleep 0.5; rm ~/d; echo done';
+      expect(await world.shell(script, limited)).toEqual({ code: 0, stdout: 'done\n', stderr: '' });
+    });
+
+    test('without namespaces is the temporary directory too', async () => {
+      const filter = `${world.root}/bin/refuse-namespaces`;
+      copyFileSync(await compileFixture('refuse-namespaces'), filter);
+      chmodSync(filter, 0o755);
+      const run = (script: string, flags: readonly string[]) => {
+        const weaker = ['--mode', 'standard', '--net', 'none', '--accept-weaker', ...flags];
+        return world.run([filter, '1', ...pinfold(), 'run', ...weaker, '--', 'sh', '-c', script]);
+      };
+      expect((await run(write('$TMPDIR'), ['--limit', 'disk=64MiB'])).code).toBe(0);
+      const beyond = await run(write('$TMPDIR', 'exec sleep 60'), limited);
+      expect(beyond.code).toBe(137);
+      expect(beyond.stderr).toMatch(/\/tmp-\w+ holds [\d.]+ MiB/);
+    });
+
+    test('is told by the library, and by the status what that is worth', async () => {
+      const told = await library(
+        world,
+        `const sandbox = await createSandbox({ mode: 'strict', limits: { disk: '4MiB' } });
+         const { state } = sandbox.status.enforcement.find(({ mechanism }) => mechanism === 'limits.disk');
+         const told = once(sandbox, 'limit');
+         const ran = sandbox.run('sh', ['-c', 'head -c 8000000 /dev/urandom > ~/big; exec sleep 60']);
+         const [{ limit, by, consequence, found }] = await told;
+         const { signal } = await ran;
+         await using open = await createSandbox({ mode: 'permissive', limits: { disk: '4MiB' } });
+         const none = open.status.enforcement.find(({ mechanism }) => mechanism === 'limits.disk');
+         report([state, limit, by, consequence, found.bytes > 4 << 20, signal, none.state]);`,
+      );
+      expect(told).toEqual(['partial', 'disk', 'watchdog', 'ended', true, 'SIGKILL', 'none']);
+      expect((await world.shell('rm ~/big')).code).toBe(0);
     });
   });
 

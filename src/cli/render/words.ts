@@ -31,7 +31,7 @@ export function duration(seconds: number): string {
   return shown.length === 0 ? '0 s' : shown.slice(0, 2).join(' ');
 }
 
-const SIZES: readonly LimitName[] = ['memory', 'fileSize', 'temporaryFiles', 'output', 'upload'];
+const SIZES: readonly LimitName[] = ['memory', 'fileSize', 'temporaryFiles', 'disk', 'output', 'upload'];
 const DURATIONS: readonly LimitName[] = ['wallTime', 'cpuTime'];
 
 export function limitValue(name: LimitName, value: number): string {

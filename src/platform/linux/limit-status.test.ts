@@ -10,6 +10,7 @@ const bare: LimitMeans = {
   counted: false,
   without: 'none was delegated',
   namespaces: true,
+  privateHome: true,
   output: { counted: true, uncounted: [] },
 };
 
@@ -40,6 +41,12 @@ test('RLIMIT_NPROC keeps the processes of an ordinary user in full', () => {
 test('temporary files have no limit where nothing can be mounted', () => {
   expect(stateOf('temporaryFiles', {})).toBe('full');
   expect(stateOf('temporaryFiles', { namespaces: false })).toBe('none');
+});
+
+test('a disk is only measured, and not at all where nothing private is on one', () => {
+  expect(stateOf('disk', {})).toBe('partial');
+  expect(stateOf('disk', { privateHome: false, namespaces: false })).toBe('partial');
+  expect(stateOf('disk', { privateHome: false })).toBe('none');
 });
 
 test('output is kept as far as it is relayed', () => {

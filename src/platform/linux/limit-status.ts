@@ -14,6 +14,8 @@ export interface LimitMeans {
   readonly without?: string;
   /** Whether the sandbox has namespaces of its own. */
   readonly namespaces: boolean;
+  /** Whether the home inside is one of its own. */
+  readonly privateHome: boolean;
   /** Whether anything of what commands write is counted, and what is not, as clauses. */
   readonly output: { readonly counted: boolean; readonly uncounted: readonly string[] };
 }
@@ -65,6 +67,13 @@ const WORTH: Readonly<Record<LimitName, (means: LimitMeans) => Worth>> = {
           reason: 'nothing can be mounted here, so temporary files are on a disk of the host',
         },
   wallTime: () => full('a clock of Pinfold outside'),
+  disk: ({ privateHome, namespaces }) => {
+    if (!privateHome && namespaces) return { state: 'none', reason: 'no private place here is on a disk' };
+    return partial(
+      'a limit that the kernel keeps: what is there is measured now and then, and a faster one gets further',
+      'files that were deleted and are still open',
+    );
+  },
   output: ({ output: { counted, uncounted } }) => {
     if (!counted) return { state: 'none', reason: `not counted: ${uncounted.join(', ')}` };
     return uncounted.length === 0 ? full('a relay of Pinfold outside') : partial(...uncounted);
