@@ -183,7 +183,10 @@ export class LivePaths {
     const { shown, tree } = held;
     if (tree === undefined) return;
     const { path, kind } = shown;
-    const isOpen = () => this.#held.isHeld(held) && !held.over;
+    const { until } = held.told;
+    const end = until === undefined ? Number.POSITIVE_INFINITY : Date.parse(until);
+    // Timers do not run while a machine sleeps.
+    const isOpen = () => this.#held.isHeld(held) && !held.over && Date.now() < end;
     const used = (pid: number) => this.#held.used(held, 'write', pid);
     this.#options.writable.open({ ...tree.writable, path, kind, isOpen, used });
   }
