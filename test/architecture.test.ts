@@ -20,6 +20,15 @@ describe('the source tree', () => {
   test('prints, reads the environment and exits only in src/cli/', () => {
     expect(worldly(real)).toEqual([]);
   });
+
+  test('prints no data as JSON that leaves characters as they are', () => {
+    const printing = [...real].filter(([path]) => path.startsWith('src/cli/') && !path.endsWith('.test.ts'));
+    const raw = printing.flatMap(([path, text]) =>
+      /JSON\.stringify\([^;]*, undefined, \d\)|write\([^;]*JSON\.stringify/.test(text) ? [path] : [],
+    );
+    expect(raw).toEqual([]);
+    expect(printing.filter(([, text]) => text.includes('printableJson(')).length).toBeGreaterThan(20);
+  });
 });
 
 /** Everything that is loaded with `entry`: not what is only a type, nor what is loaded when it is first wanted. */

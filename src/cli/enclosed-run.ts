@@ -2,6 +2,7 @@
 import { SandboxError } from '../errors.ts';
 import { bindProject } from '../host/contexts.ts';
 import type { Weaker } from '../platform/backend.ts';
+import { printableJson } from '../policy/printable.ts';
 import type { Commands } from '../session/commands.ts';
 import type { SessionEvent } from '../session/event-log.ts';
 import type { Planned, RunOptions } from '../session/plan-run.ts';
@@ -194,7 +195,7 @@ async function carrierOf(
   if (!manner.detach || keeper === undefined) return undefined;
   const { DetachedRun } = await import('./detached-run.ts');
   return new DetachedRun(target, keeper, ({ id }) => {
-    out.write(manner.json ? `${JSON.stringify({ session: id })}\n` : `${id}\n`);
+    out.write(manner.json ? `${printableJson({ session: id })}\n` : `${id}\n`);
     if (err.isTerminal && !manner.quiet && !manner.json) err.write(renderDetached(err, id));
     keeper.ready();
   });
@@ -239,7 +240,7 @@ export async function runEnclosed(
     // Caught only by the last look, or cut short, after the command had ended well: that must not pass for a success.
     const spoilt = outcome.breached || outcome.exceeded.some(({ limit }) => limit === 'output');
     const code = spoilt && natural === 0 ? SIGKILL_CODE : natural;
-    if (manner.json) err.write(`${JSON.stringify(outcomeAsData(outcome, code))}\n`);
+    if (manner.json) err.write(`${printableJson(outcomeAsData(outcome, code))}\n`);
     else {
       err.write(
         describeUnstarted(err, outcome.ending, { policy, cwd: target.cwd, environment: context.environment }),

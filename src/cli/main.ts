@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isatty } from 'node:tty';
 import type { EarlyLauncher } from '../platform/linux/launcher-process.ts';
+import { printableJson } from '../policy/printable.ts';
 import type { Context, Output } from './command.ts';
 import { runCommand } from './commands/run.ts';
 import type { Keeper } from './keeper.ts';
@@ -116,7 +117,7 @@ function report(thrown: unknown, words: readonly string[], context: Context): nu
   // stdout of a run is the command's, even when it was not started.
   else
     (words[0] === 'run' || words[0] === 'shell' ? context.err : context.out).write(
-      `${JSON.stringify(errorAsData(error))}\n`,
+      `${printableJson(errorAsData(error))}\n`,
     );
   return NOT_ESTABLISHED;
 }

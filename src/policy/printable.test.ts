@@ -80,6 +80,10 @@ describe('JSON for a log', () => {
         const line = printableJson({ text });
         expect(dangerous(line)).toEqual([]);
         expect(JSON.parse(line)).toEqual({ text });
+        const laidOut = printableJson({ texts: [text] }, 2);
+        expect(dangerous(laidOut.replaceAll('\n', ''))).toEqual([]);
+        expect(laidOut.split('\n')).toHaveLength(5);
+        expect(JSON.parse(laidOut)).toEqual({ texts: [text] });
       }),
     );
   });

@@ -74,13 +74,20 @@ export function escapeBytes(bytes: Uint8Array): string {
   return escapeText(decodeName(bytes));
 }
 
-/** JSON on one line that is safe to print and means the same: what `escapeText` would spell out stands as `\u….`. */
-export function printableJson(value: unknown): string {
-  return replaceUnsafe(JSON.stringify(value), (character) =>
-    [...Array(character.length).keys()]
-      .map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`)
-      .join(''),
-  );
+function escapeInString(character: string): string {
+  return [...Array(character.length).keys()]
+    .map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`)
+    .join('');
+}
+
+/**
+ * JSON that is safe to print and means the same: what `escapeText` would spell out stands as `\u….`. `indent`: spaces for each
+ * level, over several lines; default: all on one line.
+ */
+export function printableJson(value: unknown, indent?: number): string {
+  // No string of JSON holds a line break: those that are there are the layout's.
+  const lines = JSON.stringify(value, undefined, indent).split('\n');
+  return lines.map((line) => replaceUnsafe(line, escapeInString)).join('\n');
 }
 
 const PLAIN_WORD = /^[A-Za-z0-9_@%+=:,./~-]+$/;

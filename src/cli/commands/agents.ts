@@ -3,6 +3,7 @@ import { AGENTS, requireAgent } from '../../agents/catalogue.ts';
 import { modelHosts } from '../../agents/layer.ts';
 import type { AgentPreset } from '../../agents/preset.ts';
 import { findAgentProgram } from '../../host/agent-program.ts';
+import { printableJson } from '../../policy/printable.ts';
 import { type Context, defineCommand, type Output } from '../command.ts';
 import { wrap } from '../render/help.ts';
 import { paint } from '../render/style.ts';
@@ -117,7 +118,7 @@ export const agentsCommand = defineCommand({
     const listed = (name === undefined ? AGENTS : [requireAgent(name)]).map((preset) => look(preset, places));
     const { out } = context;
     if (options.json) {
-      out.write(`${JSON.stringify({ agents: listed.map((each) => asData(each, places)) }, undefined, 2)}\n`);
+      out.write(`${printableJson({ agents: listed.map((each) => asData(each, places)) }, 2)}\n`);
     } else if (name === undefined) out.write(renderList(out, listed, places.homeDir));
     else out.write(renderOne(context, listed[0]!, places.homeDir));
     return 0;

@@ -7,6 +7,7 @@ import { followLinks } from '../../host/symlinks.ts';
 import { Decider } from '../../policy/decide.ts';
 import { judgeLiveHost } from '../../policy/live-host.ts';
 import { expandPath, isWithin } from '../../policy/paths.ts';
+import { printableJson } from '../../policy/printable.ts';
 import type { Policy } from '../../policy/types.ts';
 import { askSession } from '../../session/control-client.ts';
 import type { PathAccess } from '../../session/held-paths.ts';
@@ -57,7 +58,7 @@ async function allowLive(
   const granted = await askSession(session, 'allow', { host, lasting });
   const { out } = context;
   if (json) {
-    out.write(`${JSON.stringify({ session: session.id, ...granted }, undefined, 2)}\n`);
+    out.write(`${printableJson({ session: session.id, ...granted }, 2)}\n`);
     return;
   }
   const done = granted.state === 'already' ? '' : 'Opened ';
@@ -169,7 +170,7 @@ async function allowPathForGood(
   const { key, target, entry, risk } = pathEntry(path, mode, policy, scope);
   if (entry === undefined) {
     const shown = `${escapeText(path)} can be ${mode === 'read' ? 'read' : 'written'} already\n`;
-    context.out.write(json ? `${JSON.stringify({ path, state: 'already' })}\n` : shown);
+    context.out.write(json ? `${printableJson({ path, state: 'already' })}\n` : shown);
     return;
   }
   const places = await findPlaces(context, { project: undefined });
@@ -197,7 +198,7 @@ interface Shown {
 
 function show({ out, err }: Context, { entry, outcome, risk, applied, scope, json }: Shown): void {
   if (json) {
-    out.write(`${JSON.stringify({ entry, scope, ...outcome, risk, sessions: applied }, undefined, 2)}\n`);
+    out.write(`${printableJson({ entry, scope, ...outcome, risk, sessions: applied }, 2)}\n`);
     return;
   }
   out.write(writtenLines(outcome, scope, entry, 'now has'));
@@ -227,7 +228,7 @@ async function allowPathLive(
   const granted = await askSession(session, 'allow-path', { path, access, lasting });
   const { out } = context;
   if (json) {
-    out.write(`${JSON.stringify({ session: session.id, ...granted }, undefined, 2)}\n`);
+    out.write(`${printableJson({ session: session.id, ...granted }, 2)}\n`);
     return;
   }
   const done = granted.state === 'already' ? '' : `Opened to ${access} `;

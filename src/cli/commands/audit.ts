@@ -1,4 +1,6 @@
 /** `pinfold audit`: every grant of the settings with what is known of its use. */
+
+import { printableJson } from '../../policy/printable.ts';
 import { defineCommand } from '../command.ts';
 import { grantAsData, renderGrant } from '../render/audit.ts';
 import { plural } from '../render/words.ts';
@@ -32,7 +34,7 @@ export const auditCommand = defineCommand({
     if (options.json) {
       const { grants, sessions, unreadable } = audit;
       const data = { grants: grants.map(grantAsData), sessions: sessions.length, unreadable };
-      out.write(`${JSON.stringify(data, undefined, 2)}\n`);
+      out.write(`${printableJson(data, 2)}\n`);
       return 0;
     }
     for (const grant of audit.grants) out.write(renderGrant(out, grant, places.homeDir));

@@ -1,5 +1,6 @@
 /** `pinfold check`: what is wrong with the settings as they hold here. */
 import { type Finding, lintPolicy } from '../../policy/lint.ts';
+import { printableJson } from '../../policy/printable.ts';
 import { loadPolicy } from '../../session/prepare.ts';
 import { defineCommand, type Output } from '../command.ts';
 import { POLICY_FLAGS, policyRequest } from '../flags.ts';
@@ -29,7 +30,7 @@ export const checkCommand = defineCommand({
     const { policy } = await loadPolicy(policyRequest(options, context));
     const findings = lintPolicy(policy, (context.environment.PATH ?? '').split(':'));
     const { out } = context;
-    if (options.json) out.write(`${JSON.stringify(findings, undefined, 2)}\n`);
+    if (options.json) out.write(`${printableJson(findings, 2)}\n`);
     else {
       for (const finding of findings) out.write(render(out, finding, policy.homeDir));
       out.write(findings.length === 0 ? 'Nothing found.\n' : `${plural(findings.length, 'finding')}\n`);

@@ -8,6 +8,7 @@ import { checkValue, parseKey, parseValue, type SettingsKey } from '../../config
 import { loadLayers } from '../../config/load.ts';
 import { readSettingsFile } from '../../config/settings-file.ts';
 import { isSandboxError, type SandboxError } from '../../errors.ts';
+import { printableJson } from '../../policy/printable.ts';
 import { type Context, defineCommand } from '../command.ts';
 import { escapeText } from '../render/escape.ts';
 import { shownPlace } from '../render/settings.ts';
@@ -108,7 +109,7 @@ function showEdit(
   const lines = warnings(edited, places.homeDir);
   if (json) {
     const data = { key: key.name, scope, ...outcome, value: report?.value ?? null };
-    context.out.write(`${JSON.stringify(data, undefined, 2)}\n`);
+    context.out.write(`${printableJson(data, 2)}\n`);
     return;
   }
   const file = shownPath(outcome.file, places.homeDir);

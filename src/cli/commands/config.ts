@@ -2,6 +2,7 @@
 import { type KeyReport, reportAll, reportKeys } from '../../config/key-report.ts';
 import { parseKey, type SettingsKey } from '../../config/keys.ts';
 import { type LoadedLayers, loadLayers } from '../../config/load.ts';
+import { printableJson } from '../../policy/printable.ts';
 import { defineCommand, defineGroup } from '../command.ts';
 import { escapeText } from '../render/escape.ts';
 import { reportLines } from '../render/settings.ts';
@@ -43,7 +44,7 @@ const getCommand = defineCommand({
     if (options.json) {
       const data = reports.map(asData);
       const one = key.shape.kind !== 'object' && key.shape.kind !== 'record';
-      context.out.write(`${JSON.stringify(one ? data[0] : { key: key.name, values: data }, undefined, 2)}\n`);
+      context.out.write(`${printableJson(one ? data[0] : { key: key.name, values: data }, 2)}\n`);
       return 0;
     }
     const lines = reports.flatMap((report) => reportLines(context.out, report, places.homeDir));
@@ -77,7 +78,7 @@ const listCommand = defineCommand({
         state,
         ...(trusted !== undefined && { trusted }),
       }));
-      out.write(`${JSON.stringify({ values: reports.map(asData), files: shown, notices }, undefined, 2)}\n`);
+      out.write(`${printableJson({ values: reports.map(asData), files: shown, notices }, 2)}\n`);
       return 0;
     }
     const lines = [

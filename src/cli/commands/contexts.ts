@@ -4,6 +4,7 @@ import { stateDirOf } from '../../config/discover.ts';
 import { SandboxError } from '../../errors.ts';
 import { boundProjects, checkContextName, contextNames, removeContext } from '../../host/contexts.ts';
 import { findHome } from '../../host/host-facts.ts';
+import { printableJson } from '../../policy/printable.ts';
 import { SessionStore } from '../../session/store.ts';
 import { type Context, defineCommand, defineGroup } from '../command.ts';
 import { escapeText } from '../render/escape.ts';
@@ -33,7 +34,7 @@ const listCommand = defineCommand({
       name,
       projects: bound.filter((each) => each.context === name).map(({ project }) => project),
     }));
-    if (options.json) out.write(`${JSON.stringify({ contexts }, undefined, 2)}\n`);
+    if (options.json) out.write(`${printableJson({ contexts }, 2)}\n`);
     else if (contexts.length === 0)
       out.write('There are no contexts. The first one: pinfold run --context NAME -- COMMAND\n');
     else {

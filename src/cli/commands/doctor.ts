@@ -6,6 +6,7 @@ import type { Tools } from '../../doctor/enclosure.ts';
 import { measureOverhead } from '../../doctor/overhead.ts';
 import type { ModeReport } from '../../doctor/verdict.ts';
 import { findHome } from '../../host/host-facts.ts';
+import { printableJson } from '../../policy/printable.ts';
 import type { Mode } from '../../policy/types.ts';
 import { type Context, defineCommand } from '../command.ts';
 import { renderMode, renderVerdict } from '../render/doctor.ts';
@@ -125,7 +126,7 @@ export const doctorCommand = defineCommand({
       );
       out.write(
         options.json
-          ? `${JSON.stringify(asData(reports, overheadMs), undefined, 2)}\n`
+          ? `${printableJson(asData(reports, overheadMs), 2)}\n`
           : renderVerdict(out, reports, overheadMs),
       );
       return isProven(reports) ? 0 : 1;

@@ -6,6 +6,7 @@ import { followLinks } from '../../host/symlinks.ts';
 import { type Candidate, Decider } from '../../policy/decide.ts';
 import { serviceOf } from '../../policy/hazards.ts';
 import { isWithin } from '../../policy/paths.ts';
+import { printableJson } from '../../policy/printable.ts';
 import type { Decision, Notice, PathRule, Policy } from '../../policy/types.ts';
 import { loadPolicy } from '../../session/prepare.ts';
 import { grantablePath } from '../../violations/grant.ts';
@@ -179,18 +180,14 @@ export const explainCommand = defineCommand({
       const { environment } = context;
       const places = { projectDir, homeDir, stateDir: facts.pinfold.stateDir, environment };
       const host = await explainHost(policy, readHost(written), places);
-      context.out.write(
-        options.json ? `${JSON.stringify(host, undefined, 2)}\n` : renderHost(context.out, host, policy),
-      );
+      context.out.write(options.json ? `${printableJson(host, 2)}\n` : renderHost(context.out, host, policy));
       return host.allowed ? 0 : 1;
     }
     const path = expand(written, context, policy.homeDir);
     const explanation = await explainPath(policy, path, options.write ? 'write' : 'read');
     const { out } = context;
     out.write(
-      options.json
-        ? `${JSON.stringify(explanation, undefined, 2)}\n`
-        : renderExplanation(out, explanation, policy),
+      options.json ? `${printableJson(explanation, 2)}\n` : renderExplanation(out, explanation, policy),
     );
     return explanation.decision.allowed ? 0 : 1;
   },

@@ -8,6 +8,7 @@ import { rememberGroup } from '../../config/trust-change.ts';
 import { findAgentProgram } from '../../host/agent-program.ts';
 import { findGitRemotes, type GitRemote } from '../../host/git-remotes.ts';
 import { findRegistryHosts, type RegistryHost } from '../../host/registry-hosts.ts';
+import { printableJson } from '../../policy/printable.ts';
 import { type Context, defineCommand, type Output } from '../command.ts';
 import { escapeText } from '../render/escape.ts';
 import { paint } from '../render/style.ts';
@@ -230,7 +231,7 @@ export const initCommand = defineCommand({
       asked && (await isWanted(options.json ? { ...context, ask: undefined } : context, options.yes));
     if (wanted) await write(proposal, found, projectDir, places);
     if (options.json) {
-      out.write(`${JSON.stringify({ ...proposal, found, written: wanted }, undefined, 2)}\n`);
+      out.write(`${printableJson({ ...proposal, found, written: wanted }, 2)}\n`);
       return 0;
     }
     const why = found.exists

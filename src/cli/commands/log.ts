@@ -1,4 +1,6 @@
 /** `pinfold log`: the sessions there were, and whether their logs are as they were written. */
+
+import { printableJson } from '../../policy/printable.ts';
 import { type LogVerdict, verifyLog } from '../../session/event-log.ts';
 import { findSession, logPath } from '../../session/recorded.ts';
 import type { ListedSession, SessionStore } from '../../session/store.ts';
@@ -42,7 +44,7 @@ function verifyAll(context: Context, store: SessionStore, id: string | undefined
   const verified = sessions.map(verify);
   const broken = verified.filter(({ verdict }) => verdict.kind === 'broken');
   const { out } = context;
-  if (json) out.write(`${JSON.stringify(verified, undefined, 2)}\n`);
+  if (json) out.write(`${printableJson(verified, 2)}\n`);
   else {
     for (const each of id === undefined ? broken : verified) out.write(verdictLine(out, each));
     if (id === undefined) {
@@ -82,7 +84,7 @@ async function list(
   const shown = options.all || options.json ? sessions : sessions.slice(-MAX_LISTED);
   if (options.json) {
     const data = shown.map(({ directory, ...session }) => ({ ...session, log: `${directory}/events.jsonl` }));
-    out.write(`${JSON.stringify(data, undefined, 2)}\n`);
+    out.write(`${printableJson(data, 2)}\n`);
   } else if (shown.length === 0) out.write('No session is recorded.\n');
   else {
     const rows = shown.toReversed().map(asRow);

@@ -1,5 +1,6 @@
 /** `pinfold policy`: the effective policy, grouped by meaning, each rule with its origin. */
 import { serviceOf } from '../../policy/hazards.ts';
+import { printableJson } from '../../policy/printable.ts';
 import type { Access, LimitName, PathRule, Policy, RuleCategory, Sourced } from '../../policy/types.ts';
 import { loadPolicy } from '../../session/prepare.ts';
 import { defineCommand, type Output } from '../command.ts';
@@ -135,9 +136,7 @@ export const policyCommand = defineCommand({
   async run({ options, context }) {
     const { policy } = await loadPolicy(policyRequest(options, context));
     const { out } = context;
-    out.write(
-      options.json ? `${JSON.stringify(policy, undefined, 2)}\n` : renderPolicy(out, policy, options.all),
-    );
+    out.write(options.json ? `${printableJson(policy, 2)}\n` : renderPolicy(out, policy, options.all));
     return 0;
   },
 });

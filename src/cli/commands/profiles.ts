@@ -1,6 +1,7 @@
 /** `pinfold profiles`: the named variants that the settings hold, each with its origin. */
 import { type ProfileReport, reportProfiles } from '../../config/key-report.ts';
 import { loadLayers } from '../../config/load.ts';
+import { printableJson } from '../../policy/printable.ts';
 import { defineCommand, type Output } from '../command.ts';
 import { escapeText } from '../render/escape.ts';
 import { renderTable } from '../render/table.ts';
@@ -37,7 +38,7 @@ export const command = defineCommand({
     const profiles = reportProfiles((await loadLayers(places)).layers);
     context.out.write(
       options.json
-        ? `${JSON.stringify({ profiles }, undefined, 2)}\n`
+        ? `${printableJson({ profiles }, 2)}\n`
         : renderProfiles(context.out, profiles, places.homeDir),
     );
     return 0;

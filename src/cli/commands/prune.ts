@@ -5,6 +5,7 @@ import { isProjectScope } from '../../config/discover.ts';
 import { type Change, type EditableScope, editSettings } from '../../config/edit.ts';
 import { readSettingsFile } from '../../config/settings-file.ts';
 import { SandboxError } from '../../errors.ts';
+import { printableJson } from '../../policy/printable.ts';
 import { type Context, defineCommand } from '../command.ts';
 import { usageError } from '../parse.ts';
 import { lastPrune, type PrunedFile, rememberPrune } from '../prune-record.ts';
@@ -95,7 +96,7 @@ async function undo(context: Context, places: SettingsPlaces, json: boolean): Pr
   const last = lastPrune(stateDir, projectDir);
   const { out } = context;
   if (last === undefined) {
-    out.write(json ? `${JSON.stringify({ restored: [] })}\n` : 'There is no prune to undo here.\n');
+    out.write(json ? `${printableJson({ restored: [] })}\n` : 'There is no prune to undo here.\n');
     return 1;
   }
   let left = last.files;
@@ -105,7 +106,7 @@ async function undo(context: Context, places: SettingsPlaces, json: boolean): Pr
     await rememberPrune(stateDir, projectDir, left.length === 0 ? undefined : { ...last, files: left });
   }
   const restored = last.files.map(({ file, entries }) => ({ file, entries }));
-  if (json) out.write(`${JSON.stringify({ restored }, undefined, 2)}\n`);
+  if (json) out.write(`${printableJson({ restored }, 2)}\n`);
   else
     for (const { file, entries } of restored)
       out.write(`${shownPath(file, homeDir)} has ${entries.map(escapeText).join(', ')} again.\n`);
@@ -163,7 +164,7 @@ export const pruneCommand = defineCommand({
     if (agreed) await removeAll(places, going, new Map(files.map(({ path, sha256 }) => [path, sha256])));
     if (options.json) {
       const entries = going.map(({ audited: { entry }, why }) => ({ ...entry, why }));
-      out.write(`${JSON.stringify({ removed: agreed, entries }, undefined, 2)}\n`);
+      out.write(`${printableJson({ removed: agreed, entries }, 2)}\n`);
     } else if (going.length === 0) out.write('Nothing to remove.\n');
     else
       out.write(

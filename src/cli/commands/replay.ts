@@ -2,6 +2,7 @@
 import type { Narrowed, Replay, ReplayedAct } from '../../audit/replay.ts';
 import { replaySession } from '../../audit/replay.ts';
 import { SandboxError } from '../../errors.ts';
+import { printableJson } from '../../policy/printable.ts';
 import type { Access } from '../../policy/types.ts';
 import { loadPolicy } from '../../session/prepare.ts';
 import { defineCommand, type Output } from '../command.ts';
@@ -109,7 +110,7 @@ export const replayCommand = defineCommand({
     const { out } = context;
     if (options.json) {
       const data = { session: session.id, mode: policy.mode.value, ...replay };
-      out.write(`${JSON.stringify(data, undefined, 2)}\n`);
+      out.write(`${printableJson(data, 2)}\n`);
     } else {
       const head = [
         `session ${paint(out, 'strong', session.id)}`,

@@ -4,6 +4,7 @@ import { SandboxError } from '../../errors.ts';
 import { findHome } from '../../host/host-facts.ts';
 import { formatHostPattern, parseHostPattern } from '../../policy/host-pattern.ts';
 import { expandPath } from '../../policy/paths.ts';
+import { printableJson } from '../../policy/printable.ts';
 import { askSession } from '../../session/control-client.ts';
 import { type Context, defineCommand } from '../command.ts';
 import { PLACE_OPTIONS, readPlace, readWanted, type Wanted } from '../grant-words.ts';
@@ -39,7 +40,7 @@ async function revokeLive(
   const revoked = await askSession(session, 'revoke', { host });
   context.out.write(
     json
-      ? `${JSON.stringify({ session: session.id, ...revoked }, undefined, 2)}\n`
+      ? `${printableJson({ session: session.id, ...revoked }, 2)}\n`
       : `Closed ${escapeText(revoked.host)} in session ${session.id}; ${plural(revoked.closed, 'connection')} ended\n`,
   );
 }
@@ -54,7 +55,7 @@ async function revokePathLive(
   const revoked = await askSession(session, 'revoke-path', { path });
   context.out.write(
     json
-      ? `${JSON.stringify({ session: session.id, ...revoked }, undefined, 2)}\n`
+      ? `${printableJson({ session: session.id, ...revoked }, 2)}\n`
       : `Closed ${escapeText(revoked.path)} in session ${session.id}; what is open stays open\n`,
   );
 }
@@ -93,7 +94,7 @@ async function revokeForGood(
   );
   const { out } = context;
   if (json) {
-    out.write(`${JSON.stringify({ entry: shown, scope, ...outcome, sessions: applied }, undefined, 2)}\n`);
+    out.write(`${printableJson({ entry: shown, scope, ...outcome, sessions: applied }, 2)}\n`);
     return;
   }
   out.write(writtenLines(outcome, scope, shown, 'no longer has'));

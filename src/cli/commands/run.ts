@@ -1,5 +1,6 @@
 /** `pinfold run`: a command inside. */
 
+import { printableJson } from '../../policy/printable.ts';
 import { planFor } from '../../session/plan-run.ts';
 import { loadPolicy, refuseDisabled } from '../../session/prepare.ts';
 import type { DetachedInput } from '../../session/store.ts';
@@ -74,11 +75,7 @@ export async function showPlan(
   { json }: { readonly json: boolean },
 ): Promise<number> {
   const planned = await planFor(loaded, target, { launcherPath, started, environment });
-  out.write(
-    json
-      ? `${JSON.stringify(planAsData(loaded, planned), undefined, 2)}\n`
-      : renderPlan(out, loaded, planned),
-  );
+  out.write(json ? `${printableJson(planAsData(loaded, planned), 2)}\n` : renderPlan(out, loaded, planned));
   return 0;
 }
 

@@ -1,5 +1,6 @@
 /** `pinfold sessions`: what is live, one line each, and which hosts were opened in it meanwhile. */
 import { isSandboxError } from '../../errors.ts';
+import { printableJson } from '../../policy/printable.ts';
 import { askSession } from '../../session/control-client.ts';
 import type { ControlOps } from '../../session/control-protocol.ts';
 import type { ListedSession } from '../../session/store.ts';
@@ -62,7 +63,7 @@ export const sessionsCommand = defineCommand({
         const known = { id, mode, network, project, argv, started, ...(detached && { detached }) };
         return { ...known, pid: pinfold.pid, answers: hosts !== undefined, opened: hosts ?? [] };
       });
-      out.write(`${JSON.stringify({ sessions: data }, undefined, 2)}\n`);
+      out.write(`${printableJson({ sessions: data }, 2)}\n`);
       return 0;
     }
     out.write(live.length === 0 ? 'No session is live.\n' : render(out, live, Date.now()));

@@ -1,6 +1,7 @@
 /** `pinfold status`: what is live now, and what holds each of it. */
 
 import type { Enforcement } from '../../platform/backend.ts';
+import { printableJson } from '../../policy/printable.ts';
 import type { ListedSession } from '../../session/store.ts';
 import { defineCommand, type Output } from '../command.ts';
 import { escapeText, quoteCommand } from '../render/escape.ts';
@@ -62,7 +63,7 @@ export const statusCommand = defineCommand({
     const over = sessions.filter(({ state }) => state !== 'live');
     const recent = options.all ? over : over.slice(-MAX_RECENT);
     if (options.json) {
-      out.write(`${JSON.stringify({ live, recent }, undefined, 2)}\n`);
+      out.write(`${printableJson({ live, recent }, 2)}\n`);
       return 0;
     }
     const now = Date.now();

@@ -1,6 +1,7 @@
 /** `pinfold stop`: ends a session: SIGTERM to its command, and after a while everything that is left. */
 import { once } from 'node:events';
 import { SandboxError } from '../../errors.ts';
+import { printableJson } from '../../policy/printable.ts';
 import { connectSession, request } from '../../session/control-client.ts';
 import type { ListedSession } from '../../session/store.ts';
 import { defineCommand } from '../command.ts';
@@ -59,7 +60,7 @@ export const stopCommand = defineCommand({
     const { out } = context;
     out.write(
       options.json
-        ? `${JSON.stringify({ session: over.id, ending: over.ending ?? null }, undefined, 2)}\n`
+        ? `${printableJson({ session: over.id, ending: over.ending ?? null }, 2)}\n`
         : `Session ${over.id} has ended: ${howItEnded(over)}\n`,
     );
     return 0;

@@ -11,6 +11,7 @@ import {
   isGroup,
   usedGroups,
 } from '../../policy/domain-groups.ts';
+import { printableJson } from '../../policy/printable.ts';
 import type { SettingsLayer } from '../../policy/types.ts';
 import { surveyGroups } from '../../session/domain-groups.ts';
 import { type Context, defineCommand, type Output } from '../command.ts';
@@ -118,7 +119,7 @@ async function listTrusted(context: Context, places: SettingsPlaces, json: boole
     ),
   ];
   const text = lines.length === 0 ? 'No project’s files are trusted.' : lines.join('\n');
-  context.out.write(`${json ? JSON.stringify({ trusted: entries, groups: hosts }, undefined, 2) : text}\n`);
+  context.out.write(`${json ? printableJson({ trusted: entries, groups: hosts }, 2) : text}\n`);
   return 0;
 }
 
@@ -133,7 +134,7 @@ async function revoke(context: Context, places: SettingsPlaces, json: boolean): 
   if (files.length > 0) await revokeTrust(places.stateDir, projectDir);
   const text =
     files.length === 0 ? 'Nothing here was trusted.' : `No longer trusted: ${escapeText(files.join(', '))}`;
-  context.out.write(`${json ? JSON.stringify({ revoked: files }) : text}\n`);
+  context.out.write(`${json ? printableJson({ revoked: files }) : text}\n`);
   return 0;
 }
 
@@ -185,7 +186,7 @@ async function trust(
           ...wanting.map(({ name, grants }) => ({ file: name, grants })),
           ...groups.map(({ group, unseen }) => ({ group, hosts: unseen })),
         ];
-    context.out.write(`${JSON.stringify({ project: projectDir, trusted, pending }, undefined, 2)}\n`);
+    context.out.write(`${printableJson({ project: projectDir, trusted, pending }, 2)}\n`);
   } else if (parts.length === 0) {
     context.out.write('Nothing here needs to be trusted.\n');
   } else {

@@ -107,7 +107,7 @@ export const violationsCommand = defineCommand({
       const violations = history.violations.map(violationAsData);
       const { dropped, requests } = history;
       const data = { session: id, state, violations, dropped, requests };
-      out.write(`${JSON.stringify(data, undefined, 2)}\n`);
+      out.write(`${printableJson(data, 2)}\n`);
       return 0;
     }
     const policy = readSessionPolicy(session);

@@ -1,6 +1,7 @@
 /** `pinfold why`: one refusal with its cause, the risk of a grant, the smallest one, and ways that need none. */
 import { existsSync } from 'node:fs';
 import { SandboxError } from '../../errors.ts';
+import { printableJson } from '../../policy/printable.ts';
 import { nearest } from '../../policy/suggestion.ts';
 import { readEvents, readSessionPolicy } from '../../session/recorded.ts';
 import { grantCommand, keepCommand } from '../../violations/grant.ts';
@@ -63,7 +64,7 @@ export const whyCommand = defineCommand({
     const explained = explain(violation, policy, existsSync, session.state === 'live');
     context.out.write(
       options.json
-        ? `${JSON.stringify(asData(explained), undefined, 2)}\n`
+        ? `${printableJson(asData(explained), 2)}\n`
         : renderExplained(context.out, explained, policy),
     );
     return 0;
