@@ -40,8 +40,19 @@ export const CACHE_PRESETS: readonly CachePreset[] = [
   },
   {
     name: 'pnpm',
-    directories: [{ path: '.local/share/pnpm/store', moved: [['npm_config_store_dir', '']] }],
-    variables: { npm_config_store_dir: '.local/share/pnpm/store' },
+    directories: [
+      {
+        path: '.local/share/pnpm/store',
+        moved: [
+          ['pnpm_config_store_dir', ''],
+          ['npm_config_store_dir', ''],
+        ],
+      },
+    ],
+    variables: {
+      pnpm_config_store_dir: '.local/share/pnpm/store',
+      npm_config_store_dir: '.local/share/pnpm/store',
+    },
     verified: 'not run',
   },
   {

@@ -45,13 +45,16 @@ test('what is given to every program inside', () => {
     HOME: PRIVATE_HOME,
     TMPDIR: '/tmp',
     TMPPREFIX: '/tmp/zsh',
+    pnpm_config_store_dir: `${PRIVATE_HOME}/.local/share/pnpm/store`,
     PINFOLD: '1',
     PINFOLD_MODE: 'standard',
   });
 });
 
 test('in permissive, $HOME is the real one', () => {
-  expect(scrub({}, policyWith({}, 'permissive')).environment.HOME).toBe(HOME);
+  const { environment } = scrub({}, policyWith({}, 'permissive'));
+  expect(environment.HOME).toBe(HOME);
+  expect(environment).not.toHaveProperty('pnpm_config_store_dir');
 });
 
 describe('by name', () => {

@@ -128,6 +128,8 @@ function openedSockets(policy: Policy, decider: Decider): Parameters<typeof lead
   return { isOpened, opened: rules.map(({ pattern }) => pattern).filter(isOpened) };
 }
 
+const PNPM_STORE = 'pnpm_config_store_dir';
+
 /** The target's environment, and what was left out with the reason. `set` and `pass` are a person's own word and win. */
 export function scrubEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
@@ -160,6 +162,10 @@ export function scrubEnvironment(
   kept.TMPDIR = '/tmp';
   // zsh puts here-documents there (zshparam(1)); its default ignores TMPDIR.
   kept.TMPPREFIX = '/tmp/zsh';
+  // To link(2) the mount of the home is another file system than the project's, and there pnpm (seen with 12) puts its store
+  // into the project, and looks for a place in every directory above. The variable is npm_config_store_dir before pnpm 11.
+  if (policy.mode.value !== 'permissive' && !drop.has(PNPM_STORE))
+    kept[PNPM_STORE] ??= `${policy.sandboxHome}/.local/share/pnpm/store`;
   for (const [name, { value }] of Object.entries(policy.environment.set)) kept[name] = value;
   // Last: programs ask these whether they are enclosed, and nobody's word changes that.
   kept.PINFOLD = '1';

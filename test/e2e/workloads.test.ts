@@ -1,24 +1,10 @@
 /** Real work, done twice from the same start: outside, and inside `standard`. Exit code, output, files and status must agree. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { treeOf } from '../fixtures/host-tree.ts';
+import { compareWork } from '../fixtures/same-work.ts';
 import { onTerminal, type Step, sandboxed } from '../fixtures/terminal.ts';
-import { makeWorld, people, type Ran, type World } from '../fixtures/world.ts';
-
-interface Comparison {
-  readonly outside: Ran;
-  readonly inside: Ran;
-}
-
-/** Paths, types, modes and content. Not link counts: a clone into another file system copies where one beside it links. */
-function shapeOf(root: string, except: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(treeOf(root, except))
-      .filter(([path]) => !path.startsWith('.git/'))
-      .map(([path, entry]) => [path, entry.replace(/^(file \d+ \d+:\d+) \d+/, '$1')]),
-  );
-}
+import { makeWorld, people, type World } from '../fixtures/world.ts';
 
 describe.each(people)('as $label', (person) => {
   let world: World;
@@ -27,30 +13,8 @@ describe.each(people)('as $label', (person) => {
   });
   afterEach(() => world.dispose());
 
-  /** Runs the script in two copies of the project that lie at the same path, one after the other. */
-  const compare = async (
-    script: string,
-    except: readonly string[] = [],
-    flags: readonly string[] = [],
-  ): Promise<Comparison> => {
-    const kept = `${world.root}/kept`;
-    const temporary = `${world.root}/temporary`;
-    mkdirSync(temporary, { recursive: true });
-    chmodSync(temporary, 0o1777);
-    expect((await world.run(['cp', '-a', world.project, kept], { cwd: '/' })).code).toBe(0);
-    const outside = await world.run(['sh', '-c', script], { env: { TMPDIR: temporary } });
-    const outsideShape = shapeOf(world.project, except);
-    const outsideStatus = (await world.run(['git', 'status', '--porcelain'])).stdout;
-    await world.run(['sh', '-c', `rm -rf ${world.project} && mv ${kept} ${world.project}`], { cwd: '/' });
-    const inside = await world.shell(script, ['--mode', 'standard', ...flags]);
-    expect({ code: inside.code, stdout: inside.stdout }, inside.stderr).toEqual({
-      code: outside.code,
-      stdout: outside.stdout,
-    });
-    expect(shapeOf(world.project, except)).toEqual(outsideShape);
-    expect((await world.run(['git', 'status', '--porcelain'])).stdout).toBe(outsideStatus);
-    return { outside, inside };
-  };
+  const compare = (script: string, except: readonly string[] = [], flags: readonly string[] = []) =>
+    compareWork(world, script, { except, flags });
 
   test('npm ci and npm test of a project with a packed dependency', async () => {
     world.put(

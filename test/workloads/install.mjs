@@ -1,0 +1,43 @@
+/** Installs the tools that `npm run test:workloads` runs, once, where every user may read them. Needs the network, and root for Debian's packages. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+
+/** Exact, so that a failure is a change of ours. */
+const PACKAGES = {
+  jest: '30.5.2',
+  pnpm: '12.21.0',
+  tsx: '4.23.15',
+  vitest: '4.1.12',
+  yarn: '1.22.22',
+};
+/** [command, the Debian package that has it] */
+const PROGRAMS = [
+  ['go', 'golang-go'],
+  ['ruby', 'ruby'],
+  ['gpg', 'gnupg'],
+  ['tmux', 'tmux'],
+  ['javac', 'default-jdk-headless'],
+  ['mvn', 'maven'],
+  ['docker', 'docker.io'],
+];
+
+function run(command, args, options = {}) {
+  const { status } = spawnSync(command, args, { stdio: 'inherit', ...options });
+  if (status !== 0) throw new Error(`${command} ended with ${status}`);
+}
+
+const directory = process.env.PINFOLD_TEST_WORKLOADS ?? join(tmpdir(), 'pinfold-test-workloads');
+const path = (process.env.PATH ?? '').split(delimiter);
+const missing = PROGRAMS.filter(([command]) => !path.some((each) => existsSync(join(each, command))));
+if (missing.length > 0) {
+  run('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...missing.map(([, name]) => name)]);
+}
+if (spawnSync('/usr/bin/python3', ['-c', 'import pytest']).status !== 0)
+  run('apt-get', ['install', '-y', '-q', '--no-install-recommends', 'python3-pytest']);
+if (!Object.keys(PACKAGES).every((name) => existsSync(join(directory, 'node_modules', name)))) {
+  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  writeFileSync(join(directory, 'package.json'), JSON.stringify({ private: true, dependencies: PACKAGES }));
+  run('npm', ['install', '--no-audit', '--no-fund'], { cwd: directory });
+}
