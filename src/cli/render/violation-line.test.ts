@@ -109,7 +109,7 @@ describe('the whole of one', () => {
         '  who   python3.12 812 ← dash ← codex',
         '  rule  no rule mentions it, and what no rule mentions is hidden (standard)',
         '  do    PIP_CACHE_DIR=$TMPDIR/pip   no grant needed',
-        '  or    pinfold run --allow /home/ann/.cache/pip/http -- COMMAND   risk MEDIUM',
+        '  or    pinfold allow /home/ann/.cache/pip/http --write   risk MEDIUM',
         '',
       ].join('\n'),
     );
