@@ -1,6 +1,7 @@
 /** Which variables go inside: secrets out by name and by the shape of their value, loader and host-service variables out. */
 import { Decider } from './decide.ts';
 import type { Toolchain } from './host-facts.ts';
+import { SECRET_NAME, SECRET_VALUES } from './secrets.ts';
 import { leadsToOpened } from './socket-variables.ts';
 import type { Access, Policy } from './types.ts';
 
@@ -53,42 +54,13 @@ const NAMES: readonly Rule[] = [
     /^(AWS|AZURE|GOOGLE|GCLOUD|GCP|OPENAI|ANTHROPIC|GITHUB|GH|GITLAB|NPM|HF|HUGGINGFACE|STRIPE|TWILIO|SENTRY|DATADOG|CLOUDFLARE|VAULT|CONSUL|NOMAD)_/,
     'belongs to an account',
   ],
-  [
-    /(TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|SIGNING_?KEY|AUTH(?!OR)|COOKIE|DSN|WEBHOOK|BEARER|JWT|CONNECTION_?STRING)|(^|_)(KEY|PASS|PWD|PAT)$/i,
-    'its name says that it is a secret',
-  ],
-];
-
-/** By the shape of the value, from the issuers' published prefixes. Every repetition is bounded, so no value stalls a start. */
-const VALUES: readonly Rule[] = [
-  [/\b(sk|pk|rk)-[A-Za-z0-9_-]{16,}|\bsk_(live|test)_[A-Za-z0-9]{16,}/, 'its value looks like an API key'],
-  [
-    /\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}|\bglpat-[A-Za-z0-9_-]{16,}|\bnpm_[A-Za-z0-9]{30,}/,
-    'its value looks like a token',
-  ],
-  [
-    /\b(AKIA|ASIA)[A-Z0-9]{16}\b|\bAIza[A-Za-z0-9_-]{30,}|\bya29\.[A-Za-z0-9_-]{20,}/,
-    'its value looks like a cloud key',
-  ],
-  [
-    /\bxox[abposr]-[A-Za-z0-9-]{10,}|\bhf_[A-Za-z0-9]{20,}|\bdop_v1_[a-f0-9]{32,}|\bpypi-[A-Za-z0-9_-]{30,}|\bhvs\.[A-Za-z0-9_-]{20,}|\bSG\.[A-Za-z0-9_-]{16,}/,
-    'its value looks like a token',
-  ],
-  [
-    /\beyJ[A-Za-z0-9_-]{10,2000}\.[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{0,4000}/,
-    'its value looks like a signed token (JWT)',
-  ],
-  [/-----BEGIN [A-Z ]{0,40}PRIVATE KEY( BLOCK)?-----|\bAGE-SECRET-KEY-1/, 'its value is a private key'],
-  [
-    /\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s/:@]{0,256}:[^\s/@]{1,256}@/i,
-    'its value is an address with a password',
-  ],
+  [SECRET_NAME, 'its name says that it is a secret'],
 ];
 
 function reasonToDrop(name: string, value: string, opened: boolean): string | undefined {
   if (value.includes('\0')) return 'its value contains a NUL character';
   const byName = opened || HARMLESS.test(name) ? undefined : NAMES.find(([test]) => test.test(name));
-  return (byName ?? VALUES.find(([test]) => test.test(value)))?.[1];
+  return (byName ?? SECRET_VALUES.find(([test]) => test.test(value)))?.[1];
 }
 
 /**

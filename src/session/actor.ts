@@ -1,6 +1,7 @@
 /** Asks /proc who a process of the sandbox is: program, command line, and the chain up to the first one inside. */
 import { closeSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { decodeName } from '../policy/printable.ts';
+import { commandWithoutSecrets } from '../policy/secrets.ts';
 import type { Actor, Ancestor } from '../violations/types.ts';
 
 /** Of the command line; a process may have megabytes of it. */
@@ -36,7 +37,7 @@ function commandOf(pid: number): string[] | undefined {
     try {
       const words = buffer.subarray(0, readSync(descriptor, buffer, 0, COMMAND_BYTES, 0));
       // A program that renamed itself, as npm does, leaves NULs behind.
-      return decodeName(words).replace(/\0+$/, '').split('\0');
+      return commandWithoutSecrets(decodeName(words).replace(/\0+$/, '').split('\0'));
     } finally {
       closeSync(descriptor);
     }

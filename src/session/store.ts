@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { SandboxError } from '../errors.ts';
 import type { Enforcement, Weaker } from '../platform/backend.ts';
+import { commandWithoutSecrets } from '../policy/secrets.ts';
 import type { Mode, NetworkAccess, Policy } from '../policy/types.ts';
 import { EventLog, type LogEnd, type SessionEvent } from './event-log.ts';
 import { isRunning, type ProcessIdentity } from './process-identity.ts';
@@ -22,6 +23,7 @@ export interface SessionRecord {
   readonly id: string;
   readonly pinfold: ProcessIdentity;
   readonly launcher?: ProcessIdentity;
+  /** Without the secrets that can be told. Empty: a program that uses the library. */
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly project: string;
@@ -150,6 +152,7 @@ export class SessionStore {
         id,
         started: new Date(now).toISOString(),
         ...start,
+        argv: commandWithoutSecrets(start.argv),
       });
     } catch (cause) {
       throw new SandboxError('ERR_STATE_UNWRITABLE', {

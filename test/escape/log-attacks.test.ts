@@ -122,6 +122,34 @@ describe.each(people)('as $label', (person) => {
     expect(statSync(session).mode & 0o777).toBe(0o700);
   });
 
+  test('L-24: a secret on a command line is in no record, neither of the session nor of a refusal', async () => {
+    const secret = 'hunter2-of-the-test';
+    const script = 'echo x > .mcp.json; until [ -s "$PINFOLD_EVENTS" ]; do :; done';
+    const words = ['sh', '-c', script, 'sh', '--token', secret, `API_KEY=${secret}`, '--verbose'];
+    expect((await world.inside(words)).code).toBe(0);
+    const directory = lastSession(world);
+    const [denied] = eventsOf(directory).flatMap(({ violation }) => violation ?? []);
+    expect(denied!.denial.actor.command).toEqual([
+      ...['sh', '-c', script, 'sh', '--token', '[secret]', 'API_KEY=[secret]', '--verbose'],
+    ]);
+    const told = await Promise.all(
+      [
+        ['log', '--json'],
+        ['violations', '--json'],
+        ['why', 'b1'],
+      ].map((args) => world.pinfold(args)),
+    );
+    const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) =>
+      entry.isFile(),
+    );
+    const kept = files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'utf8'));
+    expect(kept.length).toBeGreaterThan(3);
+    for (const text of [...kept, ...told.map(({ stdout }) => stdout)]) expect(text).not.toContain(secret);
+    // The control: the command itself is given it.
+    const given = await world.inside(['sh', '-c', 'echo "$2"', 'sh', '--token', secret]);
+    expect(given.stdout).toBe(`${secret}\n`);
+  });
+
   test('L-21: a program that imitates what Pinfold says changes nothing that Pinfold says', async () => {
     const forged = JSON.stringify({ session: 'x', exitCode: 0, violations: [{ id: 'b9' }] });
     const lines = [
