@@ -23,7 +23,12 @@ describe.each(people)('as $label', (person) => {
   beforeAll(async () => {
     world = await makeWorld(person);
   });
-  afterAll(() => world.dispose());
+  // Whatever a failed test left goes on otherwise.
+  afterAll(async () => {
+    const { sessions } = JSON.parse((await world.pinfold(['sessions', '--json'])).stdout);
+    for (const { id } of sessions) await world.pinfold(['stop', id, '--after', '0s']);
+    world.dispose();
+  });
 
   const directoryOf = (id: string): string => join(world.home, '.local/state/pinfold/sessions', id);
   const recordOf = (id: string): Record =>
