@@ -22,7 +22,7 @@ afterAll(() => net.dispose());
 const FETCHER = 'while read url; do curl -sS -m 8 -o /dev/null "$url" 2>&-; echo "curl $?"; done';
 /** Holds a connection open, and says when it was made and when it was ended. */
 const HOLDER = `const socket = require('net').connect(9000, 'allowed.test');
-socket.on('connect', () => { console.log('open'); socket.write('x'); });
+socket.on('connect', () => { console.log('open'); socket.write('GET '); });
 socket.on('error', () => {});
 socket.on('close', () => console.log('ended'));
 process.stdin.resume();`;
