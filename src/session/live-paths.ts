@@ -127,7 +127,9 @@ export class LivePaths {
     // What is shown to be read is shown anew to be written, and the other way round.
     const isOther = before !== undefined && (before.shown.lent || before.told.access !== access);
     if (isOther) await this.#end(before, 'replaced');
-    const grant = isOther || before === undefined ? await this.#show(text, access, found.shown) : before;
+    const isShown = before !== undefined && !isOther;
+    if (!isShown) await this.#endWithin(path, 'replaced');
+    const grant = !isShown ? await this.#show(text, access, found.shown) : before;
     const held = this.#held.hold({ ...grant, told }, lasting);
     if (access === 'write') this.#openToWrite(held);
     const lasts = { lasts: lasting.kind, ...(until && { until }) };
@@ -196,12 +198,16 @@ export class LivePaths {
     const { path } = held.told;
     held.over = true;
     // What was opened within is mounted on it, and would go with it unsaid.
-    for (const inner of this.#held.all) {
-      if (inner !== held && isWithin(inner.told.path, path)) await this.#end(inner, why);
-    }
+    await this.#endWithin(path, why);
     await this.#showing.hide(held.shown);
     if (held.told.access === 'write') this.#options.writable.close(path);
     this.#held.drop(held, why);
+  }
+
+  async #endWithin(path: string, why: Ending): Promise<void> {
+    for (const inner of this.#held.all) {
+      if (inner.told.path !== path && isWithin(inner.told.path, path)) await this.#end(inner, why);
+    }
   }
 
   get #open(): string[] {
@@ -214,7 +220,7 @@ export class LivePaths {
 
   #judge(text: string, access: PathAccess): Judgement {
     const { plan } = this.#options;
-    return judgeLivePath(text, access, { policy: this.#policy(), plan, open: this.#open });
+    return judgeLivePath(text, access, { policy: this.#policy(), plan, open: this.paths });
   }
 
   /** With what is open by now. */

@@ -13,7 +13,7 @@ import type { PathRule, Policy } from '../policy/types.ts';
 import { grantFor } from '../violations/grant.ts';
 import { riskOf } from '../violations/risk.ts';
 import type { Denial, Risk } from '../violations/types.ts';
-import type { PathAccess } from './held-paths.ts';
+import type { HeldPath, PathAccess } from './held-paths.ts';
 import { nextRun, refused } from './path-refusals.ts';
 import type { ShownPath } from './path-showing.ts';
 
@@ -28,8 +28,8 @@ export interface Surroundings {
   /** As enforced, with a rule for each path that was opened since. */
   readonly policy: Policy;
   readonly plan: Plan;
-  /** Paths that were opened since. */
-  readonly open: readonly string[];
+  /** What was opened since. */
+  readonly open: readonly Pick<HeldPath, 'path' | 'access'>[];
 }
 
 /** Throws ERR_GRANT_REFUSED for what is not to be opened, or cannot be while the session runs. */
@@ -38,7 +38,7 @@ export function judgeLivePath(text: string, access: PathAccess, surroundings: Su
   const { path, kind: found } = followLinks(text);
   const kind = found === 'found' ? kindOf(path) : undefined;
   if (kind === undefined) throw refused(text, 'nothing is there', 'Name a file or directory that exists');
-  const standing = open.some((each) => isWithin(path, each) && each !== path)
+  const standing = open.some((each) => isWithin(path, each.path) && each.path !== path)
     ? ({ kind: 'shown' } as const)
     : standingOf(plan, path);
   if (standing.kind === 'closed') {
@@ -68,7 +68,10 @@ export function judgeLivePath(text: string, access: PathAccess, surroundings: Su
 
 /** What the start has settled. */
 function refuseFixed({ path, standing }: ShownPath, access: PathAccess, { plan, open }: Surroundings): void {
-  const opened = open.find((each) => each !== path && isWithin(each, path));
+  // The newer word counts for all beneath, but where it would take writing away unsaid.
+  const opened = open.find(
+    (each) => access === 'read' && each.access === 'write' && each.path !== path && isWithin(each.path, path),
+  );
   const inner = mountsBeneath(plan, path);
   if (access === 'write') {
     if (!plan.seen) throw nextRun(path, access, 'with monitor "off" nobody hears of what would be written');
@@ -77,7 +80,7 @@ function refuseFixed({ path, standing }: ShownPath, access: PathAccess, { plan, 
   }
   // What is shown to be read is shown once more, with all that lies in it; what may be written there must stay what it is.
   const kept = access === 'write' && standing.kind === 'shown' ? writableBeneath(plan, path) : inner;
-  const shown = opened ?? kept[0];
+  const shown = opened?.path ?? kept[0];
   if (shown !== undefined) throw nextRun(path, access, `${shown} beneath it is shown already`);
 }
 

@@ -1,4 +1,5 @@
 /** `pinfold run --ask`: a question on the person's terminal, which is theirs and ours while it is asked. */
+import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pinfold } from '../fixtures/as-user.ts';
 import { onTerminal, type Screen, type Step, sandboxed } from '../fixtures/terminal.ts';
@@ -37,6 +38,24 @@ describe.each(people)('as $label', (person) => {
       /cat \S*data\/file wants to read [^\r]*data\/file.*risk .*MEDIUM.*opened.*content/s,
     );
     expect(screen.transcript).toMatch(/stays closed.*Permission denied.*1 refusal/s);
+  });
+
+  test('a yes to write writes within the call, and a name is made after a yes to its directory', async () => {
+    world.put(`${world.home}/written/file`, 'before\n');
+    const script =
+      'echo after > HOME/written/file; cat HOME/written/file; echo x > HOME/written/new; echo over';
+    const screen = await asked(script, [
+      ...answer('s\r'),
+      { expect: 'after' },
+      ...answer('n\r'),
+      { expect: 'over' },
+    ]);
+    expect(screen.failedAt).toBeUndefined();
+    expect(screen.transcript).toMatch(
+      /wants to write [^\r]*written\/file\S* .*risk .*opened.*after.*wants to write [^\r]*written\S* .*stays closed.*over/s,
+    );
+    expect(readFileSync(`${world.home}/written/file`, 'utf8')).toBe('after\n');
+    expect(existsSync(`${world.home}/written/new`)).toBe(false);
   });
 
   test('what makes no sense is asked again, and Control-C is a no that ends nothing', async () => {

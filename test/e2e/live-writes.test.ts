@@ -165,6 +165,39 @@ describe.each(cases)('as $label, with monitor $monitor', ({ person, monitor }) =
     );
   });
 
+  test('what lies around an open path is opened as well, and the newer word counts; to read, not where it would close', async () => {
+    const session = await open();
+    expect(await allow(session, `${data}/file`)).toMatchObject({ code: 0 });
+    expect(await allow(session, `${data}/deep`, '--write')).toMatchObject({ code: 0 });
+    const refused = await allow(session, data);
+    expect([refused.code, refused.stderr]).toEqual([
+      125,
+      expect.stringContaining('/deep beneath it is shown already'),
+    ]);
+    expect(
+      await session.say(`echo x > ${data}/new || echo x > ${data}/deep/new; cat ${data}/deep/new`),
+    ).toMatch(/x$/);
+    expect(await allow(session, data, '--write')).toMatchObject({ code: 0 });
+    expect(await session.say(`echo y > ${data}/new; cat ${data}/new ${data}/file ${data}/deep/new`)).toBe(
+      'y content x',
+    );
+    expect(
+      await session.say(`echo z > ${data}/deep/new; mv ${data}/deep/new ${data}/new; cat ${data}/new`),
+    ).toBe('z');
+    expect(await revoke(session, data)).toMatchObject({ code: 0 });
+    expect(await session.say(`cat ${data}/file || echo x > ${data}/deep/new || echo refused`)).toMatch(
+      /refused$/,
+    );
+    const ended = session
+      .log()
+      .flatMap(({ kind, path, why }) => (kind === 'grant-ended' ? [[path, why]] : []));
+    expect(ended).toEqual([
+      [`${data}/file`, 'replaced'],
+      [`${data}/deep`, 'replaced'],
+      [data, 'revoked'],
+    ]);
+  });
+
   test('a grant for a time ends by itself, and one for one time with the first open', async () => {
     const session = await open();
     expect(await allow(session, data, '--write', '--for', '2s')).toMatchObject({ code: 0 });
