@@ -24,11 +24,11 @@ test('the build’s finished filters are the ones that the source compiles, and 
   for (const arch of ['x64', 'arm64'] as const) {
     for (const notify of ['nothing', 'guarded', 'all'] as const) {
       expect(built.compileSeccomp({ arch, notify })).toEqual(compileSeccomp({ arch, notify }));
-      const tier = 'landlock';
-      expect(built.compileSeccomp({ arch, notify, tier })).toEqual(compileSeccomp({ arch, notify, tier }));
+      for (const tier of ['landlock', 'landlock-network'] as const)
+        expect(built.compileSeccomp({ arch, notify, tier })).toEqual(compileSeccomp({ arch, notify, tier }));
     }
   }
   truncateSync(file, programs.length - 1);
-  const last = { arch: 'arm64', notify: 'all', tier: 'landlock' } as const;
+  const last = { arch: 'arm64', notify: 'all', tier: 'landlock-network' } as const;
   expect(() => built.compileSeccomp(last)).toThrow(`${file} is cut short`);
 });
