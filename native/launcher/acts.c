@@ -28,10 +28,10 @@ static void __attribute__((noreturn)) perform(const struct network *network, int
 	struct trouble trouble = { 0 };
 	int error;
 
-	/* Without namespaces there are none to join. */
-	if ((network->user_namespace >= 0 && (dup2(network->user_namespace, USER_NAMESPACE) < 0 || dup2(network->mount_namespace, MOUNT_NAMESPACE) < 0 ||
-	    dup2(network->network_namespace, NETWORK_NAMESPACE) < 0)) || dup2(listener, LISTENER) < 0 || syscall(SYS_close_range, 0, CONTROL_FD, 0) < 0 ||
-	    syscall(SYS_close_range, RECORD_FD + 1, USER_NAMESPACE - 1, 0) < 0 || syscall(SYS_close_range, LISTENER + 1, ~0u, 0) < 0)
+	if ((network->user_namespace >= 0 && /* there are namespaces to join */
+	     (dup2(network->user_namespace, USER_NAMESPACE) < 0 || dup2(network->mount_namespace, MOUNT_NAMESPACE) < 0 || dup2(network->network_namespace, NETWORK_NAMESPACE) < 0)) ||
+	    dup2(listener, LISTENER) < 0 || syscall(SYS_close_range, 0, CONTROL_FD, 0) < 0 || syscall(SYS_close_range, RECORD_FD + 1, USER_NAMESPACE - 1, 0) < 0 ||
+	    syscall(SYS_close_range, LISTENER + 1, ~0u, 0) < 0)
 		error = -errno;
 	else
 		error = make_calls(spec, -1, &trouble);

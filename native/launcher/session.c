@@ -228,6 +228,7 @@ static bool is_crowded(const struct session *session)
 static int supervise(struct session *session)
 {
 	bool crowded = false, gone = false, over = false;
+	siginfo_t of = { 0 };
 
 	for (;;) {
 		struct pollfd wait[] = {
@@ -244,6 +245,9 @@ static int supervise(struct session *session)
 			return -errno;
 		if (wait[0].revents)
 			return 0;
+		/* Without a PID namespace what acts.c and init leave behind comes to us. */
+		while (!waitid(P_ALL, 0, &of, WEXITED | WNOHANG | WNOWAIT) && of.si_pid && of.si_pid != session->init)
+			waitpid(of.si_pid, NULL, 0);
 		if (wait[4].revents & POLLIN)
 			error = supervisor_answer(session->supervisor);
 		if (!error && wait[1].revents & POLLIN)

@@ -130,8 +130,9 @@ export class Connection<Peer> {
     else if (this.#spoken !== undefined) this.#tell();
   }
 
-  #pass({ pass, complaint }: Passage, inspection: ClientInspection): void {
+  #pass({ pass, complaint, over }: Passage, inspection: ClientInspection): void {
     for (const chunk of pass) if (!this.#forward(chunk)) return;
+    if (over) this.#server?.end();
     if (complaint !== undefined) {
       this.refuse({ kind: 'refused', destination: this.#parts.named, ...complaint });
       return;

@@ -12,6 +12,8 @@ export interface Complaint {
 export interface Passage {
   readonly pass: readonly Buffer[];
   readonly complaint?: Complaint;
+  /** The client asks for more than it gets here: the server is told that no more comes, so that it closes and the client asks anew. */
+  readonly over?: true;
 }
 
 /** `open`: an upgrade was agreed to, and what follows is no HTTP. */

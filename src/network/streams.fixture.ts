@@ -18,10 +18,11 @@ export class NameGate implements Gate {
   readonly dialled: Destination[] = [];
   readonly #allowed: ReadonlySet<string>;
   readonly #denied: ReadonlySet<string>;
-  readonly #port: number;
+  /** Of the loopback, where every allowed name leads. */
+  port: number;
 
   constructor(port: number, allowed: readonly string[], denied: readonly string[] = []) {
-    this.#port = port;
+    this.port = port;
     this.#allowed = new Set(allowed);
     this.#denied = new Set(denied);
   }
@@ -41,7 +42,7 @@ export class NameGate implements Gate {
     if (verdict.kind === 'refused') return Promise.resolve(verdict);
     this.dialled.push(destination);
     return new Promise((resolve, reject) => {
-      const socket = net.connect({ port: this.#port, host: '127.0.0.1', allowHalfOpen: true });
+      const socket = net.connect({ port: this.port, host: '127.0.0.1', allowHalfOpen: true });
       const fail = () =>
         resolve({ kind: 'refused', destination, reason: 'unreachable', detail: 'no address of it answered' });
       const aborted = () => {

@@ -34,6 +34,8 @@ export interface ProxiedNetworkOptions {
   readonly whenRecorded: () => Promise<void>;
   /** Of a client that has said where it wants to go, and waits. Default: it is not asked who connects. */
   readonly clientOf?: (client: Socket) => ProxyClient;
+  /** Whether a client that waits is certainly a program of the session. Default: that is not known. */
+  readonly isOurs?: (client: Socket) => boolean;
 }
 
 const NOBODY: ProxyClient = { pid: 0, program: undefined };
@@ -58,7 +60,7 @@ export class ProxiedNetwork implements GrantableNetwork {
 
   /** The variables are set before the command starts, so the gate listens from then on, also where it opens no host yet. */
   static async start(options: ProxiedNetworkOptions): Promise<ProxiedNetwork> {
-    const { policy, environment, events, whenRecorded, clientOf = () => NOBODY } = options;
+    const { policy, environment, events, whenRecorded, clientOf = () => NOBODY, isOurs } = options;
     const counter = { withdrawn: 0 };
     const { upstreamProxy, domains } = policy.network;
     const gate = new EgressGate({
@@ -96,6 +98,7 @@ export class ProxiedNetwork implements GrantableNetwork {
       events: told,
       credentials,
       peerOf: clientOf,
+      ...(isOurs && { isOurs }),
     });
     return new ProxiedNetwork(gate, proxy, credentials, counter);
   }

@@ -16,7 +16,7 @@ import { ProxiedNetwork, type ProxiedNetworkOptions } from './proxied-network.ts
 import type { NetworkOptions } from './sandbox-network.ts';
 import { TierSockets } from './tier-sockets.ts';
 
-export interface TierNetworkOptions extends Omit<ProxiedNetworkOptions, 'clientOf'> {
+export interface TierNetworkOptions extends Omit<ProxiedNetworkOptions, 'clientOf' | 'isOurs'> {
   readonly launcher: Pick<Launcher, 'settle' | 'calls'>;
   readonly arch: Arch;
   readonly programOf: NetworkOptions['programOf'];
@@ -56,6 +56,8 @@ export class TierNetwork implements GrantableNetwork {
     let place: SocketAddress = { address: '127.0.0.1', port: 0 };
     const proxied = await ProxiedNetwork.start({
       ...options,
+      isOurs: ({ remoteAddress: address = '', remotePort: port = 0 }) =>
+        callers.ownerOf({ address, port }, 'tcp') !== 0,
       clientOf: (client) => {
         const { pid, program, from } = callers.of(client, place);
         return { pid: callers.ownerOf(from, 'tcp') || pid, program };

@@ -3,8 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { pinfold } from '../fixtures/as-user.ts';
 import { makeNetworkWorld, type NetworkWorld } from '../fixtures/network-world.ts';
-import { makeWorld, people, type World } from '../fixtures/world.ts';
+import { compileFixture, makeWorld, people, type World } from '../fixtures/world.ts';
 
 const FETCH = 'fetch(process.argv[1]).then((answer) => answer.text()).then(console.log)';
 const HTTP =
@@ -252,5 +253,59 @@ describe.each(people)('as $label', (person) => {
     expect((await world.inside(set('allowed.test'), ALLOWED)).stdout).toBe('PONG\n');
     expect((await world.inside(set('127.0.0.1'), ALLOWED)).stderr).toContain('Connection refused');
     expect((await world.inside(set('allowed.test'), LOCAL)).code).toBe(1);
+  });
+
+  describe('where there are no namespaces', () => {
+    let filter = '';
+    beforeAll(async () => {
+      filter = join(world.root, 'bin/refuse-namespaces');
+      copyFileSync(await compileFixture('refuse-namespaces'), filter);
+      chmodSync(filter, 0o755);
+    });
+    const inside = (argv: readonly string[], flags: readonly string[]) =>
+      world.run([
+        filter,
+        '1',
+        ...pinfold(),
+        'run',
+        '--accept-weaker',
+        '--mode',
+        'strict',
+        ...flags,
+        '--',
+        ...argv,
+      ]);
+
+    test('git and Java reach an allowed name by the session’s proxy, and no other', async () => {
+      // As the wiring has it, with a key of ours.
+      const key = '-i key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes';
+      // A clone is more than these hosts allow: it changes modes by path.
+      const list = `GIT_SSH_COMMAND="$GIT_SSH_COMMAND ${key}" git ls-remote --heads "$0" | cut -f2`;
+      const other = ['--net', 'filtered', '--allow-domain', 'a.wild.test'];
+      for (const url of [
+        'http://allowed.test/files/repo.git',
+        `ssh://root@allowed.test${net.files}/repo.git`,
+      ]) {
+        const listed = await inside(['sh', '-c', list, url], ALLOWED);
+        expect(listed.stdout, listed.stderr).toBe('refs/heads/main\n');
+        await net.visits();
+        expect((await inside(['sh', '-c', list, url], other)).stdout).toBe('');
+        expect(await net.visits()).toEqual([]);
+      }
+      world.put(join(world.project, 'Fetch.java'), JAVA);
+      const fetch = ['java', 'Fetch.java', 'http://allowed.test:8080/x'];
+      const reached = await inside(fetch, ALLOWED);
+      expect(reached.stdout, reached.stderr).toContain('CANARY allowed /x');
+      await net.visits();
+      expect((await inside(fetch, other)).stdout).not.toContain('CANARY');
+      expect(await net.visits()).toEqual([]);
+    });
+
+    test('psql and redis-cli reach the host’s loopback with `local`, and without it do not', async () => {
+      const asked = await inside(query('127.0.0.1'), LOCAL);
+      expect(asked.stdout, asked.stderr).toBe('42\n');
+      expect((await inside(set('127.0.0.1'), LOCAL)).stdout).toBe('PONG\n');
+      expect((await inside(query('127.0.0.1'), ALLOWED)).stderr).toContain('Connection refused');
+    });
   });
 });

@@ -18,6 +18,11 @@ export interface EgressProxyOptions<Peer> {
   readonly credentials: Credentials;
   /** What is known of a client. */
   readonly peerOf: (client: Socket) => Peer;
+  /**
+   * Whether a client that waits for an answer is certainly a program of the session: then SOCKS takes an empty password. Default:
+   * that is not known of any.
+   */
+  readonly isOurs?: (client: Socket) => boolean;
   /** Milliseconds until a client must have said where it wants to go. Default 10,000. */
   readonly handshakeMs?: number;
   /** Clients that have not said so yet, at one time. Default 512. */
@@ -69,6 +74,7 @@ export class EgressProxy<Peer> implements AsyncDisposable {
     new ProxyHandshake({
       client,
       credentials: this.#options.credentials,
+      isOurs: () => this.#options.isOurs?.(client) ?? false,
       timeMs: this.#options.handshakeMs ?? 10_000,
       asked: (ask) => void this.#connect(client, ask),
     });

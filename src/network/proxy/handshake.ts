@@ -41,6 +41,8 @@ function speechOf(first: number): Speech {
 export interface HandshakeOptions {
   readonly client: Socket;
   readonly credentials: Credentials;
+  /** Whether the client is certainly a program of the session. */
+  readonly isOurs: () => boolean;
   /** Milliseconds for all of it. */
   readonly timeMs: number;
   /** Called at most once; the client is paused and has no listener then. */
@@ -61,7 +63,7 @@ export class ProxyHandshake {
   constructor(options: HandshakeOptions) {
     this.#options = options;
     this.#client = options.client;
-    this.#socks = new SocksHandshake(options.credentials);
+    this.#socks = new SocksHandshake(options.credentials, options.isOurs);
     this.#timer = setTimeout(() => this.#abandon(), options.timeMs);
     this.#timer.unref();
     this.#client.on('data', this.#onData);

@@ -5,7 +5,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { talk } from '../streams.fixture.ts';
+import { LoopbackServer, talk } from '../streams.fixture.ts';
 import { A, CONNECTS, D, EITHER, REQUESTS } from './attack-rows.fixture.ts';
 import { makeCredentials, writeBasic } from './credentials.ts';
 import { ALLOWED, proxyWorld } from './proxy.fixture.ts';
@@ -38,6 +38,25 @@ describe('the HTTP proxy', () => {
     const { text } = await talk(it.port, [post + inner]);
     expect(text.match(/CANARY.*/g)).toEqual([`CANARY for ${A} at /1`]);
     expect(it.heard).toHaveLength(1);
+  });
+
+  test('closes what a server keeps open, so that the client asks again and does not wait', async () => {
+    await using it = await proxyWorld();
+    // It was told to close, and does so only when no more can come.
+    const web = await LoopbackServer.of((socket) => {
+      socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi'));
+      socket.on('end', () => socket.end());
+    });
+    it.gate.port = web.port;
+    const ask = (path: string) => `GET http://${A}${path} HTTP/1.1\r\nHost: ${A}\r\n${it.auth}\r\n`;
+    const client = net.connect(it.port, '127.0.0.1');
+    client.write(ask('/1'));
+    const [first] = (await once(client, 'data')) as [Buffer];
+    expect(first.toString()).toMatch(/hi$/);
+    client.write(ask('/2'));
+    await once(client, 'end');
+    client.destroy();
+    await web[Symbol.asyncDispose]();
   });
 
   test.each(CONNECTS)('gives no tunnel: $id $line', async ({ line, host }) => {

@@ -89,8 +89,10 @@ export class ForwardedRequest implements ClientInspection {
 
   write(chunk: Buffer): Passage {
     const { pass, complaint } = this.#follower.write(chunk);
-    // What comes after the request is not passed on; the client sends it again once the answer has closed the connection.
-    return complaint === undefined || this.#heads > 1 ? { pass } : { pass, complaint };
+    // What comes after the request is not passed on; the client sends it again once the connection is closed, and a server
+    // that goes on although it was told to close hears so once more.
+    if (this.#heads > 1) return { pass, over: true };
+    return complaint === undefined ? { pass } : { pass, complaint };
   }
 
   answer(): Passage {
