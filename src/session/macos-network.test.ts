@@ -132,6 +132,19 @@ describe.each(['none', 'local', 'filtered'] as const)('with network access %s', 
   });
 });
 
+test.each([true, false])(
+  'SOCKS takes an empty password where the socket is the session’s: %s',
+  async (holds) => {
+    // As java.net speaks, which reads no password from anywhere.
+    await run(
+      load(domains(`127.0.0.1:${port}`)),
+      unconfinedMac({ holds }),
+      `bare=\${http_proxy##*@}; curl -sS --noproxy "" -x "socks5h://ann:@$bare" http://127.0.0.1:${port}/x > out; true`,
+    );
+    expect(output().includes('CANARY /x')).toBe(holds);
+  },
+);
+
 test('whoever has not the password of the session gets nothing from the gate', async () => {
   const loaded = load(domains(`127.0.0.1:${port}`));
   await run(

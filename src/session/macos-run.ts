@@ -138,6 +138,8 @@ async function carryOut(session: Session, around: Around): Promise<RunOutcome> {
         policy,
         environment: options.environment,
         whenRecorded: () => denials.ready(),
+        isOurs: ({ remotePort: port }) =>
+          child?.pid !== undefined && port !== undefined && system.holds(child.pid, port),
         events: {
           onDenial: take,
           onConnected: (connected) => control?.connected(connected),

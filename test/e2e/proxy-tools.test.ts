@@ -72,7 +72,12 @@ describe('with the proxy in its environment', () => {
 
   test('git over ssh goes through the connect command', async () => {
     await using it = await proxyWorld();
-    const connectCommand = ['sh', '-c', 'exec timeout 10 curl -sS -p -x "$http_proxy" "telnet://$1:$2"', "it's 100%"];
+    const connectCommand = [
+      'sh',
+      '-c',
+      'exec timeout 10 curl -sS -p -x "$http_proxy" "telnet://$1:$2"',
+      "it's 100%",
+    ];
     const environment = proxyEnvironment({ ...it, connectCommand });
     await run('git', ['ls-remote', 'ssh://git@allowed.test:2222/r.git'], environment);
     expect(it.gate.dialled).toEqual([{ host: 'allowed.test', port: 2222 }]);

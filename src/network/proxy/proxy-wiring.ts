@@ -25,7 +25,7 @@ function sshProxyCommand(command: readonly string[]): string {
 
 /**
  * SOCKS and not HTTP: an HTTP proxy is given a password by code only. To SOCKS java.net sends its user's name and no password, which
- * is enough where the gate sees by itself who connects (Linux), and not on a Mac. The JVM splits this at blanks; ours hold none.
+ * is enough where the gate finds by itself who connects. The JVM splits this at blanks; ours hold none.
  */
 function javaOptions({ port }: ProxyPlace): string {
   return `-DsocksProxyHost=127.0.0.1 -DsocksProxyPort=${port}`;

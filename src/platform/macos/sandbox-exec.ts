@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { SandboxError } from '../../errors.ts';
 import type { Spelling } from './glob-regex.ts';
 import { LineCutter, parseNdjson, type SandboxReport } from './log-records.ts';
+import { anyBeneath, holdersOf } from './socket-holders.ts';
 
 const SANDBOX_EXEC = '/usr/bin/sandbox-exec';
 
@@ -40,6 +41,8 @@ export interface MacSystem {
   spellingOf(directory: string): Spelling;
   /** Device of the terminal on standard input. */
   terminal(): string | undefined;
+  /** Whether process `first`, or one that it started, holds the TCP socket at this port of 127.0.0.1. Takes some tenths of a second. */
+  holds(first: number, port: number): boolean;
 }
 
 /**
@@ -172,5 +175,9 @@ export const macSystem: MacSystem = {
   terminal: () => {
     const name = ask('/usr/bin/tty', [], 'inherit');
     return name !== undefined && /^\/dev\/ttys\d{1,5}$/.test(name) ? name : undefined;
+  },
+  holds: (first, port) => {
+    const holders = holdersOf(ask('/usr/sbin/lsof', ['-nP', `-iTCP@127.0.0.1:${port}`, '-Fp']) ?? '');
+    return anyBeneath(holders, first, ask('/bin/ps', ['-axo', 'pid=,ppid=']) ?? '');
   },
 };
