@@ -15,7 +15,7 @@ const retry = process.env.CI ? { count: 1, condition: /^Test timed out in / } : 
  * where they cannot.
  */
 const NEEDS_ROOT = [
-  'test/escape/{network-{attacks,attacks-tier,direct,inside,names,tier},socks-attacks}.test.ts',
+  'test/escape/{network-{attacks,attacks-tier,direct,inside,names,tier},{proxy,socks}-attacks}.test.ts',
   'test/e2e/{control-groups,doctor-weakened,grants,network-clients,tripwire}.test.ts',
 ];
 const leftOut = process.getuid?.() === 0 || process.env.CI ? [] : NEEDS_ROOT;
