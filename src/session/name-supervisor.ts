@@ -164,11 +164,10 @@ export class NameSupervisor {
     const { launcher, policy, worktrees } = this.#options;
     this.#worktrees ??= await worktrees!();
     const { path, making } = refused;
-    const staged = await (WORKTREE_PLACE.test(path)
-      ? this.#worktrees.begin(path)
-      : this.#worktrees.point(path));
-    if (!staged) this.#tell(pid, guardedDenial(policy, this.#row(making).act, refused));
-    launcher.settle({ id, errno: staged ? 0 : EACCES });
+    const stage = WORKTREE_PLACE.test(path) ? this.#worktrees.begin : this.#worktrees.point;
+    if (await stage.call(this.#worktrees, path, id)) return;
+    this.#tell(pid, guardedDenial(policy, this.#row(making).act, refused));
+    launcher.settle({ id, errno: EACCES });
   }
 
   #isOfWorktree(names: readonly Making[]): boolean {

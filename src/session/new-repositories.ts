@@ -14,10 +14,9 @@ import {
   statSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { groundHere } from '../platform/linux/ground.ts';
 import type { Launcher } from '../platform/linux/launcher.ts';
-import { showCalls } from '../platform/linux/live-mounts.ts';
 import { baseOf, parentOf } from '../policy/paths.ts';
+import { cover } from './covering.ts';
 import { O_PATH, Opened, placeOf } from './git-config-writing.ts';
 import { type Guarded, type Landed, land } from './repository-landing.ts';
 import { pathOf } from './staged-path.ts';
@@ -70,7 +69,10 @@ export class NewRepositories {
       const flags = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
       const staged = { content, descriptor: openSync(made, flags) };
       this.#options.watch(path);
-      if (await this.#cover(path, staged)) return true;
+      if (await cover(this.#options.launcher, path, 'directory', content)) {
+        this.#staged.add(staged);
+        return true;
+      }
       closeSync(staged.descriptor);
       rmdirSync(made);
       return false;
@@ -79,19 +81,6 @@ export class NewRepositories {
       return false;
     } finally {
       opened.close();
-    }
-  }
-
-  async #cover(path: string, staged: Staged): Promise<boolean> {
-    const steps = [{ op: 'bind', source: staged.content, target: path, writable: true }] as const;
-    const shown = { path, kind: 'directory', standing: { kind: 'shown' }, steps } as const;
-    try {
-      await this.#options.launcher.calls(showCalls(shown, groundHere()));
-      this.#staged.add(staged);
-      return true;
-    } catch {
-      // Moved away meanwhile. Then there is no repository, as where nothing can be mounted.
-      return false;
     }
   }
 

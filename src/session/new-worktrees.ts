@@ -21,9 +21,9 @@ import {
 import { join } from 'node:path';
 import { groundHere } from '../platform/linux/ground.ts';
 import type { Launcher } from '../platform/linux/launcher.ts';
-import { showCalls } from '../platform/linux/live-mounts.ts';
-import type { PathKind } from '../platform/linux/places.ts';
+import { standInCalls } from '../platform/linux/stand-in-file.ts';
 import { baseOf, parentOf } from '../policy/paths.ts';
+import { cover } from './covering.ts';
 import { O_PATH, Opened, placeOf } from './git-config-writing.ts';
 import { layPlaceholder } from './placeholder.ts';
 import type { Guarded, Landed } from './repository-landing.ts';
@@ -67,12 +67,13 @@ export class NewWorktrees {
   }
 
   /**
-   * Somebody inside is about to make `gitdir` in the directory of a new worktree: covers the directory. False: it was not done,
-   * and the name may not be made. SECURITY: who keeps the directory open from before is asked about names in it as ever.
+   * Somebody inside is about to make `gitdir` in the directory of a new worktree: covers the directory, and answers the call with
+   * the file there. False: it was not done, and the name may not be made. SECURITY: the kernel never goes on with the call, which may
+   * name it by the directory beneath the cover.
    */
-  async begin(gitdir: string): Promise<boolean> {
-    if (this.#worktrees.size >= MOST) return false;
+  async begin(gitdir: string, id: bigint): Promise<boolean> {
     const path = parentOf(gitdir);
+    if (this.#worktrees.size >= MOST || this.#at(path) !== undefined) return false;
     const opened = new Opened();
     try {
       const place = placeOf(opened, path);
@@ -84,9 +85,9 @@ export class NewWorktrees {
       // They are there when git makes them, so that nobody needs leave to make them anywhere.
       for (const name of TIES) writeFileSync(join(content, name), '', { flag: 'wx' });
       const descriptor = openSync(place, O_PATH | constants.O_DIRECTORY);
-      if (await this.#cover(path, 'directory', content)) {
+      if (await cover(this.#options.launcher, path, 'directory', content)) {
         this.#worktrees.add({ descriptor, content, covered });
-        return true;
+        return await this.#answer(id, join(content, 'gitdir'));
       }
       closeSync(descriptor);
       return false;
@@ -98,8 +99,8 @@ export class NewWorktrees {
     }
   }
 
-  /** Somebody inside is about to make this `.git` file: covers the name, where a new worktree says that it belongs to it. */
-  async point(path: string): Promise<boolean> {
+  /** Somebody inside is about to make this `.git` file: the same, where a new worktree says that it belongs to it. */
+  async point(path: string, id: bigint): Promise<boolean> {
     if (this.#pointers.size >= MOST || ![...this.#worktrees].some(({ content }) => leadsTo(content, path)))
       return false;
     const opened = new Opened();
@@ -109,9 +110,9 @@ export class NewWorktrees {
       await layPlaceholder(made, this.#root(), (socket) => this.#options.spare(socket));
       const descriptor = openSync(made, O_PATH | constants.O_NOFOLLOW);
       writeFileSync(content, '', { flag: 'wx' });
-      if (await this.#cover(path, 'file', content)) {
+      if (await cover(this.#options.launcher, path, 'file', content)) {
         this.#pointers.add(descriptor);
-        return true;
+        return await this.#answer(id, content);
       }
       closeSync(descriptor);
       unlinkSync(made);
@@ -185,15 +186,12 @@ export class NewWorktrees {
     return join(this.#root(), String(this.#count++));
   }
 
-  async #cover(path: string, kind: PathKind, source: string): Promise<boolean> {
-    const steps = [{ op: 'bind', source, target: path, writable: true }] as const;
+  async #answer(id: bigint, file: string): Promise<boolean> {
     try {
-      await this.#options.launcher.calls(
-        showCalls({ path, kind, standing: { kind: 'shown' }, steps }, groundHere()),
-      );
+      await this.#options.launcher.calls(standInCalls(id, file, groundHere().arch));
       return true;
     } catch {
-      // Moved away meanwhile.
+      // The caller has gone, or took the file away already.
       return false;
     }
   }

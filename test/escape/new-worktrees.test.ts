@@ -114,6 +114,19 @@ describe.each(people)('as $label', (person) => {
     ]);
   });
 
+  test('who names it by the directory beneath the cover makes nothing on the host', async () => {
+    const program = (name: string) =>
+      `import os; os.makedirs('.git/worktrees/${name}'); d = os.open('.git/worktrees/${name}', os.O_RDONLY | os.O_DIRECTORY)
+f = os.open('gitdir', os.O_CREAT | os.O_WRONLY, dir_fd=d); os.write(f, b'planted'); print(sorted(os.listdir(d)))`;
+    const ran = await world.inside(['python3', '-c', program('beneath')]);
+    expect(ran, ran.stderr).toMatchObject({ code: 0, stdout: '[]\n' });
+    expect(existsSync(at('.git/worktrees/beneath/gitdir'))).toBe(false);
+    const control = await world.run(['python3', '-c', program('open')]);
+    expect(control.stdout).toBe("['gitdir']\n");
+    expect(readFileSync(at('.git/worktrees/open/gitdir'), 'utf8')).toBe('planted');
+    await world.run(['rm', '-rf', '.git/worktrees/open', '.git/worktrees/beneath']);
+  });
+
   test('whoever is quick finds nothing that can be written, and keeps nothing', async () => {
     world.put(at('race.py'), RACE);
     const ran = await world.inside(['python3', 'race.py']);
