@@ -1,6 +1,12 @@
 /** What a walk keeps of the directories it read, so that a later one reads again only those in which something may have changed. */
 import { type BigIntStats, statfsSync } from 'node:fs';
 
+/** One name in a directory that a rule may mean, by its bytes (latin1). */
+export interface SeenName {
+  readonly name: string;
+  readonly directory: boolean;
+}
+
 /**
  * Names that come, go or are moved change the time of change of the directory that holds them. SECURITY: nobody can set
  * that time (inode(7)), unlike the time of modification; so one that is the same means the same names.
@@ -12,6 +18,8 @@ export interface SeenDirectory {
   changed: bigint | undefined;
   /** Names in it. */
   entries: number;
+  /** Those of them that a rule may mean; made when there is one. */
+  hits: SeenName[] | undefined;
   /** The directories in it that were looked into, by the bytes of their names; made when there is one. */
   below: Map<string, SeenDirectory> | undefined;
 }
@@ -36,10 +44,29 @@ export function keepsTimes(path: string): boolean {
   }
 }
 
+/** linux/magic.h: what lies under an overlay may be changed while it is not mounted, and its own times do not show that. */
+const OVERLAY = 0x794c7630;
+
+/** Whether times on the file system that holds `path` mean the same names after it was mounted anew. */
+export function outlivesMount(path: string): boolean {
+  try {
+    return statfsSync(path).type !== OVERLAY;
+  } catch {
+    return false; // Only slower.
+  }
+}
+
 /** `now`: milliseconds, from before the directory is read. */
 export function seenNow({ dev, ino, ctimeNs }: BigIntStats, now: number): SeenDirectory {
   const settled = ctimeNs + TICK < BigInt(now) * 1_000_000n;
-  return { device: dev, inode: ino, changed: settled ? ctimeNs : undefined, entries: 0, below: undefined };
+  return {
+    device: dev,
+    inode: ino,
+    changed: settled ? ctimeNs : undefined,
+    entries: 0,
+    hits: undefined,
+    below: undefined,
+  };
 }
 
 /** Whether the directory that is there now is `before`, with the same names in it. */

@@ -13,7 +13,7 @@ export interface TreeScanRequest {
   readonly patterns: readonly string[];
   /** More entries than these are not looked at. Default: 5,000,000. */
   readonly limit?: number;
-  /** An earlier scan for the same patterns: where nothing can have changed since, nothing is read again, nor told. */
+  /** An earlier scan for the same patterns: where nothing can have changed since, nothing is read again. */
   readonly since?: Pick<TreeScan, 'seen'> | undefined;
   /** Milliseconds; what changed shortly before is read again by a later scan. Default: the clock's. */
   readonly now?: number;
@@ -36,6 +36,9 @@ export interface TreeScan {
   /** Roots that were not there, or were no directory. */
   readonly missing: readonly string[];
   readonly entries: number;
+  readonly directories: number;
+  /** Those of them that were read, since no earlier scan had seen them as they are. */
+  readonly read: number;
   /** True when there were more entries than a scan will count. */
   readonly cutShort: boolean;
   /** The roots that were walked, as they were found. */
@@ -82,6 +85,8 @@ class Walk implements TreeScan {
   readonly walked = new Map<string, DirectoryIdentity>();
   readonly seen = new Map<string, SeenDirectory>();
   entries = 0;
+  directories = 0;
+  read = 0;
   cutShort = false;
   readonly #wants: (name: string) => boolean;
   readonly #limit: number;
@@ -138,13 +143,25 @@ class Walk implements TreeScan {
   /** Nothing in it changed: only what lies further down may have. */
   #again(at: Opened, before: SeenDirectory): void {
     at.found.entries = before.entries;
-    this.#count(before.entries);
+    at.found.hits = before.hits;
+    this.#recall(at.path, before);
     if (before.below === undefined || this.cutShort) return;
     const here = descriptorPath(at.descriptor);
     for (const name of before.below.keys()) this.#descend(here, at, name);
   }
 
+  /** What was found in a directory that did not change is in it still. */
+  #recall(path: string, { entries, hits }: SeenDirectory): void {
+    this.#count(entries);
+    for (const { name, directory } of hits ?? []) this.#hit(path, name, directory);
+  }
+
+  #hit(path: string, name: string, directory: boolean): void {
+    this.#tell(`${path}/${name}`, { directory, unseen: false });
+  }
+
   #count(entries: number): void {
+    this.directories++;
     this.entries += entries;
     if (this.entries > this.#limit) this.cutShort = true;
   }
@@ -158,6 +175,7 @@ class Walk implements TreeScan {
       this.#tell(path, { directory: true, unseen: true });
       return;
     }
+    this.read++;
     found.entries = entries.length;
     this.#count(entries.length);
     const longest = PATH_MAX - 2 - path.length;
@@ -173,10 +191,16 @@ class Walk implements TreeScan {
         tooLong = true;
         continue;
       }
-      if (wanted) this.#tell(`${path}/${name}`, { directory, unseen: false });
+      if (wanted) {
+        found.hits ??= [];
+        found.hits.push({ name, directory });
+        this.#hit(path, name, directory);
+      }
       if (directory && !isStore(path, name)) this.#descend(here, at, name);
     }
-    if (tooLong) this.#tell(path, { directory: true, unseen: true });
+    if (!tooLong) return;
+    found.changed = undefined;
+    this.#tell(path, { directory: true, unseen: true });
   }
 
   #descend(parent: string, above: Opened, name: string): void {
@@ -186,7 +210,7 @@ class Walk implements TreeScan {
     // Without a directory in it there is no reason to open what did not change.
     if (before && before.below === undefined && this.#isSettled(there, before)) {
       this.#keep(above.found, name, before);
-      this.#count(before.entries);
+      this.#recall(path, before);
       return;
     }
     const descriptor = this.#open(there, path, ['ENOENT']);

@@ -242,7 +242,7 @@ export async function carryOut(
     guard.close();
     throw watchFailure(plan, failure) ?? namespaceRefusal(plan, failure) ?? setupError(failure);
   }
-  await sweep(planned, guard);
+  planned.memory.keep(await sweep(planned, guard), planned.scanned.read);
   names.end();
   const history = await denials.end();
   const ending = endingOf(progress);

@@ -2,6 +2,7 @@
 import { SandboxError } from '../errors.ts';
 import { directoryEntries } from '../host/directory-entries.ts';
 import { findExisting, followMatches, kindOf, type PathKind } from '../host/existing.ts';
+import { ScanMemory } from '../host/scan-memory.ts';
 import { scanTrees, type TreeScan } from '../host/tree-scan.ts';
 import type { Weaker } from '../platform/backend.ts';
 import { type Capabilities, probeCapabilities } from '../platform/linux/capabilities.ts';
@@ -68,7 +69,9 @@ export interface Planned {
   /** Where and for what the trees are scanned, before and after. */
   readonly scan: ScanRequest;
   /** What the scan before it found. */
-  readonly scanned: Pick<TreeScan, 'seen'>;
+  readonly scanned: Pick<TreeScan, 'seen' | 'read'>;
+  /** Where the last look at the trees is kept for the next run. */
+  readonly memory: ScanMemory;
   /** Directories that could not be looked into, shown read-only. */
   readonly unseen: readonly string[];
   /** Why looks at hidden names are not seen. */
@@ -100,7 +103,8 @@ export async function makePlan(
   const existing = findExisting(loaded.policy);
   const { roots, patterns } = scanRequest(loaded.policy, atFirst);
   const request = { roots: roots.filter((root) => isTree(root, existing)), patterns };
-  const scan = scanTrees(request);
+  const memory = new ScanMemory(facts.pinfold.stateDir, request);
+  const scan = scanTrees({ ...request, since: memory.since });
   const hello = await launcher.hello();
   const capabilities = probeCapabilities(hello.landlockAbi);
   if (hello.landlockAbi === 0) throw noLandlock();
@@ -149,6 +153,7 @@ export async function makePlan(
     notices,
     scan: request,
     scanned: scan,
+    memory,
     unseen,
     blind,
     weaker,

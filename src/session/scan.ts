@@ -62,7 +62,7 @@ export function nameGuard(
 
 /**
  * The last look, when nothing inside runs any more. Scans until everything was seen; each round may uncover a further
- * directory that was made unreadable. Throws for what it cannot see to the end.
+ * directory that was made unreadable. Resolves with what the last one saw; throws for what it cannot see to the end.
  */
 export async function sweep(
   {
@@ -72,7 +72,7 @@ export async function sweep(
     unseen,
   }: Pick<Guarded, 'policy' | 'scan' | 'unseen'> & { readonly scanned: Pick<TreeScan, 'seen'> },
   guard: NameGuard,
-): Promise<void> {
+): Promise<TreeScan> {
   const opened = new Opened();
   try {
     for (;;) {
@@ -81,7 +81,7 @@ export async function sweep(
       refuseUnnameable(policy, after);
       if (after.cutShort) throw unlooked(`after ${after.entries} entries there are more`);
       const fresh = after.unseen.filter((path) => !isAmong(path, unseen));
-      if (fresh.length === 0) return;
+      if (fresh.length === 0) return after;
       for (const path of fresh) opened.open(path);
     }
   } finally {
