@@ -54,7 +54,11 @@ function ofShape(shape: Shape): JsonSchema {
     case 'port':
       return { type: 'integer', minimum: 1, maximum: 65_535 };
     case 'list':
-      return { type: 'array', items: ofShape(shape.items) };
+      return {
+        type: 'array',
+        items: ofShape(shape.items),
+        ...(shape.most !== undefined && { maxItems: shape.most }),
+      };
     case 'record':
       return {
         type: 'object',

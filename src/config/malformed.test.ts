@@ -236,6 +236,14 @@ test.each([
   expect(problemsOf(sandbox(inside))).toEqual([problem]);
 });
 
+test('refuses more allowed paths than can be weighed against each other, and takes as many as can', () => {
+  const list = (count: number) => sandbox(`"allowedPaths": [${Array(count).fill('"a"')}]`);
+  expect(problemsOf(list(1001))).toEqual([
+    '3:4022 sandbox.allowedPaths: there are 1001 entries, and at most 1000 can be kept; name the directory that holds them',
+  ]);
+  expect(problemsOf(list(1000))).toEqual([]);
+});
+
 test.each([
   [
     'F-21 an unknown top-level key',

@@ -24,7 +24,8 @@ export type Shape =
   | { readonly kind: 'limit'; readonly name: LimitName }
   /** A number of 1 to 65535. */
   | { readonly kind: 'port' }
-  | { readonly kind: 'list'; readonly items: Shape }
+  /** `most`: how many entries it may have; default: any number. */
+  | { readonly kind: 'list'; readonly items: Shape; readonly most?: number }
   | { readonly kind: 'record'; readonly keys: TextFormat; readonly values: Shape }
   | ObjectShape
   /** Another product's value, which Pinfold does not read. */
@@ -47,6 +48,12 @@ export interface Field {
   /** As JSON. */
   readonly example: string;
 }
+
+/**
+ * With each path that may be written come the names in it from which the host runs code, and every start weighs all of these rules
+ * against each other: ten thousand entries would take minutes.
+ */
+const MOST_ALLOWED_PATHS = 1000;
 
 const text = (format: TextFormat) => ({ kind: 'text', format }) as const;
 const listOf = (items: Shape) => ({ kind: 'list', items }) as const;
@@ -213,9 +220,9 @@ const profileFields: Readonly<Record<string, Field>> = {
     example: 'true',
   },
   allowedPaths: {
-    shape: listOf(allowedPath),
+    shape: { ...listOf(allowedPath), most: MOST_ALLOWED_PATHS },
     summary:
-      'Paths opened on top of the mode. A string is read and write; relative ones are relative to the project.',
+      'Paths opened on top of the mode. A string is read and write; relative ones are relative to the project. At most 1000.',
     example: '["~/data"]',
   },
   deniedPaths: {

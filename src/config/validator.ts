@@ -165,12 +165,20 @@ function checkRecord(spot: Spot, shape: Shape & { kind: 'record' }): void {
   }
 }
 
-function checkList(spot: Spot, items: Shape): void {
+function checkList(spot: Spot, { items, most }: Shape & { kind: 'list' }): void {
   if (spot.node.type !== 'array') {
     complainType(spot, 'a list', spot.node.type === 'string' ? `[${quote(spot.node.value)}]` : undefined);
     return;
   }
-  for (const [index, item] of (spot.node.children ?? []).entries()) {
+  const entries = spot.node.children ?? [];
+  const tooMany = most === undefined ? undefined : entries[most];
+  if (tooMany !== undefined) {
+    spot.found.add(tooMany, {
+      message: `${spot.path}: there are ${entries.length} entries, and at most ${most} can be kept; name the directory that holds them`,
+    });
+    return;
+  }
+  for (const [index, item] of entries.entries()) {
     checkShape({ ...spot, node: item, path: `${spot.path}[${index}]` }, items);
   }
 }
@@ -227,6 +235,6 @@ export function checkShape(spot: Spot, shape: Shape): void {
       checkEntry(spot, shape);
       break;
     case 'list':
-      checkList(spot, shape.items);
+      checkList(spot, shape);
   }
 }
