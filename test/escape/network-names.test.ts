@@ -1,5 +1,6 @@
 /** Names that may be reached and lead where nothing may: every address is looked at after it was resolved, every word in the stream too. */
 import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { networkActs } from '../fixtures/network-acts.ts';
@@ -52,6 +53,8 @@ describe.each(people)('as $label', (person) => {
   });
   afterAll(() => world.dispose());
 
+  const ownSettings = () => join(world.home, '.config/pinfold/settings.json');
+
   /** Whom the canaries saw, without the name server. */
   const visitors = async () =>
     (await net.visits()).filter(({ kind }) => kind !== 'dns').map(({ name }) => name);
@@ -68,6 +71,37 @@ describe.each(people)('as $label', (person) => {
     const listed = LEADING_ASTRAY.map(([, address]) => `${bracketed(address)}:8080`);
     const reached = await acts.inside(words, allow('*.wild.test', ...listed));
     expect(reached.answers).toEqual(LEADING_ASTRAY.map(([, , canary]) => `CANARY ${canary} /`));
+  });
+
+  test.each([
+    ['F-43.30', 'localhost', 'ECONNREFUSED', 'loopback'],
+    ['F-43.32', METADATA, 'EACCES', 'metadata'],
+  ])(
+    '%s: %s opens where a person’s settings name it (refused in the catalogue), and nowhere else',
+    async (_id, host, shut, canary) => {
+      await net.visits();
+      const reached = async (allowedDomains: readonly string[]) => {
+        world.put(ownSettings(), JSON.stringify({ sandbox: { allowedDomains } }));
+        return (await acts.inside([`named:${host}:8080`], ['--mode', 'permissive'])).answers;
+      };
+      expect(await reached([])).toEqual([shut]);
+      expect(await visitors()).toEqual([]);
+      expect(await reached([host])).toEqual([`CANARY ${canary} /`]);
+      rmSync(ownSettings());
+    },
+  );
+
+  test('F-43.31: a name of the metadata service in a person’s settings (refused in the catalogue) opens no address', async () => {
+    await net.visits();
+    const host = 'metadata.google.internal';
+    const reached = async (allowedDomains: readonly string[]) => {
+      world.put(ownSettings(), JSON.stringify({ sandbox: { allowedDomains } }));
+      return (await acts.inside([`named:${host}:8080`], ['--mode', 'permissive'])).answers;
+    };
+    expect(await reached([host])).toEqual([FORBIDDEN]);
+    expect(await visitors()).toEqual([]);
+    expect(await reached([host, METADATA])).toEqual(['CANARY metadata /']);
+    rmSync(ownSettings());
   });
 
   test('of a name’s addresses only one that may be reached is dialled', async () => {
