@@ -1,4 +1,7 @@
-/** Places in a home directory that hold credentials or a person's history: unreadable in every mode unless granted. */
+/**
+ * Places in a home directory that hold credentials, a person's history, or the socket of a service that does what it is asked:
+ * unreadable in every mode unless granted.
+ */
 
 /** Paths relative to the home, with what they give away. */
 export const CREDENTIAL_STORES: readonly (readonly [path: string, why: string])[] = [
@@ -12,6 +15,14 @@ export const CREDENTIAL_STORES: readonly (readonly [path: string, why: string])[
   ['.config/hcloud', 'holds cloud credentials'],
   ['.kube', 'holds cluster credentials'],
   ['.docker', 'holds registry credentials'],
+  ['.colima', 'its socket starts containers with any directory of the host'],
+  ['.lima', 'its sockets start containers with any directory of the host'],
+  ['.rd', 'its socket starts containers with any directory of the host'],
+  ['.orbstack', 'its socket starts containers with any directory of the host'],
+  ['.local/share/containers/podman/machine', 'its socket starts containers with any directory of the host'],
+  ['.screen', 'its sockets type into terminals'],
+  ['.emacs.d/server', 'its socket has a running editor do anything'],
+  ['.config/emacs/server', 'its socket has a running editor do anything'],
   ['.config/containers', 'holds registry credentials'],
   ['.netrc', 'holds passwords'],
   ['.authinfo', 'holds passwords'],
@@ -87,3 +98,8 @@ export const CREDENTIAL_STORES: readonly (readonly [path: string, why: string])[
   ['.Xauthority', 'opens the display'],
   ['.ICEauthority', 'opens the desktop session'],
 ];
+
+/** Where editors listen that run what they are asked to: globs, relative to the home. Other sockets of theirs lie in `/run` and `/tmp`. */
+export const EDITOR_SOCKETS: readonly string[] = ['Code', 'Code - Insiders', 'VSCodium', 'Cursor'].map(
+  (editor) => `.config/${editor}/*.sock`,
+);

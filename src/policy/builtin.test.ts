@@ -112,7 +112,8 @@ const HOME_HIDDEN = `
 .gradle/gradle.properties .terraform.d/x .vault-token .config/op/x .password-store/x .1password/x
 .local/share/keyrings/x .pki/x .mozilla/x .config/google-chrome/x .config/chromium/x .config/BraveSoftware/x
 .config/microsoft-edge/x .thunderbird/x .claude/.credentials.json .codex/auth.json .gemini/oauth_creds.json
-.config/github-copilot/x .bash_history .zsh_history .python_history .psql_history Library/Keychains/x`
+.colima/default/docker.sock .lima/x .rd/docker.sock .orbstack/x .screen/x .emacs.d/server/server
+.local/share/containers/podman/machine/x .config/github-copilot/x .bash_history .zsh_history .python_history .psql_history Library/Keychains/x`
   .trim()
   .split(/\s+/);
 
@@ -122,6 +123,12 @@ test.each(HOME_READ_ONLY)('in permissive, ~/%s is read-only', (path) => {
 
 test.each(HOME_HIDDEN)('in every mode, ~/%s is unreadable', (path) => {
   for (const decider of Object.values(deciders)) expect(decider.accessOf(`${HOME}/${path}`)).toBe('none');
+});
+
+test("in permissive, an editor's socket is unreachable and its settings are readable", () => {
+  expect(deciders.permissive.accessOf(`${HOME}/.config/Code/1.99-main.sock`)).toBe('none');
+  expect(deciders.permissive.accessOf(`${HOME}/.config/Code - Insiders/1.99-main.sock`)).toBe('none');
+  expect(deciders.permissive.accessOf(`${HOME}/.config/Code/User/settings.json`)).toBe('read');
 });
 
 test('every built-in rule says why, and none stands twice', () => {

@@ -1,5 +1,5 @@
 /** The rules of a mode: what a person has without writing a word. */
-import { CREDENTIAL_STORES } from './builtin-credentials.ts';
+import { CREDENTIAL_STORES, EDITOR_SOCKETS } from './builtin-credentials.ts';
 import { EXCEPTED, GIT_NAMES, HOME_HOST_RUN, type HostRunName, TOOL_NAMES } from './builtin-host-run.ts';
 import { escapeGlob } from './glob.ts';
 import type { HostFacts } from './host-facts.ts';
@@ -77,6 +77,21 @@ export function credentialRules({ homeDir, macos }: Pick<HostFacts, 'homeDir' | 
   );
 }
 
+/**
+ * SECURITY: a socket of the host in a directory that is shown can be connected to, read-only or not. Covered by I-15 of
+ * service-attacks.test.ts.
+ */
+function editorSocketRules({ homeDir }: HostFacts): PathRule[] {
+  return EDITOR_SOCKETS.map((glob) => ({
+    ...rule(
+      `${escapeGlob(homeDir)}/${glob}`,
+      ...(['none', 'credential', 'a running editor does what it is asked there'] as const),
+      `editor socket ~/${glob}`,
+    ),
+    glob: true,
+  }));
+}
+
 /** Places of the home from which the host runs code: read-only wherever a directory above them is writable. */
 export function homeHostRunRules({ homeDir, macos }: Pick<HostFacts, 'homeDir' | 'macos'>): PathRule[] {
   return [...HOME_HOST_RUN, ...(macos?.hostRun ?? [])].map(([path, why]) =>
@@ -133,6 +148,7 @@ function homeRules(facts: HostFacts, mode: Mode): PathRule[] {
       rule(facts.homeDir, 'write', 'home', 'the home directory', 'mode permissive'),
       ...homeHostRunRules(facts),
       ...credentialRules(facts),
+      ...editorSocketRules(facts),
       ...protectedRules(facts.homeDir),
     ];
   }
