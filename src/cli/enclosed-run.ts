@@ -236,6 +236,10 @@ export async function runEnclosed(
         if (talkative) err.write(renderNotices(err, { ...policy, notices }, { all: true }));
       },
     });
+    if (carrier === undefined && context.out.isTerminal) {
+      const { leftModesUndone } = await import('./left-modes.ts');
+      context.out.write(leftModesUndone(context.environment.TERM));
+    }
     const natural = exitCodeOf(outcome.ending);
     // Caught only by the last look, or cut short, after the command had ended well: that must not pass for a success.
     const spoilt = outcome.breached || outcome.exceeded.some(({ limit }) => limit === 'output');

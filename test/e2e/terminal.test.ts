@@ -28,7 +28,7 @@ describe.each(people)('as $label', (person) => {
       sandboxed(['sh', '-c', 'tty; test -t 0 && test -t 1 && test -t 2 && echo all']),
       [],
     );
-    expect(screen.transcript).toMatch(/^\/dev\/(pts\/\d+|console|tty)\r\nall\r\n$/m);
+    expect(screen.transcript).toMatch(/^\/dev\/(pts\/\d+|console|tty)\r\nall\r\n/m);
     expect(screen).toMatchObject({ code: 0, modesKept: true });
   });
 
