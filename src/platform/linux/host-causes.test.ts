@@ -13,6 +13,9 @@ function host(files: Readonly<Record<string, string | undefined>> = {}, uid = 10
   return { uid, read: (path) => ordinary[path] };
 }
 
+const COVERED = {
+  '/proc/self/mountinfo': '24 1 0:22 / /proc rw - proc proc rw\n25 24 0:23 / /proc/kcore rw - tmpfs none rw',
+};
 const APPARMOR = { '/proc/sys/kernel/apparmor_restrict_unprivileged_userns': '1' };
 
 describe('what keeps namespaces from being made', () => {
@@ -54,6 +57,13 @@ describe('what keeps namespaces from being made', () => {
       '--security-opt seccomp=unconfined',
     ],
     [
+      'a filter around, and a covered /proc that would be next',
+      'EPERM',
+      host({ '/proc/self/status': 'Name:\tnode\nSeccomp:\t2', ...COVERED }),
+      'a filter of system calls',
+      'seccomp=unconfined, and systempaths=unconfined (docker) or unmask=ALL (podman)',
+    ],
+    [
       'a kernel without them',
       'EINVAL',
       host({ '/proc/self/uid_map': undefined }),
@@ -86,10 +96,7 @@ describe('what keeps mounts from being made in them', () => {
   });
 
   test('is a /proc that is covered in parts, for a fresh /proc alone', () => {
-    const covered = host({
-      '/proc/self/mountinfo':
-        '24 1 0:22 / /proc rw - proc proc rw\n25 24 0:23 / /proc/kcore rw - tmpfs none rw',
-    });
+    const covered = host(COVERED);
     expect(mountCause(proc, covered)?.why).toContain('parts of /proc are covered');
     expect(mountCause({ ...proc, detail: 'bind /usr' }, covered)).toBeUndefined();
     expect(mountCause(proc, host())).toBeUndefined();

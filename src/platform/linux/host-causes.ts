@@ -85,7 +85,10 @@ export function namespaceCause(errno: string, host: HostView = THIS_HOST): Cause
   if (isFiltered(host)) {
     return {
       why: 'a filter of system calls around this process refuses them, as containers have one',
-      fix: 'Start the container with --security-opt seccomp=unconfined (docker, podman)',
+      // A container that has the filter mostly covers parts of /proc as well: whoever mends one meets the other next.
+      fix: coversProc(host)
+        ? 'Start the container with --security-opt seccomp=unconfined, and systempaths=unconfined (docker) or unmask=ALL (podman)'
+        : 'Start the container with --security-opt seccomp=unconfined (docker, podman)',
     };
   }
   return {
