@@ -27,6 +27,13 @@ function endedBy(
   };
 }
 
+/** Told before anything starts, and not at the first connection, when the command is in the middle of its work. */
+async function refuseUnusableProxy({ policy }: LoadedPolicy, { environment }: RunOptions): Promise<void> {
+  if (policy.network.upstreamProxy?.value !== 'environment') return;
+  const { upstreamFrom } = await import('./sandbox-network.ts');
+  upstreamFrom({ setting: 'environment', environment });
+}
+
 /**
  * Runs `target` inside and resolves when nothing of it is left. Throws SandboxError when the boundary could not be made
  * or the launcher died; then the command was not started, or has been ended.
@@ -37,6 +44,7 @@ export async function runInside(
   options: RunOptions,
   events: RunEvents = {},
 ): Promise<RunOutcome> {
+  await refuseUnusableProxy(loaded, options);
   if (process.platform === 'darwin') {
     const { runOnMac } = await import('./macos-run.ts');
     return await runOnMac(loaded, target, options, events);

@@ -49,6 +49,9 @@ export interface NetworkOptions {
   readonly questions?: Pick<Questions, 'put' | 'hears'>;
 }
 
+/** Here as well, so that it is loaded with the network and with nothing that a plain run loads. */
+export { upstreamFrom };
+
 const EADDRINUSE = 98;
 function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');

@@ -144,6 +144,23 @@ describe.each(people)('as $label', (person) => {
     rmSync(outside, { recursive: true });
   });
 
+  test('a proxy of the environment that cannot be used is refused before anything runs, and its password not told', async () => {
+    world.put(
+      `${world.home}/.config/pinfold/settings.json`,
+      '{ "sandbox": { "upstreamProxy": "environment" } }',
+    );
+    const run = (proxy: string) =>
+      world.pinfold(['run', '--', 'touch', 'it-ran'], { env: { HTTPS_PROXY: proxy } });
+    const refused = await run('socks5://me:s3cret@proxy.example:1080');
+    expect(refused).toMatchObject({ code: 125, stdout: '' });
+    expect(refused.stderr).toMatch(
+      /^pinfold: Cannot use the proxy that HTTPS_PROXY names\n {2}why .*\n {2}fix .*\n {2}ERR_UPSTREAM_PROXY\n$/,
+    );
+    expect(existsSync(`${world.project}/it-ran`)).toBe(false);
+    expect((await run('http://me:s3cret@proxy.example:1080')).code).toBe(0);
+    expect(existsSync(`${world.project}/it-ran`)).toBe(true);
+  });
+
   test('a project’s own file may tighten without trust', async () => {
     world.put(settings, '{ "sandbox": { "deniedPaths": ["./README"] } }');
     const ran = await world.pinfold(['run', '--', 'cat', 'README']);
