@@ -12,11 +12,11 @@ const timeouts = { testTimeout: 120_000, hookTimeout: 180_000 };
 const retry = process.env.CI ? { count: 1, condition: /^Test timed out in / } : 0;
 
 /**
- * They join network namespaces by a cable, make a device node, or do outside what only root may. In CI they always run, and fail
+ * They join network namespaces by a cable, make a device node or a host to try on, or do outside what only root may. In CI they always run, and fail
  * where they cannot.
  */
 const NEEDS_ROOT = [
-  'test/escape/{network-{attacks,attacks-tier,direct,inside,names,tier},{proxy,socks}-attacks}.test.ts',
+  'test/escape/{network-{attacks,attacks-tier,direct,inside,names,tier},{proxy,service,socks}-attacks}.test.ts',
   'test/e2e/{control-groups,doctor-weakened,grants,network-clients,tripwire}.test.ts',
 ];
 /** What needs more than a machine of ours has at hand (`npm run test:agents`, `test:workloads`): folders with a configuration of their own. */

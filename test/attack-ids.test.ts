@@ -8,16 +8,23 @@ import { LOG_ROWS } from './fixtures/log-attacks.ts';
 import { DIRECT_ROWS } from './fixtures/network-attacks.ts';
 import { SOCKS_ROWS } from './fixtures/socks-attacks.ts';
 
-/** Ids that titles of the suite's own tests begin with. */
-function titled(suite: string): string[] {
+const ID = String.raw`(?:N-[DS]|[FILMRS]-)\d+(?:\.\d+|[a-z])?`;
+const QUOTED = new RegExp(`['"\`](${ID}(?:, ${ID})*)['"\`:]`, 'g');
+
+/** Suites in which rows have a test of their own. */
+const SUITES = [
+  ...['network-attacks', 'network-names', 'socks-attacks', 'log-attacks', 'configuration-attacks'],
+  ...['service-attacks', 'terminal-attacks'],
+];
+
+/** Ids that a suite names: titles begin with them, or they are all that a text is. */
+function named(suite: string): string[] {
   const text = readFileSync(new URL(`escape/${suite}.test.ts`, import.meta.url), 'utf8');
-  return [...text.matchAll(/['`]((?:N-[DS]|[FL]-)\d+(?:\.\d+|[a-z])?)[':]/g)].map(([, id]) => id!);
+  return [...text.matchAll(QUOTED)].flatMap(([, ids]) => ids!.split(', '));
 }
 
 const rows = [...DIRECT_ROWS, ...SOCKS_ROWS, ...LOG_ROWS, ...REFUSED_ROWS, ...KEPT_ROWS].map(({ id }) => id);
-/** Suites in which rows have a test of their own. */
-const SUITES = ['network-attacks', 'socks-attacks', 'log-attacks', 'configuration-attacks', 'network-names'];
-const run = new Set([...rows, ...SUITES.flatMap(titled)]);
+const run = new Set([...rows, ...SUITES.flatMap(named)]);
 
 test('no id stands for two rows', () => {
   expect(rows.filter((id, index) => rows.indexOf(id) !== index)).toEqual([]);
