@@ -137,7 +137,7 @@ export class AskedRun implements Carrier {
   }
 
   #plan(): CommandPlan {
-    const { plan, capabilities } = this.#planned!;
+    const { plan, capabilities, weaker } = this.#planned!;
     const counted = this.#planned!.policy.limits.output !== undefined;
     const isPipe = (index: 0 | 1 | 2) =>
       (counted && index > 0) || [process.stdin, process.stdout, process.stderr][index]!.isTTY;
@@ -151,6 +151,7 @@ export class AskedRun implements Carrier {
       size,
       ...(name !== undefined && { name }),
       sessionEnvironment: plan.environment,
+      weaker,
     });
   }
 

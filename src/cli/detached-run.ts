@@ -96,7 +96,7 @@ export class DetachedRun implements Carrier {
   restore(): void {}
 
   #plan(): CommandPlan {
-    const { plan, capabilities } = this.#planned!;
+    const { plan, capabilities, weaker } = this.#planned!;
     const { input, terminal } = this.#keeper;
     const stdin = input === 'none' ? 'ignore' : 'pipe';
     const command: CommandPlan = {
@@ -112,6 +112,7 @@ export class DetachedRun implements Carrier {
       size: { columns, rows },
       ...(name !== undefined && { name }),
       sessionEnvironment: plan.environment,
+      weaker,
     });
   }
 

@@ -118,7 +118,7 @@ export class Sandbox extends EventEmitter<{
   /**
    * Starts a command inside, like `child_process.spawn`: an argv array, never a shell string. The process it returns has
    * a process group and session of its own, and `kill` reaches the whole group. Throws ERR_SANDBOX_CLOSED, ERR_USAGE;
-   * a policy that is wider than the sandbox's: ERR_NARROWING. What goes wrong later is an `error` event, as with `child_process`.
+   * a policy that is wider than the sandbox's: ERR_NARROWING; `pty` without namespaces: ERR_NAMESPACES_UNAVAILABLE. What goes wrong later is an `error` event, as with `child_process`.
    */
   spawn(command: string, args: readonly string[] = [], options: SpawnOptions = {}): SandboxProcess {
     return this.#spawn(command, args, options) as unknown as SandboxProcess;
@@ -236,8 +236,13 @@ export class Sandbox extends EventEmitter<{
   }
 
   #onTerminal(plan: CommandPlan, size: TerminalSize): CommandPlan {
-    const { arch } = this.#session.planned.capabilities;
-    return onTerminal(plan, { arch, size, sessionEnvironment: this.#session.planned.plan.environment });
+    const { capabilities, plan: session, weaker } = this.#session.planned;
+    return onTerminal(plan, {
+      arch: capabilities.arch,
+      size,
+      sessionEnvironment: session.environment,
+      weaker,
+    });
   }
 
   /**

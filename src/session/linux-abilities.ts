@@ -33,7 +33,7 @@ export class LinuxAbilities implements SessionAbilities {
   /** Throws SandboxError for a request that is wrong, or for more than the session has; then nothing has been started. */
   command(request: Readonly<Record<string, unknown>>): (socket: Socket, rest: Buffer) => void {
     const { commands, planned, append } = this.#options;
-    const { capabilities, plan: session } = planned;
+    const { capabilities, plan: session, weaker } = planned;
     const asked = commandFrom(request, session.cwd);
     const { terminal, narrowing, detach } = asked;
     const { arch } = capabilities;
@@ -41,7 +41,7 @@ export class LinuxAbilities implements SessionAbilities {
     const wide =
       terminal === undefined
         ? asked.plan
-        : onTerminal(asked.plan, { arch, size: terminal, sessionEnvironment, ...terminal });
+        : onTerminal(asked.plan, { arch, size: terminal, sessionEnvironment, weaker, ...terminal });
     const { plan } = this.#narrower.narrow(wide, narrowing);
     const { argv, cwd } = wide;
     const narrower = Object.keys(narrowing).length > 0;

@@ -1,5 +1,6 @@
 /** A command on a terminal of its own: how big it is, and what its plan is then. */
 import { SandboxError } from '../errors.ts';
+import type { Weaker } from '../platform/backend.ts';
 import type { CommandPlan, TerminalSize } from '../platform/linux/plan.ts';
 import type { Arch } from '../platform/linux/seccomp/tables.ts';
 import { TERMINAL_STREAMS, terminalCalls } from '../platform/linux/terminal-calls.ts';
@@ -28,13 +29,25 @@ export interface TerminalRequest {
   readonly name?: string;
   /** Of commands that bring none. */
   readonly sessionEnvironment: readonly string[];
+  /** Of the session, which can then open no terminal: those of the host are all in one place, and none of them may be. */
+  readonly weaker: Pick<Weaker, 'why'> | undefined;
 }
 
-/** `plan` on a terminal instead of its streams. Throws ERR_USAGE for a size that is none. */
+/**
+ * `plan` on a terminal instead of its streams. Throws ERR_USAGE for a size that is none, ERR_NAMESPACES_UNAVAILABLE where no
+ * terminal can be made inside.
+ */
 export function onTerminal(
   plan: CommandPlan,
-  { arch, size, name, sessionEnvironment }: TerminalRequest,
+  { arch, size, name, sessionEnvironment, weaker }: TerminalRequest,
 ): CommandPlan {
+  if (weaker !== undefined) {
+    throw new SandboxError('ERR_NAMESPACES_UNAVAILABLE', {
+      what: 'Cannot give a command a terminal of its own',
+      why: weaker.why,
+      fix: 'Give it pipes: leave pty out, or pinfold exec … </dev/null',
+    });
+  }
   const environment = plan.environment ?? sessionEnvironment;
   const known = environment.find((each) => each.startsWith('TERM='));
   const rest = environment.filter((each) => !each.startsWith('TERM='));

@@ -1,6 +1,7 @@
 /** Commands of a live session on terminals of their own, from the library and from `pinfold exec`. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pinfold } from '../fixtures/as-user.ts';
+import { withoutNamespaces } from '../fixtures/hindered.ts';
 import { library } from '../fixtures/library.ts';
 import { onTerminal } from '../fixtures/terminal.ts';
 import { makeWorld, people, type World } from '../fixtures/world.ts';
@@ -42,6 +43,31 @@ describe.each(people)('as $label', (person) => {
       'not a tty\n',
       true,
     ]);
+  });
+
+  test('where there are no namespaces that is refused with its reason, and pipes are given', async () => {
+    const said = await library<readonly string[]>(
+      world,
+      `await using sandbox = await createSandbox({ unsafeAcceptWeaker: true });
+       const exec = async (redirect) => {
+         const line = ${JSON.stringify(pinfold().join(' '))} + ' exec --session ' + sandbox.id + ' -- echo fine' + redirect;
+         const child = spawn('script', ['-qec', line, '/dev/null'], { stdio: ['ignore', 'pipe', 'inherit'] });
+         let text = '';
+         child.stdout.on('data', (chunk) => { text += chunk; });
+         return [await closed(child), text];
+       };
+       let thrown;
+       try { sandbox.spawn('true', [], { pty: true }); } catch (error) { thrown = error; }
+       const [code, refused] = await exec('');
+       report([thrown.code, thrown.fix, code, refused, ...(await exec(' </dev/null'))]);`,
+      { before: await withoutNamespaces(world) },
+    );
+    const fix = 'Give it pipes: leave pty out, or pinfold exec … </dev/null';
+    const [error, advice, code, refused, ...piped] = said;
+    expect([error, advice, code]).toEqual(['ERR_NAMESPACES_UNAVAILABLE', fix, 125]);
+    expect(refused).toContain('Cannot give a command a terminal of its own');
+    expect(refused).toContain(fix);
+    expect(piped).toEqual([0, 'fine\r\n']);
   });
 
   test('a resize reaches the command', async () => {
