@@ -4,11 +4,12 @@ import { expect, test } from 'vitest';
 import { ATTACK_IDS, NOT_RUN } from './fixtures/attack-ids.ts';
 import { REFUSED_ROWS } from './fixtures/configuration-attacks.ts';
 import { KEPT_ROWS } from './fixtures/configuration-kept.ts';
+import { HOME_ROWS, PROJECT_ROWS } from './fixtures/deferred-rows.ts';
 import { LOG_ROWS } from './fixtures/log-attacks.ts';
 import { DIRECT_ROWS } from './fixtures/network-attacks.ts';
 import { SOCKS_ROWS } from './fixtures/socks-attacks.ts';
 
-const ID = String.raw`(?:N-[DS]|[FILMRS]-)\d+(?:\.\d+|[a-z])?`;
+const ID = String.raw`(?:N-[DS]|C-[A-Z]|[FILMRSZ]-)\d+(?:\.\d+|[a-z])?`;
 const QUOTED = new RegExp(`['"\`](${ID}(?:, ${ID})*)['"\`:]`, 'g');
 
 /** Suites in which rows have a test of their own. */
@@ -23,7 +24,8 @@ function named(suite: string): string[] {
   return [...text.matchAll(QUOTED)].flatMap(([, ids]) => ids!.split(', '));
 }
 
-const rows = [...DIRECT_ROWS, ...SOCKS_ROWS, ...LOG_ROWS, ...REFUSED_ROWS, ...KEPT_ROWS].map(({ id }) => id);
+const ALL = [PROJECT_ROWS, HOME_ROWS, DIRECT_ROWS, SOCKS_ROWS, LOG_ROWS, REFUSED_ROWS, KEPT_ROWS];
+const rows = ALL.flatMap((each) => each.map(({ id }) => id));
 const run = new Set([...rows, ...SUITES.flatMap(named)]);
 
 test('no id stands for two rows', () => {
