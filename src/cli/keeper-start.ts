@@ -32,12 +32,14 @@ export async function startKeeper(context: Context, input: DetachedInput | undef
       fix: 'Leave --detach out',
     });
   }
-  const { entry, words, cwd, out, err } = context;
+  const { entry, words, environment, cwd, out, err } = context;
   const errand: Errand = {
     input: input ?? (isatty(0) ? 'terminal' : 'none'),
     terminal: terminalOf(context),
     out: shapeOf(out),
     err: shapeOf(err),
+    words,
+    environment,
   };
   const keeper = spawn(entry.node, [entry.script, ...words], {
     argv0: KEEPER_NAME,

@@ -15,6 +15,9 @@ export interface Errand {
   readonly terminal: TerminalSize & { readonly name?: string };
   readonly out: Shape;
   readonly err: Shape;
+  /** As they were given, which a process that is started by Node gets as UTF-8 only. */
+  readonly words: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 /** What it says, until it has said `exit`. */
@@ -22,7 +25,7 @@ export type KeeperSays =
   | { readonly stream: 'out' | 'err'; readonly text: string }
   | { readonly exit: number };
 
-export interface Keeper extends Pick<Errand, 'input' | 'terminal'> {
+export interface Keeper extends Pick<Errand, 'input' | 'terminal' | 'words' | 'environment'> {
   readonly out: Output;
   readonly err: Output;
   /** All is well, and who started it leaves. What is written from now on goes nowhere: the session's record has it. */

@@ -6,6 +6,7 @@ import type { EarlyLauncher } from '../platform/linux/launcher-process.ts';
 import { printableJson } from '../policy/printable.ts';
 import type { Context, Output } from './command.ts';
 import { runCommand } from './commands/run.ts';
+import { givenDirectory, givenEnvironment, givenWords } from './given.ts';
 import type { Keeper } from './keeper.ts';
 import { KEEPER_NAME } from './keeper-name.ts';
 import { parseLine } from './parse.ts';
@@ -77,11 +78,17 @@ async function findKeeper(): Promise<Keeper | undefined> {
   return await openKeeper();
 }
 
-function makeContext({ launcherPath, started }: Beginning, spoken: Spoken): Context {
-  const environment = process.env;
+function makeContext(
+  { launcherPath, started }: Beginning,
+  spoken: Spoken,
+  words: readonly string[],
+): Context {
   return {
-    cwd: process.cwd(),
-    environment,
+    // Thrown where it is asked for: help needs none.
+    get cwd() {
+      return givenDirectory();
+    },
+    environment: spoken.keeper?.environment ?? givenEnvironment(),
     ...spoken,
     launcherPath,
     started,
@@ -89,7 +96,7 @@ function makeContext({ launcherPath, started }: Beginning, spoken: Spoken): Cont
       return JSON.parse(readFileSync(join(here, '../package.json'), 'utf8')).version as string;
     },
     entry: { node: process.execPath, script: join(here, 'pinfold.cjs') },
-    words: process.argv.slice(2),
+    words,
     ask: isatty(0) && isatty(2) ? ask : undefined,
     pid: process.pid,
     onSignals,
@@ -129,14 +136,18 @@ export interface Beginning {
 }
 
 export async function main(beginning: Beginning): Promise<void> {
-  const words = process.argv.slice(2);
   const [out, err] = [makeOutput(1), makeOutput(2)];
   const keeper = await findKeeper();
-  const context = makeContext(beginning, {
-    out,
-    err,
-    ...(keeper && { keeper, out: keeper.out, err: keeper.err }),
-  });
+  const words = keeper?.words ?? givenWords();
+  const context = makeContext(
+    beginning,
+    {
+      out,
+      err,
+      ...(keeper && { keeper, out: keeper.out, err: keeper.err }),
+    },
+    words,
+  );
   try {
     process.exitCode = await dispatch(words, context);
   } catch (thrown) {

@@ -1,5 +1,6 @@
 /** Reads a command's words by its table; what the table does not know is refused with the nearest that it does. */
 import { SandboxError } from '../errors.ts';
+import { escapeText, hasStrayBytes } from '../policy/printable.ts';
 import { nearest } from '../policy/suggestion.ts';
 import type { ArgumentSpec, CommandSpec, OptionSpec, OptionTable, OptionValues } from './command.ts';
 
@@ -113,6 +114,12 @@ function refuseChoice(line: Line, what: string, value: string, choices: readonly
   );
 }
 
+/** Settings, plans and records are text: what could not be said in them is not taken. A command's own words may be anything. */
+function refuseStrayBytes(line: Line, what: string, value: string): void {
+  if (!hasStrayBytes(value)) return;
+  throw usageError(`${what} cannot be ${escapeText(value)}`, 'it is not valid UTF-8', seeHelp(line.path));
+}
+
 function readValue(line: Line, spec: OptionSpec, token: Token & { kind: 'option' }): boolean | string {
   const { rawName, value, inlineValue } = token;
   if (spec.type === 'flag') {
@@ -129,6 +136,7 @@ function readValue(line: Line, spec: OptionSpec, token: Token & { kind: 'option'
     const why = value === undefined ? 'none was given' : `${value} looks like the next option`;
     throw usageError(`${rawName} needs a value: ${rawName} ${spec.placeholder}`, why, seeHelp(line.path));
   }
+  refuseStrayBytes(line, rawName, value);
   if (spec.choices !== undefined && !spec.choices.includes(value)) {
     refuseChoice(line, rawName, value, spec.choices);
   }
@@ -158,6 +166,7 @@ function checkArguments(line: Line, values: readonly string[]): void {
   );
   values.forEach((value, index) => {
     const { name, choices } = specs[Math.min(index, specs.length - 1)]!;
+    if (!line.spec.passThrough) refuseStrayBytes(line, name, value);
     if (choices !== undefined && !choices.includes(value)) refuseChoice(line, name, value, choices);
   });
 }

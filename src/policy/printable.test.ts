@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeName, escapeBytes, escapeText, printableJson, quoteCommand, quoteWord } from './printable.ts';
+import {
+  decodeName,
+  encodeName,
+  escapeBytes,
+  escapeText,
+  hasStrayBytes,
+  printableJson,
+  quoteCommand,
+  quoteWord,
+} from './printable.ts';
 
 /** Written apart from the implementation's classes: C0, DEL, C1, bidi, zero-width, separators, tags, lone surrogates. */
 function isDangerous(character: string): boolean {
@@ -98,5 +107,16 @@ describe('JSON for a log', () => {
 test('words of a command line are quoted as a shell would need them', () => {
   expect(quoteCommand(['ls', '-l', 'a b', "it's", '', '$HOME', 'x\ny'])).toBe(
     "ls -l 'a b' 'it'\\''s' '' '$HOME' $'x\\ny'",
+  );
+});
+
+test('a name of any bytes is read and written back as it was', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 12 }), fc.string({ unit: 'binary' }), (bytes, text) => {
+      expect([...encodeName(decodeName(bytes))]).toEqual([...bytes]);
+      const good = Buffer.from(text);
+      expect(hasStrayBytes(decodeName(good))).toBe(false);
+      expect(encodeName(decodeName(good)).equals(good)).toBe(true);
+    }),
   );
 });

@@ -70,6 +70,24 @@ export function decodeName(bytes: Uint8Array): string {
   return name;
 }
 
+/** Only what stands alone, and is no half of another character, is one. */
+const STRAY = /([\u{dc80}-\u{dcff}])/u;
+
+/** Whether `decodeName` met bytes that are not UTF-8. */
+export function hasStrayBytes(text: string): boolean {
+  return STRAY.test(text);
+}
+
+/** The bytes that `decodeName` reads as this text. */
+export function encodeName(text: string): Buffer {
+  const parts = text.split(STRAY);
+  return Buffer.concat(
+    parts.map((part, index) =>
+      index % 2 === 0 ? Buffer.from(part) : Buffer.of(part.charCodeAt(0) - STRAY_BYTES),
+    ),
+  );
+}
+
 export function escapeBytes(bytes: Uint8Array): string {
   return escapeText(decodeName(bytes));
 }

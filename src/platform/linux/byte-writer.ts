@@ -1,5 +1,6 @@
 /** Writes the fields of what the launcher reads, one after the other, into a buffer that grows. Little-endian (x86-64, arm64). */
 import { SandboxError } from '../../errors.ts';
+import { encodeName, hasStrayBytes } from '../../policy/printable.ts';
 
 /** In C a text ends at its first NUL. */
 export function cutShort(text: string): SandboxError {
@@ -69,6 +70,19 @@ export class ByteWriter {
   blob(bytes: Uint8Array): void {
     this.u32(bytes.length);
     this.bytes(bytes);
+  }
+
+  /** What a command is given: `string`s in which bytes that are not UTF-8 stand as `decodeName` spells them. */
+  words(words: readonly string[]): void {
+    this.u32(words.length);
+    for (const word of words) {
+      if (!hasStrayBytes(word)) {
+        this.string(word);
+        continue;
+      }
+      if (word.includes('\0')) throw cutShort(word);
+      this.blob(Buffer.concat([encodeName(word), Buffer.of(0)]));
+    }
   }
 
   /** A text with the number of its bytes before it, the NUL among them. */

@@ -56,8 +56,8 @@ export function encodePlan(plan: Plan, ground: Ground): Buffer {
   out.list(guarded);
   out.list(arriving);
   writeRlimits(out, plan.rlimits);
-  out.list(plan.environment);
-  out.list(plan.argv);
+  out.words(plan.environment);
+  out.words(plan.argv);
   out.string(plan.cwd);
   return out.all();
 }
@@ -114,8 +114,8 @@ export function commandFrame(id: number, command: CommandPlan): Buffer {
     out.u32(typeof stream === 'number' ? STREAM.inherit + stream : STREAM[stream]);
   }
   writeCalls(out, command.calls ?? NO_CALLS);
-  out.list(command.environment ?? []);
-  out.list(command.argv);
+  out.words(command.environment ?? []);
+  out.words(command.argv);
   out.string(command.cwd);
   const bytes = out.all();
   bytes.writeUInt32LE(bytes.length - 8, 4);
