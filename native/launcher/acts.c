@@ -26,16 +26,20 @@ static int report_called(uint32_t token, int error, const char *detail)
 static void __attribute__((noreturn)) perform(const struct network *network, int listener, const struct spec *spec, uint32_t token)
 {
 	struct trouble trouble = { 0 };
-	int error;
+	int error = 0, status;
+	pid_t child = -1;
 
 	if ((network->user_namespace >= 0 && /* there are namespaces to join */
 	     (dup2(network->user_namespace, USER_NAMESPACE) < 0 || dup2(network->mount_namespace, MOUNT_NAMESPACE) < 0 || dup2(network->network_namespace, NETWORK_NAMESPACE) < 0)) ||
 	    dup2(listener, LISTENER) < 0 || syscall(SYS_close_range, 0, CONTROL_FD, 0) < 0 || syscall(SYS_close_range, RECORD_FD + 1, USER_NAMESPACE - 1, 0) < 0 ||
-	    syscall(SYS_close_range, LISTENER + 1, ~0u, 0) < 0)
+	    syscall(SYS_close_range, LISTENER + 1, ~0u, 0) < 0 || (child = fork()) < 0)
 		error = -errno;
-	else
+	else if (child == 0)
 		error = make_calls(spec, -1, &trouble);
-	report_called(token, error, error ? trouble.detail : "");
+	else if (waitpid(child, &status, 0) < 0 || !WIFEXITED(status))
+		error = -ECANCELED; /* killed, it could tell nobody, and whoever asked would wait for ever */
+	if (child <= 0 || error)
+		report_called(token, error, child > 0 ? "killed at work" : error ? trouble.detail : "");
 	_exit(0);
 }
 
@@ -49,17 +53,12 @@ int acts_start(const struct network *network, int listener, const uint8_t *paylo
 
 	if (error)
 		return error;
-	/* Nobody waits for a grandchild: whatever holds it up, a dead server of files perhaps, the supervisor answers on. */
+	/* Not waited for: whatever holds it up, a dead server of files perhaps, the supervisor answers on. */
 	child = fork();
-	if (child == 0) {
-		if (fork() == 0)
-			perform(network, listener, &spec, token);
-		_exit(0);
-	}
+	if (child == 0)
+		perform(network, listener, &spec, token);
 	if (child < 0)
 		report_called(token, -errno, "start a process");
-	else
-		waitpid(child, NULL, 0);
 	spec_free(&spec);
 	return 0;
 }

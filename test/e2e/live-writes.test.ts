@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, lstatSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { until } from '../fixtures/host-tree.ts';
+import { childrenOf, until } from '../fixtures/host-tree.ts';
 import { type SpeakingSession, startSpeaking } from '../fixtures/speaking-session.ts';
 import { makeWorld, people, type World } from '../fixtures/world.ts';
 
@@ -12,6 +12,14 @@ const cases = people.map((person, index) => ({
   monitor: index === 0 ? 'acts' : 'full',
   label: person.label,
 }));
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended since it was seen.
+  }
+}
 
 describe.each(cases)('as $label, with monitor $monitor', ({ person, monitor }) => {
   let world: World;
@@ -249,6 +257,31 @@ describe.each(cases)('as $label, with monitor $monitor', ({ person, monitor }) =
     const told = session.log().flatMap((event) => (event.kind === 'violation' ? [event] : []));
     expect(JSON.stringify(told)).toMatch(/\.idea/);
     expect((await allow(session, `${data}/private`, '--write')).stderr).toContain('it is denied on purpose');
+  });
+
+  test('whoever waits for an act whose process is killed has an answer, and the next act is done', async () => {
+    const session = await open();
+    expect(await allow(session, data, '--write')).toMatchObject({ code: 0 });
+    const launcher = childrenOf(session.child.pid!)[0]!;
+    const standing = new Set(childrenOf(launcher));
+    const atWork = () =>
+      childrenOf(launcher)
+        .filter((pid) => !standing.has(pid))
+        .flatMap(childrenOf);
+    let answer: string | undefined;
+    const script = 'until ! echo x > made; do :; done; echo refused';
+    const answered = session.say(`cd ${data}; ${script}`).then((said) => {
+      answer = said;
+    });
+    // Each process at work lives for a millisecond or two, and a kill may come when all was done.
+    while (answer === undefined) {
+      for (let tries = 0; tries < 200; tries++) atWork().forEach(kill);
+      await new Promise(setImmediate);
+    }
+    await answered;
+    expect(answer).toMatch(/Permission denied refused$/);
+    expect(JSON.stringify(session.log())).toContain('it was not done: killed at work');
+    expect(await session.say(`cd ${data}; echo next > made && cat made`)).toBe('next');
   });
 
   test('what is not done there is refused with its reason', async () => {
