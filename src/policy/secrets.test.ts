@@ -1,6 +1,6 @@
-/** Claims about command lines in records: what a name or a shape gives away is left out, and everything else stays. */
+/** Claims about command lines and host names in records: what a name or a shape gives away is left out, and everything else stays. */
 import { expect, test } from 'vitest';
-import { commandWithoutSecrets } from './secrets.ts';
+import { commandWithoutSecrets, hostWithoutSecrets } from './secrets.ts';
 
 const long = 'a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6';
 
@@ -61,4 +61,25 @@ test('a word of a megabyte is read once', () => {
     const word = unit.repeat(500_000);
     expect(commandWithoutSecrets([word])[0]!.length).toBeGreaterThan(0);
   }
+});
+
+test.each([
+  [`ghp_${long}.exfil.test`, '[secret].exfil.test'],
+  [`a.${`GHP_${long}`.toLowerCase()}.exfil.test`, 'a.[secret].exfil.test'],
+  ['akiaabcdefghij234567.exfil.test', '[secret].exfil.test'],
+  [`sk-${long}.exfil.test`.toLowerCase(), '[secret].exfil.test'],
+  [`eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.${long}.exfil.test`.toLowerCase(), '[secret].exfil.test'],
+])('the host %s loses its secret', (host, shown) => {
+  expect(hostWithoutSecrets(host)).toBe(shown);
+});
+
+test.each([
+  ['registry.npmjs.org'],
+  ['sk-learn-documentation.example'],
+  ['d1a2b3c4e5f6g7.cloudfront.net'],
+  ['0123456789abcdef0123456789abcdef.r2.dev'],
+  ['eyjafjallajokull2010.example.com'],
+  ['2606:2800:220:1::34'],
+])('the host %s stays as it is', (host) => {
+  expect(hostWithoutSecrets(host)).toBe(host);
 });

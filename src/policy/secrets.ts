@@ -1,4 +1,4 @@
-/** What gives a secret away, its name or the shape of its value, and command lines without those that stand in them. */
+/** What gives a secret away, its name or the shape of its value, and command lines and host names without those that stand in them. */
 
 /** Of a variable, or of an option with `_` for each `-`. */
 export const SECRET_NAME =
@@ -66,4 +66,18 @@ export function commandWithoutSecrets(words: readonly string[]): string[] {
       ? LEFT_OUT
       : withoutSecrets(word);
   });
+}
+
+/** Names are of one case, whatever was asked for. */
+const SHAPES_IN_NAMES = SHAPES.map((shape) => new RegExp(shape, 'gi'));
+
+/**
+ * A host name for a record. Who looks up `ghp_….example.com` tells its name server a token: its shape is left out, and that of a JWT
+ * over several labels too. Without a digit it is a name like others (`sk-learn-documentation.example`).
+ */
+export function hostWithoutSecrets(host: string): string {
+  return SHAPES_IN_NAMES.reduce(
+    (text, shape) => text.replace(shape, (found) => (/\d/.test(found) ? LEFT_OUT : found)),
+    host,
+  );
 }

@@ -7,6 +7,7 @@ import { isNetworkRefused, judgeLiveHost } from '../policy/live-host.ts';
 import { isWithin, parentOf } from '../policy/paths.ts';
 import type { Policy } from '../policy/types.ts';
 import { accessFor } from '../violations/acts.ts';
+import { boundSubject } from '../violations/bounds.ts';
 import { grantFor } from '../violations/grant.ts';
 import type { AccessRequest } from '../violations/requests.ts';
 import { riskOf } from '../violations/risk.ts';
@@ -166,7 +167,8 @@ export class Questions {
     const once = subject.kind === 'host' || open.paths.canBeOnce(subject.path, accessOf(wanted));
     const question = { id: `q${this.#asked}`, ...asked, once, ...(actor && { actor }) };
     const { answer, why } = await this.#ask(question, waiter);
-    append({ kind: 'question', question, answer, ...(why !== undefined && { why }) });
+    const kept = { ...question, subject: boundSubject(subject) };
+    append({ kind: 'question', question: kept, answer, ...(why !== undefined && { why }) });
     if (answer.kind === 'no') {
       if (!waiter.aborted) this.#remember(subject);
       return false;
@@ -209,7 +211,11 @@ export class Questions {
       return true;
     } catch (error) {
       // The refusal stands, and is recorded as one.
-      this.#options.append({ kind: 'grant-refused', subject, why: (error as Error).message });
+      this.#options.append({
+        kind: 'grant-refused',
+        subject: boundSubject(subject),
+        why: (error as Error).message,
+      });
       return false;
     }
   }

@@ -1,4 +1,5 @@
 /** Cuts a denial to a size that can be kept: everything in it but the rule may have been chosen inside. */
+import { hostWithoutSecrets } from '../policy/secrets.ts';
 import type { Actor, Denial, Subject } from './types.ts';
 
 /** PATH_MAX (limits.h), without its NUL. */
@@ -16,8 +17,9 @@ export function cut(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
-function boundSubject(subject: Subject): Subject {
-  if (subject.kind === 'host') return { ...subject, host: cut(subject.host, HOST) };
+/** As it is kept: cut, and a host without the secrets that its name may tell. */
+export function boundSubject(subject: Subject): Subject {
+  if (subject.kind === 'host') return { ...subject, host: cut(hostWithoutSecrets(subject.host), HOST) };
   return { ...subject, path: cut(subject.path, PATH) };
 }
 
@@ -43,7 +45,7 @@ export function boundDenial(denial: Denial): Denial {
     ...(actor !== undefined && { actor: boundActor(actor) }),
     ...(rule !== undefined && { rule }),
     ...(errno !== undefined && { errno }),
-    ...(detail !== undefined && { detail: cut(detail, DETAIL) }),
+    ...(detail !== undefined && { detail: cut(hostWithoutSecrets(detail), DETAIL) }),
     ...(remedy !== undefined && { remedy }),
     ...(movedTo !== undefined && { movedTo: cut(movedTo, PATH) }),
   };

@@ -2,6 +2,7 @@
 import { Decider } from '../policy/decide.ts';
 import { isWithin, parentOf } from '../policy/paths.ts';
 import { quoteWord } from '../policy/printable.ts';
+import { LEFT_OUT } from '../policy/secrets.ts';
 import type { Policy } from '../policy/types.ts';
 import { accessFor, classOf } from './acts.ts';
 import { isExplicitDenial, isPathRule } from './rules.ts';
@@ -66,6 +67,8 @@ export function grantFor(denial: Denial, policy: Policy, exists: (path: string) 
   if (rule && isExplicitDenial(rule))
     return none('it is denied on purpose; only whoever wrote that rule can change it');
   if (denial.remedy?.kind === 'none') return none('no setting changes this');
+  if (subject.kind === 'host' && subject.host.includes(LEFT_OUT))
+    return none('its name holds a secret, which is not kept');
   if (subject.kind === 'host') return hostGrant(denial.remedy?.host ?? subject.host, subject.port);
   if (classOf(denial.act) === 'bind') return none('no setting opens this');
   const { path } = subject;

@@ -1,6 +1,7 @@
 /** What granting a refused act would mean, from the rule's category, the place, and what network there is. */
 import { Hazards, SHARED_HOSTS, serviceOf } from '../policy/hazards.ts';
 import { isWithin } from '../policy/paths.ts';
+import { LEFT_OUT } from '../policy/secrets.ts';
 import type { PathRule, Policy } from '../policy/types.ts';
 import { accessFor } from './acts.ts';
 import { isPathRule } from './rules.ts';
@@ -27,6 +28,7 @@ function canLeave({ network }: Policy): boolean {
 }
 
 function hostReasons(host: string): Reason[] {
+  if (host.includes(LEFT_OUT)) return [['high', 'the name itself tells a secret to whoever is asked for it']];
   if (METADATA.test(host)) return [['high', 'it hands out credentials of this machine']];
   if (PRIVATE.test(host))
     return [['high', 'it is in your own network, where services trust whoever reaches them']];

