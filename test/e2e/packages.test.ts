@@ -36,7 +36,7 @@ beforeAll(async () => {
   const words = ['scripts/package.mjs', '--arch', process.arch, '--out', packages];
   await run(process.execPath, words, { cwd: repository });
   for (const name of readdirSync(packages)) chmodSync(join(packages, name), 0o644);
-}, 120_000);
+}, 600_000);
 afterAll(() => rmSync(packages, { recursive: true, force: true }));
 
 describe.each(people)('as $label', (person) => {
