@@ -99,6 +99,32 @@ export const CREDENTIAL_STORES: readonly (readonly [path: string, why: string])[
   ['.ICEauthority', 'opens the desktop session'],
 ];
 
+/** Of the whole system, with what they give away; on Linux. Root could read them, and so could a session of root's to which `/etc` is opened. */
+export const SYSTEM_CREDENTIALS: readonly (readonly [path: string, why: string])[] = [
+  ['/etc/shadow', 'holds password hashes'],
+  ['/etc/shadow-', 'holds password hashes'],
+  ['/etc/gshadow', 'holds password hashes'],
+  ['/etc/gshadow-', 'holds password hashes'],
+  ['/etc/security/opasswd', 'holds old passwords'],
+  ['/etc/sudoers', 'says who may become root'],
+  ['/etc/sudoers.d', 'says who may become root'],
+  ['/etc/ssl/private', 'holds private keys'],
+  ['/etc/pki/tls/private', 'holds private keys'],
+  ['/etc/letsencrypt', 'holds private keys'],
+  ['/etc/ssh/ssh_host_rsa_key', 'is the key of this host'],
+  ['/etc/ssh/ssh_host_ecdsa_key', 'is the key of this host'],
+  ['/etc/ssh/ssh_host_ed25519_key', 'is the key of this host'],
+  ['/etc/krb5.keytab', 'is the key of this host'],
+  ['/etc/NetworkManager/system-connections', 'holds network passwords'],
+  ['/etc/wpa_supplicant', 'holds network passwords'],
+  ['/etc/ppp', 'holds network passwords'],
+  ['/etc/wireguard', 'holds network keys'],
+  ['/etc/openvpn', 'holds network keys'],
+  ['/etc/ipsec.secrets', 'holds network keys'],
+  ['/etc/kubernetes', 'holds cluster credentials'],
+  ['/etc/rancher', 'holds cluster credentials'],
+];
+
 /** Where editors listen that run what they are asked to: globs, relative to the home. Other sockets of theirs lie in `/run` and `/tmp`. */
 export const EDITOR_SOCKETS: readonly string[] = ['Code', 'Code - Insiders', 'VSCodium', 'Cursor'].map(
   (editor) => `.config/${editor}/*.sock`,

@@ -1,5 +1,5 @@
 /** The rules of a mode: what a person has without writing a word. */
-import { CREDENTIAL_STORES, EDITOR_SOCKETS } from './builtin-credentials.ts';
+import { CREDENTIAL_STORES, EDITOR_SOCKETS, SYSTEM_CREDENTIALS } from './builtin-credentials.ts';
 import { EXCEPTED, GIT_NAMES, HOME_HOST_RUN, type HostRunName, TOOL_NAMES } from './builtin-host-run.ts';
 import { escapeGlob } from './glob.ts';
 import type { HostFacts } from './host-facts.ts';
@@ -70,11 +70,18 @@ function gitDirectoryRules(directory: string): PathRule[] {
   return [rule(directory, 'write', 'project', 'the repository of this worktree', 'git repository'), ...inner];
 }
 
-/** Unreadable places of the home, whatever else shows the home. */
+/** Unreadable places of the home and of the system, whatever else shows what they lie in. */
 export function credentialRules({ homeDir, macos }: Pick<HostFacts, 'homeDir' | 'macos'>): PathRule[] {
-  return [...CREDENTIAL_STORES, ...(macos?.credentials ?? [])].map(([path, why]) =>
+  const ofHome = [...CREDENTIAL_STORES, ...(macos?.credentials ?? [])].map(([path, why]) =>
     rule(joinPath(homeDir, path), 'none', 'credential', why, `credential store ~/${path}`),
   );
+  if (macos !== undefined) return ofHome;
+  return [
+    ...ofHome,
+    ...SYSTEM_CREDENTIALS.map(([path, why]) =>
+      rule(path, 'none', 'credential', why, `credential store ${path}`),
+    ),
+  ];
 }
 
 /**

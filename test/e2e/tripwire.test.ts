@@ -101,6 +101,24 @@ describe.each(people)('as $label', (person) => {
     expect(violations).toMatchObject(record === undefined ? [] : [expected]);
   });
 
+  test('password hashes are refused and seen, also where all of /etc was opened, until they are opened themselves', async () => {
+    const read = (path: string, opened: readonly string[] = []) =>
+      observe([world.probe, 'read', path], opened);
+    const rule = { access: 'none', origin: { scope: 'builtin', text: 'credential store /etc/shadow' } };
+    for (const opened of [[], ['--allow', '/etc:ro']]) {
+      const { stdout, violations } = await read('/etc/shadow', opened);
+      expect(stdout, opened.join(' ')).toBe('EACCES\n');
+      expect(violations).toMatchObject([{ act: 'read', subject: { path: '/etc/shadow' }, rule, count: 1 }]);
+    }
+    const names = await read('/etc/passwd');
+    expect([names.stdout.slice(0, 3), names.violations]).toEqual(['ok:', []]);
+    // An ordinary person could not read them on the host either.
+    const [outside = ''] = await world.probeOutside([['read', '/etc/shadow']]);
+    const { stdout } = await read('/etc/shadow', ['--allow', '/etc/shadow:ro']);
+    expect(stdout.split('\n')[0]).toBe(outside.split('\n')[0]);
+    expect(stdout.startsWith('ok:')).toBe(person.uid === 0);
+  });
+
   test('on the host all of it can be read', async () => {
     const acts: Act[] = [
       ['read', `${world.home}/.ssh/id_ed25519`],

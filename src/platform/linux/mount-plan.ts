@@ -68,7 +68,8 @@ export function planMounts(input: MountInput): PlannedMounts {
   ];
   const byPath = new Map(places.map((place) => [place.path, place]));
   const kept = layers.filter((layer) => !layer.entry || isOwnGround(byPath, parentOf(layer.path)));
-  const covered = watched === undefined ? { layers: kept } : coverHidden(kept, watched);
+  const covered =
+    watched === undefined ? { layers: kept } : coverHidden(kept, watched, systemSecrets(input, byPath));
   const ordered = covered.layers
     .map((layer, index) => ({ layer, index }))
     .sort((a, b) => depthOf(a.layer.path) - depthOf(b.layer.path) || a.index - b.index)
@@ -85,6 +86,19 @@ export function planMounts(input: MountInput): PlannedMounts {
     ],
     ...('layout' in covered ? { tripwire: covered.layout } : {}),
   };
+}
+
+/** Credentials that lie where the plan makes the directory itself, as it does `/etc`: looks at them are to be seen. */
+function systemSecrets(
+  { policy, existing }: MountInput,
+  byPath: ReadonlyMap<string, Place>,
+): readonly { readonly path: string; readonly kind: PathKind }[] {
+  return policy.rules.flatMap(({ pattern: path, glob, access, category }) => {
+    const kind = existing.get(path);
+    if (glob || access !== 'none' || category !== 'credential' || kind === undefined) return [];
+    if (!isWithin(path, '/etc') || byPath.has(path) || !isOwnGround(byPath, parentOf(path))) return [];
+    return [{ path, kind }];
+  });
 }
 
 /** What the plan makes itself in every mode. */

@@ -44,6 +44,31 @@ describe('coverHidden', () => {
     expect(() => new NodeTable(tripwire)).not.toThrow();
   });
 
+  test('of /etc, which the plan makes, it stands over credentials that the host has, and over nothing else', () => {
+    const secret = (path: string) => rule(path, 'none', { category: 'credential' });
+    const rules = [
+      secret('/etc/shadow'),
+      secret('/etc/gone'),
+      secret('/etc/keys'),
+      rule('/etc/group', 'read'),
+    ];
+    const existing = { '/etc/shadow': 'file', '/etc/keys': 'directory', '/etc/group': 'file' } as const;
+    const { mounts, tripwire, shown } = planned(rules, existing);
+    expect(shown).toContain('/etc/shadow /etc/shadow');
+    expect(shown.filter((each) => each.startsWith('/etc'))).toHaveLength(2);
+    expect(tripwire.attached.filter(({ path }) => path.startsWith('/etc'))).toEqual([
+      { path: '/etc/shadow', kind: 'closed-file' },
+      { path: '/etc/keys', kind: 'closed-directory' },
+    ]);
+    expect(mounts).toContainEqual({ op: 'file', path: '/etc/shadow', mode: 0, content: '' });
+    const open = planned([...rules, rule('/etc', 'read')], { ...existing, '/etc': 'directory' });
+    expect(open.shown.filter((each) => each.startsWith('/etc')).sort()).toEqual([
+      '/etc/keys /etc/keys',
+      '/etc/shadow /etc/shadow',
+    ]);
+    expect(open.mounts.some((step) => step.op === 'file' && step.path === '/etc/shadow')).toBe(false);
+  });
+
   test('makes links of the plan itself: nothing can be made on it', () => {
     const data = rule('/home/ada/data', 'read', { resolved: '/home/ada/real' });
     const { mounts, tripwire } = planned([data], { '/home/ada/real': 'directory' });

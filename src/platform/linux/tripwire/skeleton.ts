@@ -1,12 +1,13 @@
 /** Lays the tripwire file system beneath a plan's mounts: over what is hidden of the host, and over what is denied. Pure. */
 import type { Layer } from '../mount-plan.ts';
-import { nearest } from '../places.ts';
+import { nearest, type PathKind } from '../places.ts';
 import type { MountStep } from '../plan.ts';
 import type { TripwireEntry, TripwireLayout } from './nodes.ts';
 
 /**
  * Kernel interfaces are no place of the person's: programs probe them everywhere and do without. In `/etc` programs treat
- * what they may not read as broken (git ends with an error), and what is absent as absent.
+ * what they may not read as broken (git ends with an error), and what is absent as absent; but of credentials there that is
+ * what any host says to a person.
  */
 const LEFT_ABSENT: ReadonlySet<string> = new Set(['/etc', '/sys']);
 
@@ -21,8 +22,15 @@ export interface Covered {
   readonly layout: TripwireLayout;
 }
 
-/** `watched`: names of the host's directories in `/`. A layer that no longer needs a step of its own is left out. */
-export function coverHidden(layers: readonly Layer[], watched: readonly string[]): Covered {
+/**
+ * `watched`: names of the host's directories in `/`. `secrets`: places to be covered in directories that the plan makes itself. A
+ * layer that no longer needs a step of its own is left out.
+ */
+export function coverHidden(
+  layers: readonly Layer[],
+  watched: readonly string[],
+  secrets: readonly { readonly path: string; readonly kind: PathKind }[],
+): Covered {
   const taken = new Set(layers.map(({ path }) => path));
   const tops = watched
     .map((name) => `/${name}`)
@@ -58,7 +66,13 @@ export function coverHidden(layers: readonly Layer[], watched: readonly string[]
     const kind = layer.kind === 'directory' ? 'closed-directory' : 'closed-file';
     return attach({ path: layer.path, kind }, true);
   });
-  return { layers: [...covers, ...replaced], layout: { attached, beneath } };
+  const closed = secrets.map(({ path, kind }): Layer => {
+    const point: MountStep =
+      kind === 'directory' ? { op: 'directory', path, mode: 0 } : { op: 'file', path, mode: 0, content: '' };
+    const { steps } = attach({ path, kind: kind === 'directory' ? 'closed-directory' : 'closed-file' }, true);
+    return { path, steps: [point, ...steps] };
+  });
+  return { layers: [...covers, ...replaced, ...closed], layout: { attached, beneath } };
 }
 
 function isMask({ steps }: Layer): boolean {
