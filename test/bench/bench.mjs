@@ -1,12 +1,12 @@
 /**
- * Whole-process timings, side by side: `npm run bench [-- --rounds N --srt DIR]`.
- * `--srt`: a directory whose node_modules has @anthropic-ai/sandbox-runtime.
+ * Whole-process timings, side by side: `npm run bench [-- --rounds N --srt DIR --picture FILE]`.
+ * `--srt`: a directory whose node_modules has @anthropic-ai/sandbox-runtime. `--picture`: an SVG of the medians.
  *
  * The contenders of a table take turns within each round, so that whatever else the machine does hits all of them;
  * medians are compared and the spread is shown. Compare ratios, not milliseconds.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,12 +14,16 @@ import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { equivalent, handWritten } from './bwrap-args.mjs';
 import { benchLibrary } from './library.mjs';
+import { runningOthers, startingOthers } from './other-boundaries.mjs';
+import { pictureOf } from './picture.mjs';
+import { print, Rounds, run, verdict } from './rounds.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '60' },
     srt: { type: 'string' },
+    picture: { type: 'string' },
   },
 });
 const rounds = Number(options.rounds);
@@ -28,84 +32,7 @@ const work = mkdtempSync(join(tmpdir(), 'pinfold-bench-'));
 const elsewhere = mkdtempSync(join(homedir(), 'pinfold-bench-'));
 const launcher = join(root, 'dist/pinfold-launcher');
 const environment = { ...process.env, XDG_STATE_HOME: `${work}/state`, XDG_DATA_HOME: `${work}/data` };
-
-function run(command, args, settings = {}) {
-  const result = spawnSync(command, args, { encoding: 'utf8', ...settings });
-  if (result.error !== undefined) throw result.error;
-  if (result.status !== 0)
-    throw new Error(`${command} ended with ${result.status}\n${result.stdout}${result.stderr}`);
-  return { said: result.stdout, complaints: result.stderr };
-}
-
-/** One sample: milliseconds, and MiB of the largest process. */
-function sample({ argv, plan, fd9, cwd }) {
-  const stdio = [
-    'ignore',
-    'pipe',
-    'pipe',
-    ...Array(6).fill('ignore'),
-    fd9 === undefined ? 'ignore' : openSync(fd9, 'r'),
-  ];
-  const words = plan === undefined ? argv : ['-p', plan, ...argv];
-  const { said, complaints } = run(join(work, 'stopwatch'), words, {
-    stdio,
-    cwd: cwd ?? root,
-    env: environment,
-  });
-  const [nanoseconds, kibibytes, code] = said.split(' ').map(Number);
-  if (code !== 0) throw new Error(`${argv.slice(0, 4).join(' ')} … ended with ${code}\n${complaints}`);
-  return { ms: nanoseconds / 1e6, mib: kibibytes / 1024 };
-}
-
-function quantile(sorted, q) {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
-}
-
-function summary(samples) {
-  const ms = samples.map((one) => one.ms).sort((a, b) => a - b);
-  return {
-    median: quantile(ms, 0.5),
-    low: quantile(ms, 0.1),
-    high: quantile(ms, 0.9),
-    mib: Math.max(...samples.map((one) => one.mib)),
-  };
-}
-
-/** Runs the contenders in turns; each round begins with another one. */
-function race(contenders, times) {
-  for (const contender of contenders) for (let warm = 0; warm < 3; warm++) sample(contender);
-  const samples = contenders.map(() => []);
-  for (let round = 0; round < times; round++) {
-    for (let turn = 0; turn < contenders.length; turn++) {
-      const index = (turn + round) % contenders.length;
-      samples[index].push(sample(contenders[index]));
-    }
-  }
-  return contenders.map((contender, index) => ({ name: contender.name, ...summary(samples[index]) }));
-}
-
-function print(title, rows, base) {
-  const width = Math.max(...rows.map((row) => row.name.length));
-  const reference = rows.find((row) => row.name === base);
-  console.log(`\n${title}`);
-  const memory = rows.some((row) => row.mib !== undefined);
-  console.log(
-    `  ${''.padEnd(width)}  median ms   (10 % – 90 %)     ratio${memory ? '   largest process' : ''}`,
-  );
-  for (const { name, median, low, high, mib } of rows) {
-    const spread = `(${low.toFixed(1)} – ${high.toFixed(1)})`.padEnd(16);
-    const ratio = `${(median / reference.median).toFixed(2)}×`;
-    console.log(
-      `  ${name.padEnd(width)}  ${median.toFixed(2).padStart(9)}   ${spread} ${ratio.padStart(6)}${memory ? `   ${mib.toFixed(1)} MiB` : ''}`,
-    );
-  }
-}
-
-function verdict(text, value, limit, unit) {
-  console.log(
-    `  ${value <= limit ? 'met' : 'MISSED'}: ${text}: ${value.toFixed(2)}${unit}, goal ≤ ${limit}${unit}`,
-  );
-}
+const contest = new Rounds({ stopwatch: join(work, 'stopwatch'), environment, cwd: root });
 
 async function planTrue(projectDir) {
   const outfile = join(work, 'plan-source.mjs');
@@ -138,7 +65,7 @@ async function benchLauncher(projectDir) {
       bwrap('bwrap, by hand', handWritten(projectDir)),
     );
   } else console.log('bubblewrap is not installed: the launcher is measured alone');
-  const rows = race(contenders, rounds);
+  const rows = contest.race(contenders, rounds);
   const base = rows.find((row) => row.name.startsWith('bwrap, the'))?.name ?? 'true';
   print(
     `The boundary around \`true\` (${plan.mounts.length} steps, ${plan.landlock?.rules.length ?? 0} Landlock rules)`,
@@ -150,7 +77,7 @@ async function benchLauncher(projectDir) {
     verdict('launcher against bwrap with the same mounts', of('launcher').median / of(base).median, 0.6, '×');
     verdict('launcher against bwrap by hand', of('launcher').median / of('bwrap, by hand').median, 1, '×');
   }
-  return of('launcher').mib;
+  return { launcherMib: of('launcher').mib, boundaries: rows };
 }
 
 function pinfoldRun(name, projectDir) {
@@ -189,11 +116,25 @@ function benchCommand(projectDir, launcherMib) {
     pinfoldRun('the same, with a settings file', settled),
     ...(options.srt ? [sandboxRuntime(options.srt)] : []),
   ];
-  const rows = race(contenders, Math.ceil(rounds / 2));
+  const rows = contest.race(contenders, Math.ceil(rounds / 2));
   print('The whole command', rows, 'node -e 0');
   verdict('pinfold run against node -e 0', rows[1].median / rows[0].median, 1.6, '×');
   verdict('with a settings file', rows[2].median / rows[0].median, 1.6, '×');
   verdict('memory, Node and launcher together', Math.max(rows[1].mib, rows[2].mib) + launcherMib, 55, ' MiB');
+}
+
+/** Whole commands, from their start to the end of `true` in them. */
+function benchOthers(projectDir) {
+  const contenders = [
+    { name: 'true', argv: ['true'] },
+    { name: 'bwrap, by hand', argv: ['bwrap', ...handWritten(projectDir)], fd9: `${work}/filter` },
+    ...startingOthers(work),
+    pinfoldRun('pinfold run', projectDir),
+    ...(options.srt ? [sandboxRuntime(options.srt)] : []),
+  ];
+  const rows = contest.race(contenders, Math.ceil(rounds / 2));
+  print('Boundaries of others, the whole command', rows, 'pinfold run');
+  return rows;
 }
 
 function fill(directory, folders, files) {
@@ -208,7 +149,7 @@ function benchLargeProject(small) {
   const large = join(work, 'large');
   mkdirSync(large);
   fill(large, 1000, 100);
-  const rows = race(
+  const rows = contest.race(
     [pinfoldRun('few files', small), pinfoldRun('100,000 files', large)],
     Math.ceil(rounds / 4),
   );
@@ -222,11 +163,23 @@ try {
   const project = join(work, 'project');
   mkdirSync(project);
   run('git', ['init', '-q', project]);
-  const launcherMib = await benchLauncher(project);
+  const { launcherMib, boundaries } = await benchLauncher(project);
   benchCommand(project, launcherMib);
+  const whole = benchOthers(project);
   benchLargeProject(project);
   Object.assign(process.env, environment);
-  await benchLibrary(project, rounds, { print, verdict });
+  const others = runningOthers(work);
+  try {
+    const { commands } = await benchLibrary(project, rounds, { print, verdict, running: others.contenders });
+    const charts = [
+      { title: 'A command in a session that runs, from Node', rows: commands },
+      { title: 'A boundary around one command, from start to end', rows: whole },
+      { title: 'The boundary alone', rows: boundaries },
+    ];
+    if (options.picture) writeFileSync(options.picture, pictureOf(charts));
+  } finally {
+    others.end();
+  }
 } finally {
   rmSync(elsewhere, { recursive: true, force: true });
   rmSync(work, { recursive: true, force: true });

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 const WARM = 50;
 const COMMANDS = 5000;
 const AT_ONCE = 200;
+const RUNNING = 60;
 const PAGE = 4096;
 
 function closed(child) {
@@ -47,6 +48,23 @@ function descendantsMib(pid = process.pid) {
   }, 0);
 }
 
+/** Beside the commands of others, in a session that runs already; few rounds, since some of those take long. */
+async function benchRunning(sandbox, report) {
+  const others = report.running.map(([name, [command, ...args]]) => ({
+    name,
+    act: () => closed(spawn(command, [...args, 'true'], { stdio: 'ignore' })),
+  }));
+  const contenders = [
+    { name: 'child_process.spawn', act: () => closed(spawn('true', [], { stdio: 'ignore' })) },
+    { name: 'sandbox.spawn', act: () => closed(sandbox.spawn('true', [], { stdio: 'ignore' })) },
+    ...others,
+  ];
+  await race(3, contenders);
+  const rows = await race(RUNNING, contenders);
+  report.print('`true` in a session that runs, beside those of others', rows, 'child_process.spawn');
+  return rows;
+}
+
 async function benchCommands(sandbox, report) {
   for (const stdio of ['ignore', 'pipe']) {
     const bare = () => closed(spawn('true', [], { stdio }));
@@ -72,7 +90,10 @@ async function benchCommands(sandbox, report) {
   console.log(`  ${AT_ONCE} commands at once, none failed: ${(performance.now() - start).toFixed(0)} ms`);
 }
 
-/** `report`: `print` and `verdict` of bench.mjs; `rounds`: how many sandboxes are made. */
+/**
+ * `report`: `print` and `verdict` of rounds.mjs, and `running` of other-boundaries.mjs; `rounds`: how many sandboxes are made.
+ * Resolves with the rows of commands in sessions that run.
+ */
 export async function benchLibrary(projectDir, rounds, report) {
   const { createSandbox } = await import('../../dist/index.js');
   const make = () => createSandbox({ projectDir, mode: 'standard' });
@@ -80,6 +101,7 @@ export async function benchLibrary(projectDir, rounds, report) {
   const sandbox = await make();
   const idle = descendantsMib() - before;
   await benchCommands(sandbox, report);
+  const commands = await benchRunning(sandbox, report);
   report.verdict('an idle session outside Node', idle, 6, ' MiB');
   await sandbox.close();
 
@@ -98,4 +120,5 @@ export async function benchLibrary(projectDir, rounds, report) {
   const rows = await race(rounds, contenders);
   report.print('A sandbox from the library, until it is ready', rows, 'child_process.spawn');
   report.verdict('createSandbox, more than a bare spawn', rows[1].median - rows[0].median, 6, ' ms');
+  return { commands };
 }
