@@ -9,12 +9,20 @@ import { LOG_ROWS } from './fixtures/log-attacks.ts';
 import { DIRECT_ROWS } from './fixtures/network-attacks.ts';
 import { SOCKS_ROWS } from './fixtures/socks-attacks.ts';
 
-const ID = String.raw`(?:N-[DS]|C-[A-Z]|[FILMRSZ]-)\d+(?:\.\d+|[a-z])?`;
+const ID = String.raw`(?:N-[DS]|C-[A-Z]|[FTILMRSZ]-)\d+(?:\.\d+|[a-z])?`;
 const QUOTED = new RegExp(`['"\`](${ID}(?:, ${ID})*)['"\`:]`, 'g');
 
 /** Suites in which rows have a test of their own. */
 const SUITES = [
-  ...['network-attacks', 'network-names', 'socks-attacks', 'log-attacks', 'configuration-attacks'],
+  ...[
+    'network-attacks',
+    'network-names',
+    'socks-attacks',
+    'log-attacks',
+    'configuration-attacks',
+    'race-attacks',
+    'act-races',
+  ],
   ...['service-attacks', 'terminal-attacks'],
 ];
 

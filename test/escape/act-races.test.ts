@@ -12,7 +12,15 @@ import { compileFixture, makeWorld, people, type World } from '../fixtures/world
 const SECONDS = Number(process.env.PINFOLD_RACE_SECONDS ?? 1);
 const TIMEOUT_MS = 180_000 + SECONDS * 1000;
 
-const READING = ['read', 'link-target', 'directory', 'link'];
+/** With the row of the catalogue's class T that it is, where it is one. */
+const READING = [
+  ['read', 'T-01'],
+  ['link-target', 'T-02'],
+  ['directory', 'T-03'],
+  ['link', 'no row'],
+  ['page', 'T-07'],
+  ['execute', 'T-08'],
+] as const;
 const CHANGING = [
   'write',
   'link-target',
@@ -50,6 +58,8 @@ describe.each(people)('as $label', (person) => {
     world.put(join(inside, 'f'), 'in\n');
     world.put(join(inside, 'way/f'), 'in\n');
     world.put(join(world.outside, 'f'), 'out\n');
+    world.put(join(inside, 'run'), '#!/bin/sh\nexit 1\n', 0o755);
+    world.put(join(world.outside, 'run'), '#!/bin/sh\nexit 2\n', 0o755);
     symlinkSync(join(inside, 'f'), join(inside, 'link'));
     symlinkSync(world.outside, join(inside, 'lure'));
     for (const name of ['link', 'lure']) lchownSync(join(inside, name), person.uid, person.gid);
@@ -74,7 +84,7 @@ describe.each(people)('as $label', (person) => {
   }
 
   test.each(READING)(
-    'what is hidden is not read by a race of kind "%s"',
+    'what is hidden is neither read nor run by a race of kind "%s" (%s)',
     async (kind) => {
       await expectNothingGained(kind, []);
       await expectGainedOnTheHost(kind);
