@@ -131,6 +131,17 @@ test("in permissive, an editor's socket is unreachable and its settings are read
   expect(deciders.permissive.accessOf(`${HOME}/.config/Code/User/settings.json`)).toBe('read');
 });
 
+test.each(['strict', 'standard', 'permissive'] as const)(
+  'in %s, Pinfold in the project is read-only',
+  (mode) => {
+    const { pinfold } = makeFacts();
+    const facts = makeFacts({ pinfold: { ...pinfold, installDir: `${PROJECT}/node_modules/pinfold` } });
+    const decider = new Decider({ rules: modeRules(mode, facts) });
+    expect(decider.accessOf(`${PROJECT}/node_modules/pinfold/dist/main.cjs`)).toBe('read');
+    expect(decider.accessOf(`${PROJECT}/node_modules/other/index.js`)).toBe('write');
+  },
+);
+
 test('every built-in rule says why, and none stands twice', () => {
   for (const mode of ['strict', 'standard', 'permissive'] as const) {
     const rules = modeRules(mode, makeFacts());

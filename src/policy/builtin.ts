@@ -129,9 +129,19 @@ function toolchainRules(facts: HostFacts): PathRule[] {
   ]);
 }
 
+/**
+ * Pinfold's own program beneath directories that are writable: elsewhere it is as hidden, or as visible, as its surroundings.
+ * SECURITY: what the next run is started from must not be what the last one wrote. Covered by "Pinfold in the project is read-only".
+ */
+export function programRules(roots: readonly string[], { pinfold }: HostFacts): PathRule[] {
+  const { installDir } = pinfold;
+  if (!roots.some((root) => isWithin(installDir, root))) return [];
+  return [rule(installDir, 'read', 'pinfold', 'Pinfold itself', "Pinfold's own")];
+}
+
 /** Pinfold's own: what is inside must neither read what was logged of it nor change what decides about it. */
 function ownRules(facts: HostFacts, mode: Mode): PathRule[] {
-  const { configDir, stateDir, dataDir, installDir } = facts.pinfold;
+  const { configDir, stateDir, dataDir } = facts.pinfold;
   return [
     rule(
       configDir,
@@ -142,10 +152,7 @@ function ownRules(facts: HostFacts, mode: Mode): PathRule[] {
     ),
     rule(stateDir, 'none', 'pinfold', "Pinfold's state and log", "Pinfold's own"),
     rule(dataDir, 'none', 'pinfold', 'private homes of other projects', "Pinfold's own"),
-    // Only where it would be writable else: elsewhere it is as hidden, or as visible, as its surroundings.
-    ...(isWithin(installDir, mode === 'permissive' ? facts.homeDir : facts.projectDir)
-      ? [rule(installDir, 'read', 'pinfold', 'Pinfold itself', "Pinfold's own")]
-      : []),
+    ...programRules([facts.projectDir, ...(mode === 'permissive' ? [facts.homeDir] : [])], facts),
   ];
 }
 

@@ -1,6 +1,6 @@
 /** The path rules of the layers: what is granted, what is denied, and what of it falls away. */
 import { SandboxError } from '../errors.ts';
-import { homeHostRunRules, isSessionPlace, modeRules, protectedRules } from './builtin.ts';
+import { homeHostRunRules, isSessionPlace, modeRules, programRules, protectedRules } from './builtin.ts';
 import { Decider } from './decide.ts';
 import { expandGlob, isGlob } from './glob.ts';
 import type { HostFacts } from './host-facts.ts';
@@ -136,7 +136,7 @@ export function isOwn({ pattern, access }: PathRule, { pinfold, privateHome }: H
 /** Host-run names beneath a directory that somebody made writable, and those of the home if they lie beneath it. */
 export function guardsOf(root: string, facts: HostFacts): PathRule[] {
   const ofHome = homeHostRunRules(facts).filter(({ pattern }) => pattern !== root && isWithin(pattern, root));
-  return [...protectedRules(root), ...ofHome];
+  return [...protectedRules(root), ...ofHome, ...programRules([root], facts)];
 }
 
 export function isExpired(entry: Pick<AllowedPath, 'expires'>, now: Date): boolean {
