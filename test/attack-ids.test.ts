@@ -23,7 +23,7 @@ const SUITES = [
     'race-attacks',
     'act-races',
   ],
-  ...['service-attacks', 'terminal-attacks'],
+  ...['service-attacks', 'terminal-attacks', 'lifetime-attacks'],
 ];
 
 /** Ids that a suite names: titles begin with them, or they are all that a text is. */
