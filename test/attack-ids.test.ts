@@ -14,16 +14,9 @@ const QUOTED = new RegExp(`['"\`](${ID}(?:, ${ID})*)['"\`:]`, 'g');
 
 /** Suites in which rows have a test of their own. */
 const SUITES = [
-  ...[
-    'network-attacks',
-    'network-names',
-    'socks-attacks',
-    'log-attacks',
-    'configuration-attacks',
-    'race-attacks',
-    'act-races',
-  ],
-  ...['service-attacks', 'terminal-attacks', 'lifetime-attacks'],
+  ...['network-attacks', 'network-names', 'socks-attacks', 'log-attacks', 'configuration-attacks'],
+  ...['race-attacks', 'act-races', 'service-attacks', 'terminal-attacks', 'lifetime-attacks'],
+  'deferred-commands',
 ];
 
 /** Ids that a suite names: titles begin with them, or they are all that a text is. */
