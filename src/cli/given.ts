@@ -46,15 +46,34 @@ export function givenEnvironment(): Environment {
   return { ...Object.fromEntries(entries.filter(isWhole)), ...Object.fromEntries(others) };
 }
 
-/** Throws ERR_PROJECT_INVALID where its path cannot be said in UTF-8, as settings and plans say paths. */
+function noDirectory(what: string, why: string, fix: string): SandboxError {
+  return new SandboxError('ERR_PROJECT_INVALID', { what, why, fix });
+}
+
+function currentDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const gone = code === 'ENOENT';
+    // getcwd(3): ERANGE and ENAMETOOLONG for what is longer than PATH_MAX.
+    const why = gone ? 'it has been removed' : code === 'ERANGE' ? 'its path is too long' : `${code}`;
+    throw noDirectory('Cannot use the working directory', why, 'Change to another directory');
+  }
+}
+
+/**
+ * Throws ERR_PROJECT_INVALID where there is none any more, or where its path is too long or cannot be said in UTF-8, as settings
+ * and plans say paths.
+ */
 export function givenDirectory(): string {
-  const path = process.cwd();
+  const path = currentDirectory();
   if (process.platform !== 'linux' || !path.includes(REPLACED)) return path;
   const [named, here] = [statSync(path, { throwIfNoEntry: false }), statSync('.')];
   if (named?.ino === here.ino && named.dev === here.dev) return path;
-  throw new SandboxError('ERR_PROJECT_INVALID', {
-    what: `Cannot work in ${escapeBytes(Buffer.from(path))}`,
-    why: 'the path of this directory is not valid UTF-8',
-    fix: 'Rename the directory, or change to another one',
-  });
+  throw noDirectory(
+    `Cannot work in ${escapeBytes(Buffer.from(path))}`,
+    'the path of this directory is not valid UTF-8',
+    'Rename the directory, or change to another one',
+  );
 }

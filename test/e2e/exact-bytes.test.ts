@@ -67,6 +67,18 @@ describe.each(people)('as $label', (person) => {
     expect(existsSync(`${world.project}/ran`)).toBe(false);
   });
 
+  test.each([
+    ['os.mkdir("gone"); os.chdir("gone"); os.rmdir("../gone")', 'it has been removed'],
+    ['n = "d" * 200; [(os.mkdir(n), os.chdir(n)) for _ in range(25)]', 'its path is too long'],
+  ])('a working directory without a path is refused: %s', async (moves, why) => {
+    const program = `import os, sys; ${moves}; os.execv(sys.argv[1], sys.argv[1:])`;
+    const ran = await world.run(['python3', '-c', program, ...pinfold(), 'run', '--', 'touch', 'ran']);
+    await world.run(['rm', '-rf', 'd'.repeat(200)]);
+    expect(ran).toMatchObject({ code: 125, stdout: '' });
+    expect(ran.stderr).toContain(why);
+    expect(ran.stderr).toContain('ERR_PROJECT_INVALID');
+  });
+
   test('a working directory that cannot be named is refused, also beside one whose name looks the same', async () => {
     const twin = "$(printf 'a\\357\\277\\275\\303\\251\\357\\277\\275')";
     const ran = await outside(
