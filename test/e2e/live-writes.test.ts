@@ -280,7 +280,8 @@ describe.each(cases)('as $label, with monitor $monitor', ({ person, monitor }) =
     }
     await answered;
     expect(answer).toMatch(/Permission denied refused$/);
-    expect(JSON.stringify(session.log())).toContain('it was not done: killed at work');
+    // It is written a moment after the answer, when it is known who was refused.
+    await until(() => JSON.stringify(session.log()).includes('it was not done: killed at work'));
     expect(await session.say(`cd ${data}; echo next > made && cat made`)).toBe('next');
   });
 
