@@ -123,7 +123,9 @@ describe.each(people)('as $label', (person) => {
       expect([existsSync(guarded), said.includes('over')]).toEqual([false, false]);
       process.kill(child.pid!, end);
       const { stdout } = await ended;
-      expect(stdout.includes('over 1')).toBe(end === 'SIGCONT');
+      // Killed, it may hear a moment before its own end that the one who decides has gone (ENOSYS).
+      if (end === 'SIGCONT') expect(stdout).toContain('over 1');
+      else expect(stdout).not.toContain('over 0');
       expect(existsSync(guarded)).toBe(false);
       rmSync(`${world.project}/made`, { recursive: true });
     }
@@ -136,7 +138,7 @@ describe.each(people)('as $label', (person) => {
     const few = 'echo 400 > /proc/sys/kernel/pid_max && exec "$@"';
     const script = `for nth in $(seq ${LONG ? 3000 : 160}); do
         (exec mkdir .vscode 2>/dev/null) & victim=$!; echo $victim; kill -9 $victim
-        mkdir made && rmdir made || echo failed
+        mkdir free && rmdir free || echo failed
       done; wait`;
     const run = ['run', '--mode', 'strict', '--', 'bash', '-c', script];
     const argv = ['unshare', '-Urpf', '--mount-proc', 'sh', '-c', few, 'sh', ...pinfold(), ...run];
