@@ -35,7 +35,7 @@ describe.each(people)('as $label', (person) => {
     const config = `${world.project}/big/2/.git/config`;
     const before = readFileSync(config, 'utf8');
     const refused = await world.shell(plant);
-    expect(refused.stderr).toMatch(/Read-only file system|Permission denied/);
+    expect(refused.stderr).toContain('cannot create big/2/.git/config: Read-only file system');
     expect(readFileSync(config, 'utf8')).toBe(before);
     expect(await world.run(['sh', '-c', plant], { env: { MARK: '/tmp/x' } })).toMatchObject({ code: 0 });
     expect(readFileSync(config, 'utf8')).not.toBe(before);
@@ -47,7 +47,8 @@ describe.each(people)('as $label', (person) => {
     await world.run(['mv', `${world.outside}/repository`, 'big/3/moved']);
     const script = 'echo "echo x" > big/3/moved/.git/hooks/pre-commit';
     const refused = await world.shell(script);
-    expect(refused.code).not.toBe(0);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain('pre-commit: Read-only file system');
     expect(existsSync(`${world.project}/big/3/moved/.git/hooks/pre-commit`)).toBe(false);
     expect(await world.run(['sh', '-c', script])).toMatchObject({ code: 0 });
   });
@@ -62,12 +63,12 @@ describe.each(people)('as $label', (person) => {
       ['unlink', file],
       ['rename', scans, `${scans}.old`],
     ] as const;
-    expect((await world.probeOutside([['read', file]]))[0]).toMatch(/^ok:/);
     const met = await world.probeInside(acts, ['--mode', 'permissive', '--allow', world.home]);
-    expect(
-      met.every((each) => /^(EACCES|EROFS|ENOENT|EPERM|EBUSY|EXDEV)$/.test(each)),
-      met.join(' '),
-    ).toBe(true);
+    const changed = world.either('EROFS', 'EACCES');
+    expect(met).toEqual(['EACCES', 'EACCES', changed, changed]);
     expect(readFileSync(file, 'utf8')).toBe(before);
+    // The control.
+    const outside = await world.probeOutside(acts);
+    expect(outside.map((each) => each.split(':')[0])).toEqual(['ok', 'ok', 'ok', 'ok']);
   });
 });
