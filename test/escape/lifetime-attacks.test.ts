@@ -1,6 +1,6 @@
 /** Every row of the catalogue's attacks by what outlives or imitates a command's end, by its id, in each mode. */
 import { once } from 'node:events';
-import { existsSync, lstatSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { pinfold } from '../fixtures/as-user.ts';
@@ -96,8 +96,15 @@ describe.each(people)('as $label', (person) => {
 
     test('S-11: the project cannot be put away, and nothing put in its place', async () => {
       const swap = [...life, 'swap', marker(), 'project', world.outside];
-      expect((await inMode(mode, swap)).code).not.toBe(0);
+      const ran = await inMode(mode, swap);
+      expect(ran.code).toBe(1);
+      expect(ran.stderr).toContain("mv: cannot move 'project' to 'project.moved': Read-only file system");
       expect(lstatSync(world.project).isDirectory()).toBe(true);
+      // The control.
+      expect(await world.run(swap)).toMatchObject({ code: 0 });
+      expect(lstatSync(world.project).isSymbolicLink()).toBe(true);
+      rmSync(world.project);
+      renameSync(`${world.project}.moved`, world.project);
     });
 
     test('S-12: Pinfold inside Pinfold opens nothing', async () => {
