@@ -8,6 +8,17 @@ export interface HostRunName {
   readonly kind?: 'file';
 }
 
+function ofSubmodules(within: string): HostRunName[] {
+  return [
+    { name: `${within}/hooks`, why: 'git runs hooks of submodules' },
+    { name: `${within}/config`, why: 'git runs programs that its configuration names' },
+    { name: `${within}/config.worktree`, why: 'git runs programs that its configuration names' },
+    { name: `${within}/info/attributes`, why: 'git runs filters that attributes select' },
+    { name: `${within}/objects/info/alternates`, why: 'git reads objects from where this points' },
+    { name: `${within}/commondir`, why: 'git takes its configuration from where this points' },
+  ];
+}
+
 /** git reads these without being asked, from a prompt or an editor (CVE-2024-32002, CVE-2022-24765 and their kin). */
 export const GIT_NAMES: readonly HostRunName[] = [
   { name: '.git', why: 'a .git file points git at any directory', kind: 'file' },
@@ -17,12 +28,9 @@ export const GIT_NAMES: readonly HostRunName[] = [
   { name: '.git/commondir', why: 'git takes its configuration from where this points' },
   { name: '.git/info/attributes', why: 'git runs filters that attributes select' },
   { name: '.git/objects/info/alternates', why: 'git reads objects from where this points' },
-  { name: '.git/modules/**/hooks', why: 'git runs hooks of submodules' },
-  { name: '.git/modules/**/config', why: 'git runs programs that its configuration names' },
-  { name: '.git/modules/**/config.worktree', why: 'git runs programs that its configuration names' },
-  { name: '.git/modules/**/info/attributes', why: 'git runs filters that attributes select' },
-  { name: '.git/modules/**/objects/info/alternates', why: 'git reads objects from where this points' },
-  { name: '.git/modules/**/commondir', why: 'git takes its configuration from where this points' },
+  ...ofSubmodules('.git/modules/**'),
+  // A submodule of a worktree has a repository of its own there.
+  ...ofSubmodules('.git/worktrees/*/modules/**'),
   { name: '.git/worktrees/*/commondir', why: 'git takes its configuration from where this points' },
   { name: '.git/worktrees/*/gitdir', why: 'git enters the directory that this names' },
   { name: '.git/worktrees/*/config.worktree', why: 'git runs programs that its configuration names' },

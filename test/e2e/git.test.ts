@@ -277,4 +277,28 @@ describe.each(people)('as $label', (person) => {
     ];
     expect(await world.probeInside(acts)).toEqual(['EROFS', 'EROFS', 'EROFS']);
   });
+
+  test('the submodule of a worktree is protected as one of the repository is', async () => {
+    world.put(`${world.root}/part/file`, 'x\n');
+    await gitRepository(world, `${world.root}/part`);
+    const outside = [
+      `git -c protocol.file.allow=always submodule --quiet add ${world.root}/part part && git commit -q -m Part`,
+      'git worktree add -q side && cd side && git -c protocol.file.allow=always submodule --quiet update --init',
+    ].join(' && ');
+    const made = await world.run(['sh', '-c', outside]);
+    expect(made.code, made.stderr).toBe(0);
+    const module = `${world.project}/.git/worktrees/side/modules/part`;
+    const acts: Act[] = [
+      ['write', `${module}/config`],
+      ['create', `${module}/hooks/post-checkout`],
+      ['create', `${module}/config.worktree`],
+      ['create', `${module}/commondir`],
+      ['rename', module, `${module}2`],
+      ['rename', `${world.project}/src`, `${world.project}/.git/worktrees/side/modules/other`],
+    ];
+    const answers = ['EROFS', 'EROFS', 'EACCES', 'EACCES', 'EACCES', 'EACCES'];
+    expect(await world.probeInside(acts)).toEqual(answers);
+    expect((await world.run(['git', '-C', 'side/part', 'status', '--porcelain'])).stdout).toBe('');
+    expect(await world.probeOutside(acts)).toEqual(acts.map(() => 'ok'));
+  });
 });
