@@ -83,6 +83,26 @@ function furnish(root: string, token: string): void {
   mkdirSync(join(root, 'notes'), { mode: 0o700 });
 }
 
+function noPlace(cause: unknown, fix: string): SandboxError {
+  return new SandboxError('ERR_STATE_UNWRITABLE', {
+    what: 'Cannot make a place for the attempts',
+    why: cause instanceof Error ? cause.message : String(cause),
+    fix,
+    cause,
+  });
+}
+
+function makeTemporary(token: string): string {
+  try {
+    sweep(TEMPORARY, PREFIX);
+    const temporary = mkdtempSync(`${join(TEMPORARY, PREFIX)}${nameOf(process.pid)}-`);
+    writeFileSync(join(temporary, 'canary'), `${token}\n`, { mode: 0o600 });
+    return temporary;
+  } catch (cause) {
+    throw noPlace(cause, `Make ${TEMPORARY} writable (sudo chmod 1777 ${TEMPORARY}), or mount one that is`);
+  }
+}
+
 /** `stateDir`: Pinfold's own, of the person; made for as long as it is needed. Throws ERR_STATE_UNWRITABLE. */
 export function makeScratch(stateDir: string): Scratch {
   const token = `doctor${randomBytes(12).toString('hex')}`;
@@ -91,17 +111,16 @@ export function makeScratch(stateDir: string): Scratch {
   try {
     const first = mkdirSync(own, { recursive: true, mode: 0o700 });
     sweep(parent, '');
-    sweep(TEMPORARY, PREFIX);
     const root = mkdtempSync(join(own, 'world-'));
-    const temporary = mkdtempSync(`${join(TEMPORARY, PREFIX)}${nameOf(process.pid)}-`);
+    let temporary: string | undefined;
     const dispose = () => {
-      rmSync(temporary, { recursive: true, force: true });
+      if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
       rmSync(root, { recursive: true, force: true });
       removeEmpty(own, first !== undefined && first.length < parent.length ? first : parent);
     };
     try {
       furnish(root, token);
-      writeFileSync(join(temporary, 'canary'), `${token}\n`, { mode: 0o600 });
+      temporary = makeTemporary(token);
     } catch (error) {
       dispose();
       throw error;
@@ -113,11 +132,7 @@ export function makeScratch(stateDir: string): Scratch {
     ];
     return { token, home, project: join(home, 'project'), outside, temporary, notes, dispose };
   } catch (cause) {
-    throw new SandboxError('ERR_STATE_UNWRITABLE', {
-      what: 'Cannot make a place for the attempts',
-      why: cause instanceof Error ? cause.message : String(cause),
-      fix: `Make ${stateDir} writable, or set XDG_STATE_HOME to a directory that is`,
-      cause,
-    });
+    if (cause instanceof SandboxError) throw cause;
+    throw noPlace(cause, `Make ${stateDir} writable, or set XDG_STATE_HOME to a directory that is`);
   }
 }

@@ -105,6 +105,19 @@ describe.each(people)('as $label', (person) => {
     }
   });
 
+  test('where /tmp cannot be written it names that and its remedy, and leaves nothing', async () => {
+    const sealed = 'mount --bind /tmp /tmp && mount -o remount,bind,ro /tmp && exec "$@"';
+    const on = (script: string) => ['unshare', '-Urm', 'sh', '-c', script, 'sh', ...pinfold(), 'doctor'];
+    const ran = await world.run(on(sealed));
+    expect(ran).toMatchObject({ code: 125, stdout: '' });
+    expect(ran.stderr).toContain("EROFS: read-only file system, mkdtemp '/tmp/pinfold-doctor-");
+    expect(ran.stderr).toContain('fix  Make /tmp writable');
+    expect(worldsOfDoctor()).toEqual([]);
+    // The control: in the same namespaces, with a /tmp that can be written, it gets as far as its attempts.
+    const open = await world.run([...on('exec "$@"'), '--json', '--mode', 'strict']);
+    expect(JSON.parse(open.stdout).modes[0].guarantees.length).toBeGreaterThan(20);
+  });
+
   test('SIGINT ends it at once with 130, and nothing is left', async () => {
     const before = temporary();
     const child = world.start([...pinfold(), 'doctor']);
