@@ -1,8 +1,10 @@
 /** `pinfold audit`: every grant of the settings with what is known of its use. */
-
+import { type RefusedSubject, refusedSubjects } from '../../audit/refusals.ts';
 import { printableJson } from '../../policy/printable.ts';
-import { defineCommand } from '../command.ts';
+import { defineCommand, type Output } from '../command.ts';
 import { grantAsData, renderGrant } from '../render/audit.ts';
+import { paint } from '../render/style.ts';
+import { shownSubject } from '../render/violation-line.ts';
 import { plural } from '../render/words.ts';
 import { auditSettings, type GrantAudit } from '../settings-grants.ts';
 import { findPlaces, JSON_OPTION, PROJECT_OPTION } from '../settings-places.ts';
@@ -15,6 +17,18 @@ function tail({ grants, sessions, unreadable }: GrantAudit): string {
     `${plural(grants.length, 'grant')}; ${plural(sessions.length, 'recorded session')} of this project${since}${lost}\n`,
     users ? 'Your own settings hold in every project: their use is counted over all of them.\n' : '',
   ].join('');
+}
+
+const MAX_REFUSED = 5;
+
+function refusedLines(out: Output, refused: readonly RefusedSubject[], homeDir: string): string[] {
+  if (refused.length === 0) return [];
+  const shown = refused.slice(0, MAX_REFUSED).map(({ subject, attempts, sessions }) => {
+    const name = paint(out, 'strong', shownSubject(subject, homeDir));
+    return `    ${name}  ${attempts.toLocaleString('en')}× in ${plural(sessions, 'session')}\n`;
+  });
+  const more = refused.length - shown.length;
+  return ['refused meanwhile\n', ...shown, ...(more > 0 ? [`    and ${more} more\n`] : [])];
 }
 
 export const auditCommand = defineCommand({
@@ -33,11 +47,13 @@ export const auditCommand = defineCommand({
     const { out } = context;
     if (options.json) {
       const { grants, sessions, unreadable } = audit;
-      const data = { grants: grants.map(grantAsData), sessions: sessions.length, unreadable };
+      const refused = refusedSubjects(sessions);
+      const data = { grants: grants.map(grantAsData), sessions: sessions.length, unreadable, refused };
       out.write(`${printableJson(data, 2)}\n`);
       return 0;
     }
     for (const grant of audit.grants) out.write(renderGrant(out, grant, places.homeDir));
+    for (const line of refusedLines(out, refusedSubjects(audit.sessions), places.homeDir)) out.write(line);
     out.write(tail(audit));
     return 0;
   },
