@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, expect, test } from 'vitest';
-import { identifyInside } from './actor.ts';
+import { identifyInside, nameOf } from './actor.ts';
 
 const children: ChildProcess[] = [];
 afterEach(() => {
@@ -49,4 +49,19 @@ test('of a long command line only the beginning is read', async () => {
   const actor = identifyInside(Number(String(said)), process.pid);
   expect(actor?.command?.slice(0, 2)).toEqual(['sh', '-c']);
   expect(actor?.command?.join('').length).toBeLessThan(2100);
+});
+
+test.each([
+  ['/usr/bin/node', ['npm run build'], 'npm run build'],
+  ['/usr/bin/node', ['node', '/opt/x/build.js', '--token', 'x'], 'build.js'],
+  ['/usr/bin/node', ['node', '--enable-source-maps', 'cli.js'], 'cli.js'],
+  ['/usr/bin/dash', ['/bin/sh', '/home/ann/.local/bin/claude'], 'claude'],
+  ['/usr/bin/dash', ['sh', '-c', 'npm test'], undefined],
+  ['/usr/bin/bash', ['bash', '-lc', 'make'], undefined],
+  ['/usr/bin/bash', ['bash'], undefined],
+  ['/usr/bin/python3.12', ['python3', '-m', 'pytest'], undefined],
+  ['/usr/bin/make', ['make', 'all'], undefined],
+  ['/usr/bin/make', [], undefined],
+])('a parent %s, started as %j, is named %s', (program, command, name) => {
+  expect(nameOf(program, command)).toBe(name);
 });

@@ -47,8 +47,26 @@ function commandOf(pid: number): string[] | undefined {
   }
 }
 
-function isKnown(ancestor: { pid: number; program: string | undefined }): ancestor is Ancestor {
-  return ancestor.program !== undefined;
+const INTERPRETER = /\/(node|nodejs|python[\d.]*|(ba|da|z|k)?sh|busybox|perl[\d.]*|ruby[\d.]*|php[\d.]*)$/;
+/** Options after which no script is named. */
+const NO_SCRIPT = /^-([a-z]*[cem]|p|pe|-eval|-print)$/;
+
+/** Undefined where the program says enough. */
+export function nameOf(program: string, [first = '', ...rest]: readonly string[]): string | undefined {
+  // npm, for one, writes `npm run build` over its command line.
+  if (rest.length === 0) return first.includes(' ') ? first : undefined;
+  if (!INTERPRETER.test(program)) return undefined;
+  const at = rest.findIndex((word) => !word.startsWith('-'));
+  if (at < 0 || rest.slice(0, at).some((option) => NO_SCRIPT.test(option))) return undefined;
+  const script = rest[at]!.slice(rest[at]!.lastIndexOf('/') + 1);
+  return script === '' ? undefined : script;
+}
+
+function ancestorOf(pid: number): Ancestor | undefined {
+  const program = programOf(pid);
+  if (program === undefined) return undefined;
+  const name = nameOf(program, commandOf(pid) ?? []);
+  return { pid, program, ...(name !== undefined && { name }) };
 }
 
 /**
@@ -72,12 +90,11 @@ export function identifyInside(pid: number, launcher: number): Actor | undefined
   if (chain === undefined) return undefined;
   const program = programOf(pid);
   const command = commandOf(pid);
-  const parents = chain.map((each) => ({ pid: each, program: programOf(each) }));
   return {
     pid,
     ...(program !== undefined && { program }),
     ...(command !== undefined && { command }),
-    parents: parents.filter(isKnown),
+    parents: chain.flatMap((each) => ancestorOf(each) ?? []),
   };
 }
 

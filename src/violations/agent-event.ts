@@ -34,6 +34,9 @@ export function agentEvent({ id, denial }: Pick<Violation, 'id' | 'denial'>, pol
     rule: causeOf(denial),
     retry: 'will_fail',
     ...(instead !== undefined && { instead: instead.text }),
-    grant: { by: 'human', ...(grant.kind === 'grant' && { command: grantCommand(grant, true) }) },
+    grant: {
+      by: 'human',
+      ...(grant.kind === 'grant' && { command: grantCommand(grant, { running: true }) }),
+    },
   };
 }

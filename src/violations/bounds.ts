@@ -9,6 +9,7 @@ const HOST = 255;
 const WORDS = 12;
 const WORD = 200;
 const PARENTS = 8;
+const NAME = 60;
 const DETAIL = 300;
 
 /** Text of at most `length` UTF-16 units; what was cut ends in `…`. */
@@ -29,7 +30,11 @@ function boundActor({ pid, program, command, parents }: Actor): Actor {
     ...(program !== undefined && { program: cut(program, PATH) }),
     ...(command !== undefined && { command: command.slice(0, WORDS).map((word) => cut(word, WORD)) }),
     ...(parents !== undefined && {
-      parents: parents.slice(0, PARENTS).map((parent) => ({ ...parent, program: cut(parent.program, PATH) })),
+      parents: parents.slice(0, PARENTS).map(({ name, ...parent }) => ({
+        ...parent,
+        program: cut(parent.program, PATH),
+        ...(name !== undefined && { name: cut(name, NAME) }),
+      })),
     }),
   };
 }

@@ -99,15 +99,27 @@ export function grantFor(denial: Denial, policy: Policy, exists: (path: string) 
 
 /**
  * As a person types it; `running`: the session that was refused is live, so that what can be given to it is. What cannot is
- * a matter of the next run.
+ * a matter of the next run. `once`: where it is given to the session, for one open.
  */
-export function grantCommand(grant: Grant & { kind: 'grant' }, running: boolean): string {
-  return running && grant.live
-    ? `pinfold allow ${grant.words.join(' ')}`
-    : `pinfold run ${grant.flags.join(' ')} -- COMMAND`;
+export function grantCommand(
+  grant: Grant & { kind: 'grant' },
+  { running, ...how }: { readonly running: boolean; readonly homeDir?: string; readonly once?: boolean },
+): string {
+  const { words, flags, live } = grant;
+  return running && live
+    ? `pinfold allow ${typed(words, how.homeDir)}${how.once ? ' --once' : ''}`
+    : `pinfold run ${typed(flags, how.homeDir)} -- COMMAND`;
+}
+
+/** For a person whose home is known `~` stands for it, which their shell fills in where the word is not quoted. */
+function typed(words: readonly string[], homeDir: string | undefined): string {
+  const within = homeDir === undefined ? undefined : `${homeDir}/`;
+  const shown = (word: string) =>
+    within !== undefined && word.startsWith(within) ? `~/${word.slice(within.length)}` : word;
+  return words.map(shown).join(' ');
 }
 
 /** What makes it last, for every session of the project to come. */
-export function keepCommand({ words }: Grant & { kind: 'grant' }): string {
-  return `pinfold allow ${words.join(' ')} --project`;
+export function keepCommand({ words }: Grant & { kind: 'grant' }, homeDir?: string): string {
+  return `pinfold allow ${typed(words, homeDir)} --project`;
 }

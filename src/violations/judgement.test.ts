@@ -94,7 +94,9 @@ describe('the smallest grant', () => {
     ['a name that a shell would split', refused('read', '/srv/a b'), "'/srv/a b':ro"],
   ])('for %s', (_what, denial, words) => {
     const grant = grantFor(denial, policy, everything);
-    const commands = [true, false].map((running) => grant.kind === 'grant' && grantCommand(grant, running));
+    const commands = [true, false].map(
+      (running) => grant.kind === 'grant' && grantCommand(grant, { running }),
+    );
     const inNext = `pinfold run --allow ${words} -- COMMAND`;
     const live = words.endsWith(':ro')
       ? `pinfold allow ${words.slice(0, -3)}`
@@ -126,7 +128,7 @@ describe('the smallest grant', () => {
     ],
   ])('to write %s is a matter of the next run', (_what, denial, under, exists) => {
     const grant = grantFor(denial, under, exists);
-    expect(grant.kind === 'grant' && grantCommand(grant, true)).toMatch(/^pinfold run --allow /);
+    expect(grant.kind === 'grant' && grantCommand(grant, { running: true })).toMatch(/^pinfold run --allow /);
   });
 
   test('for a socket is its relay, never its file', () => {
@@ -146,7 +148,9 @@ describe('the smallest grant', () => {
   ])('for a host: %o', (denial, words) => {
     const grant = grantFor(denial, policy, everything);
     expect(grant.kind === 'grant' && grant.flags).toEqual(['--allow-domain', words]);
-    const commands = [true, false].map((running) => grant.kind === 'grant' && grantCommand(grant, running));
+    const commands = [true, false].map(
+      (running) => grant.kind === 'grant' && grantCommand(grant, { running }),
+    );
     expect(commands).toEqual([`pinfold allow ${words}`, `pinfold run --allow-domain ${words} -- COMMAND`]);
     expect(grant.kind === 'grant' && keepCommand(grant)).toBe(`pinfold allow ${words} --project`);
   });

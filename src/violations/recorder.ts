@@ -38,7 +38,8 @@ function subjectKey(subject: Subject): string {
 
 function sizeOf({ actor, detail, subject }: Denial): number {
   const words = [actor?.program ?? '', detail ?? '', subjectKey(subject), ...(actor?.command ?? [])];
-  return [...words, ...(actor?.parents ?? []).map(({ program }) => program)].join('').length;
+  const parents = (actor?.parents ?? []).map(({ program, name = '' }) => program + name);
+  return [...words, ...parents].join('').length;
 }
 
 /** Whether a count is one that is written down: 10, 100, 1000 … */

@@ -73,7 +73,7 @@ function pathReasons(path: string, denial: Denial, policy: Policy): Reason[] {
   const rule = denial.rule && isPathRule(denial.rule) ? denial.rule : undefined;
   if (rule?.category === 'pinfold') reasons.push(['high', 'it is what decides about the boundary']);
   const secret = hazards.ofReading(path);
-  if (secret) reasons.push(['high', `the command sees it: ${secret.why}`]);
+  if (secret) reasons.push(['high', `${secret.why}, which the command would see`]);
   if (wanted === 'write') reasons.push(...writingReasons(path, hazards, rule));
   reasons.push(...placeReasons(path, wanted, policy));
   if (canLeave(policy))

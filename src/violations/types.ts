@@ -31,6 +31,8 @@ export type Subject =
 export interface Ancestor {
   readonly pid: number;
   readonly program: string;
+  /** As people know it, where that says more: the script that an interpreter runs, or the title that it gave itself. */
+  readonly name?: string;
 }
 
 /** Who did it. Everything but the number was chosen inside: bounded by who reads it, escaped by who shows it. */

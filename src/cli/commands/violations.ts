@@ -9,10 +9,11 @@ import { historyOf, type ViolationHistory } from '../../violations/history.ts';
 import type { AccessRequest } from '../../violations/requests.ts';
 import type { Violation } from '../../violations/types.ts';
 import { type Context, defineCommand, type Output } from '../command.ts';
+import { HOST_LOOK } from '../host-look.ts';
 import { quoteCommand } from '../render/escape.ts';
 import { paint } from '../render/style.ts';
 import { renderLine, violationAsData } from '../render/violation-line.ts';
-import { explain, renderBlock, renderRequest } from '../render/violations.ts';
+import { explain, renderBlock, renderRequest, type SessionNow } from '../render/violations.ts';
 import { plural } from '../render/words.ts';
 import { chooseSession, openStore, SESSION_OPTIONS } from '../session-choice.ts';
 import { JSON_OPTION } from '../settings-places.ts';
@@ -35,11 +36,11 @@ function show(
   output: Output,
   violation: Violation,
   policy: Policy,
-  how: { short: boolean; running: boolean },
+  how: { short: boolean; session: SessionNow },
 ): string {
   return how.short
     ? renderLine(output, violation, policy.homeDir)
-    : `\n${renderBlock(output, explain(violation, policy, existsSync, how.running), policy)}`;
+    : `\n${renderBlock(output, explain(violation, policy, HOST_LOOK, how.session), policy)}`;
 }
 
 /** A new refusal is told at once; a count when it is written, which is at 10, 100, 1000 … and at the end. */
@@ -114,7 +115,8 @@ export const violationsCommand = defineCommand({
     out.write(head(out, session, history));
     const running = session.state === 'live';
     const { short } = options;
-    for (const violation of history.violations) out.write(show(out, violation, policy, { short, running }));
+    for (const violation of history.violations)
+      out.write(show(out, violation, policy, { short, session: { running } }));
     for (const request of history.requests)
       out.write(`\n${renderRequest(out, request, policy, existsSync, running)}`);
     return 0;

@@ -1,15 +1,16 @@
 /** `pinfold why`: one refusal with its cause, the risk of a grant, the smallest one, and ways that need none. */
-import { existsSync } from 'node:fs';
 import { SandboxError } from '../../errors.ts';
 import { printableJson } from '../../policy/printable.ts';
 import { nearest } from '../../policy/suggestion.ts';
 import { readEvents, readSessionPolicy } from '../../session/recorded.ts';
+import type { ListedSession } from '../../session/store.ts';
 import { grantCommand, keepCommand } from '../../violations/grant.ts';
 import { historyOf } from '../../violations/history.ts';
 import type { Violation } from '../../violations/types.ts';
 import { defineCommand } from '../command.ts';
+import { HOST_LOOK } from '../host-look.ts';
 import { violationAsData } from '../render/violation-line.ts';
-import { type Explained, explain, renderExplained } from '../render/violations.ts';
+import { type Explained, explain, renderExplained, type SessionNow } from '../render/violations.ts';
 import { plural } from '../render/words.ts';
 import { chooseSession, SESSION_OPTIONS } from '../session-choice.ts';
 import { JSON_OPTION } from '../settings-places.ts';
@@ -33,7 +34,14 @@ function pick(violations: readonly Violation[], id: string, session: string): Vi
   });
 }
 
-function asData({ violation, cause, instead, grant, running }: Explained): Record<string, unknown> {
+function asData({
+  violation,
+  cause,
+  instead,
+  grant,
+  session: { running },
+  once,
+}: Explained): Record<string, unknown> {
   return {
     ...violationAsData(violation),
     cause,
@@ -41,8 +49,12 @@ function asData({ violation, cause, instead, grant, running }: Explained): Recor
     grant:
       grant.kind === 'none'
         ? grant
-        : { ...grant, command: grantCommand(grant, running), keep: keepCommand(grant) },
+        : { ...grant, command: grantCommand(grant, { running, once }), keep: keepCommand(grant) },
   };
+}
+
+function stateOf({ state, ending }: ListedSession): SessionNow {
+  return { running: state === 'live', ...(ending?.kind === 'exited' && { exitCode: ending.code }) };
 }
 
 export const whyCommand = defineCommand({
@@ -61,7 +73,7 @@ export const whyCommand = defineCommand({
     const { violations } = historyOf(readEvents(session));
     const violation = pick(violations, id, session.id);
     const policy = readSessionPolicy(session);
-    const explained = explain(violation, policy, existsSync, session.state === 'live');
+    const explained = explain(violation, policy, HOST_LOOK, stateOf(session));
     context.out.write(
       options.json
         ? `${printableJson(asData(explained), 2)}\n`

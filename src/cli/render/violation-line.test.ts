@@ -9,6 +9,7 @@ import { renderLine } from './violation-line.ts';
 import { explain, renderBlock, renderExplained } from './violations.ts';
 
 const policy = makePolicy();
+const THERE = { exists: () => true, isFile: () => true };
 const decider = new Decider(policy);
 const output = plainOutput();
 const OTHER = `${HOME}/projects/other/x`;
@@ -97,33 +98,61 @@ describe('the whole of one', () => {
   const [violation] = record(denialOf(`${HOME}/.cache/pip/http`, { act: 'write', actor }));
 
   test('says who, which rule, what to do without a grant, and with one', () => {
-    expect(
-      renderBlock(
-        output,
-        explain(violation!, policy, () => true, true),
-        policy,
-      ),
-    ).toBe(
+    expect(renderBlock(output, explain(violation!, policy, THERE, { running: true }), policy)).toBe(
       [
         '✗ pinfold blocked write ~/.cache/pip/http  [b1]',
         '  who   python3.12 812 ← dash ← codex',
         '  rule  no rule mentions it, and what no rule mentions is hidden (standard)',
         '  do    PIP_CACHE_DIR=$TMPDIR/pip   no grant needed',
-        '  or    pinfold allow /home/ann/.cache/pip/http --write   risk MEDIUM',
+        '  or    pinfold allow ~/.cache/pip/http --write   risk MEDIUM',
         '',
       ].join('\n'),
     );
   });
 
   test('and asked why, the command line, every reason of the risk and how to keep a grant', () => {
-    const shown = renderExplained(
-      output,
-      explain(violation!, policy, () => true, true),
-      policy,
-    );
+    const shown = renderExplained(output, explain(violation!, policy, THERE, { running: true }), policy);
     expect(shown).toContain("  as    pip install 'a b'\n");
     expect(shown).toContain('  risk  MEDIUM: other projects run what is in this cache\n');
-    expect(shown).toContain('  keep  pinfold allow /home/ann/.cache/pip/http --write --project\n');
+    expect(shown).toContain('  keep  pinfold allow ~/.cache/pip/http --write --project\n');
+  });
+
+  test('a parent is named as people know it', () => {
+    const parents = [{ pid: 3, program: '/usr/bin/node', name: 'npm ci\x1b' }, ...actor.parents];
+    const [named] = record(denialOf(OTHER, { actor: { ...actor, parents } }));
+    const shown = renderBlock(output, explain(named!, policy, THERE, { running: true }), policy);
+    expect(shown).toContain('  who   python3.12 812 ← npm ci\\e ← dash ← codex\n');
+  });
+
+  test('a secret of a hidden file is offered for one open while its session runs', () => {
+    const path = `${HOME}/.npmrc`;
+    const rule = decider.candidates(path)[0]!.rule;
+    const denial = denialOf(path, { act: 'look-up', observer: 'tripwire', rule });
+    const [secret] = record(denial);
+    const way = (violation: Violation, look = THERE, running = true) =>
+      renderBlock(output, explain(violation, policy, look, { running }), policy)
+        .split('\n')
+        .at(-2);
+    expect(way(secret!)).toBe('  or    pinfold allow ~/.npmrc --once   risk HIGH');
+    expect(way(secret!, { ...THERE, isFile: () => false })).toBe(
+      '  or    pinfold allow ~/.npmrc   risk HIGH',
+    );
+    expect(way(secret!, THERE, false)).toBe('  or    pinfold run --allow ~/.npmrc:ro -- COMMAND   risk HIGH');
+    const [covered] = record({ ...denial, act: 'read' });
+    expect(way(covered!)).toBe('  or    pinfold allow ~/.npmrc   risk HIGH');
+  });
+
+  test('says that it was not needed where the command ended well, and only there', () => {
+    const why = (exitCode?: number) =>
+      renderExplained(
+        output,
+        explain(violation!, policy, THERE, { running: false, ...(exitCode !== undefined && { exitCode }) }),
+        policy,
+      );
+    const said = '  need? perhaps not: the command ended with 0 all the same\n';
+    expect(why(0)).toContain(said);
+    expect(why(1)).not.toContain('need?');
+    expect(why()).not.toContain('need?');
   });
 
   test('offers no grant where a person denied it', () => {
@@ -133,11 +162,7 @@ describe('the whole of one', () => {
       ],
     }).rules.find(({ pattern }) => pattern === '/srv/s')!;
     const [denied] = record(denialOf('/srv/s', { rule }));
-    const shown = renderBlock(
-      output,
-      explain(denied!, policy, () => true, true),
-      policy,
-    );
+    const shown = renderBlock(output, explain(denied!, policy, THERE, { running: true }), policy);
     expect(shown).toContain('  rule  /srv/s: denied (/f.json:3:5 "/srv/s")\n');
     expect(shown).toContain('  grant none: it is denied on purpose');
     expect(shown).not.toContain('--allow');
@@ -180,11 +205,7 @@ test('nothing from inside reaches the terminal unescaped, and each violation sta
       const [violation] = record(one);
       const line = renderLine(output, violation!, HOME);
       expect(line.slice(0, -1)).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
-      const whole = renderExplained(
-        output,
-        explain(violation!, policy, () => true, true),
-        policy,
-      );
+      const whole = renderExplained(output, explain(violation!, policy, THERE, { running: true }), policy);
       expect(whole.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
     }),
   );

@@ -31,10 +31,13 @@ export function commandOf({ program, command }: Actor): string | undefined {
   return shorten(rest.length === 0 ? name : `${name} ${quoteCommand(rest)}`);
 }
 
-/** `git 812 ← sh ← node`. */
+/** `git 812 ← sh ← npm run build`. */
 export function shownActor({ pid, program, parents = [] }: Actor): string {
   const self = program === undefined ? `process ${pid}` : `${nameOf(program)}${pid === 0 ? '' : ` ${pid}`}`;
-  return [self, ...parents.map((parent) => nameOf(parent.program))].join(' ← ');
+  const named = parents.map(({ program: path, name }) =>
+    name === undefined ? nameOf(path) : shorten(escapeText(name)),
+  );
+  return [self, ...named].join(' ← ');
 }
 
 function times(count: number): string {

@@ -25,24 +25,41 @@ export interface Explained {
   /** None needs a grant. */
   readonly instead: readonly string[];
   readonly grant: Grant;
-  /** The session of the refusal is live. */
-  readonly running: boolean;
+  readonly session: SessionNow;
+  /** A single open can be granted. */
+  readonly once: boolean;
 }
 
-/** `exists` asks the host, for people: what is absent is granted through the directory that is there. */
+/** Asks the host, for people: what is absent is granted through the directory that is there. */
+export interface HostLook {
+  readonly exists: (path: string) => boolean;
+  readonly isFile: (path: string) => boolean;
+}
+
+/** Of the refusal. */
+export interface SessionNow {
+  readonly running: boolean;
+  /** With which its command ended by itself. */
+  readonly exitCode?: number;
+}
+
 export function explain(
   violation: Violation,
   policy: Policy,
-  exists: (path: string) => boolean,
-  running: boolean,
+  { exists, isFile }: HostLook,
+  session: SessionNow,
 ): Explained {
-  const { denial } = violation;
+  const { denial, risk } = violation;
+  const { subject, observer, act } = denial;
+  // The tripwire gives away what no mount covers, whose look-up it saw; what is harmless need not be asked for each time.
+  const isLent = observer === 'tripwire' && act === 'look-up' && risk.level === 'high';
   return {
     violation,
     cause: causeOf(denial),
     instead: alternativesTo(denial, policy).map(({ text }) => text),
     grant: grantFor(denial, policy, exists),
-    running,
+    session,
+    once: session.running && isLent && subject.kind === 'path' && isFile(subject.path),
   };
 }
 
@@ -58,6 +75,9 @@ function clock(time: number): string {
   return new Date(time).toLocaleTimeString('en-GB');
 }
 
+/** A refusal never changes how a command ends. */
+const WENT_ON = 'perhaps not: the command ended with 0 all the same';
+
 type Row = readonly [label: string, text: string];
 
 function layOut(output: Output, head: string, rows: readonly Row[]): string {
@@ -70,11 +90,16 @@ function riskWord(output: Output, { risk }: Violation): string {
 }
 
 /** What to do, the way without a grant first. */
-function wayRows(output: Output, { violation, instead, grant, running }: Explained): Row[] {
+function wayRows(
+  output: Output,
+  { violation, instead, grant, session: { running }, once }: Explained,
+  homeDir: string,
+): Row[] {
   const ways = instead.map((text): Row => ['do', `${escapeText(text)}   no grant needed`]);
   if (grant.kind === 'none') return [...ways, ['grant', `none: ${grant.why}`]];
   const label = instead.length === 0 ? 'do' : 'or';
-  return [...ways, [label, `${grantCommand(grant, running)}   ${riskWord(output, violation)}`]];
+  const command = grantCommand(grant, { running, homeDir, once });
+  return [...ways, [label, `${command}   ${riskWord(output, violation)}`]];
 }
 
 function whoRows({ denial }: Violation): Row[] {
@@ -87,13 +112,13 @@ export function renderBlock(output: Output, explained: Explained, policy: Policy
   return layOut(output, renderHead(output, violation, policy.homeDir), [
     ...whoRows(violation),
     ['rule', ruleLine(explained, policy)],
-    ...wayRows(output, explained),
+    ...wayRows(output, explained, policy.homeDir),
   ]);
 }
 
 /** The same with everything else that is known: when, the command line, each reason of the risk, and how to keep a grant. */
 export function renderExplained(output: Output, explained: Explained, policy: Policy): string {
-  const { violation, grant } = explained;
+  const { violation, grant, session } = explained;
   const { denial, risk, count, first, last } = violation;
   const command = denial.actor && commandOf(denial.actor);
   const rows: Row[] = [
@@ -103,12 +128,13 @@ export function renderExplained(output: Output, explained: Explained, policy: Po
     ['rule', ruleLine(explained, policy)],
     ...risk.reasons.map(
       (reason, at): Row => [
-        'risk',
+        at === 0 ? 'risk' : '',
         `${at === 0 ? `${paint(output, RISK_LOOK[risk.level], risk.level.toUpperCase())}: ` : ''}${escapeText(reason)}`,
       ],
     ),
-    ...wayRows(output, explained),
-    ...(grant.kind === 'grant' ? [['keep', keepCommand(grant)] as const] : []),
+    ...(session.exitCode === 0 ? [['need?', WENT_ON] as const] : []),
+    ...wayRows(output, explained, policy.homeDir),
+    ...(grant.kind === 'grant' ? [['keep', keepCommand(grant, policy.homeDir)] as const] : []),
   ];
   return layOut(output, renderHead(output, violation, policy.homeDir), rows);
 }
@@ -142,6 +168,6 @@ export function renderRequest(
     ...(reason === undefined ? [] : [['says', escapeText(reason)] as const]),
     grant.kind === 'none'
       ? ['grant', `none: ${grant.why}`]
-      : ['do', `${grantCommand(grant, running)}   ${level}`],
+      : ['do', `${grantCommand(grant, { running, homeDir: policy.homeDir })}   ${level}`],
   ]);
 }
