@@ -66,6 +66,8 @@ const HARMLESS: Readonly<Record<string, Harmless>> = {
   'submodule.*.active': fits(BOOLEAN),
   'submodule.*.url': { value: isHarmlessUrl, once: true },
   'submodule.active': fits(/^\.$/),
+  // `!command` is run (CVE-2019-19604).
+  'submodule.*.update': fits(/^(checkout|rebase|merge|none)$/),
   'user.name': fits(TEXT),
   'user.email': fits(TEXT),
   'pull.rebase': fits(/^(true|false|merges)$/),
@@ -75,7 +77,7 @@ const HARMLESS: Readonly<Record<string, Harmless>> = {
   'fetch.prune': fits(BOOLEAN),
 };
 
-function harmlessOf({ section, subsection, name }: GitConfigEntry): Harmless | undefined {
+function listed({ section, subsection, name }: GitConfigEntry): Harmless | undefined {
   const key = subsection === undefined ? `${section}.${name}` : `${section}.*.${name}`;
   return Object.hasOwn(HARMLESS, key) ? HARMLESS[key] : undefined;
 }
@@ -94,11 +96,24 @@ function without(list: readonly GitConfigEntry[], other: readonly GitConfigEntry
   });
 }
 
-/**
- * `before`, `after`: the bytes as latin1; no file is the empty text. `first`: as the session found it. What was there then is
- * not even taken away where it may be given only once: it could be given anew, by this session or the next.
- */
-export function judgeGitConfig(before: string, after: string, first = before): GitConfigJudgement {
+export interface GitConfigKnown {
+  /**
+   * As the session found it; default: as it is. What was there then is not even taken away where it may be given only once: it
+   * could be given anew, by this session or the next.
+   */
+  readonly first?: string | undefined;
+  /** Of a submodule: what may be said of its working tree, since a `.git` file there leads here. */
+  readonly worktree?: string | undefined;
+}
+
+/** `before`, `after`: the bytes as latin1; no file is the empty text. */
+export function judgeGitConfig(
+  before: string,
+  after: string,
+  { first = before, worktree }: GitConfigKnown = {},
+): GitConfigJudgement {
+  const harmlessOf = (entry: GitConfigEntry): Harmless | undefined =>
+    keyOf(entry) === 'core.worktree' && entry.value === worktree ? { value: () => true } : listed(entry);
   const found = parseGitConfig(first);
   const old = parseGitConfig(before);
   const next = parseGitConfig(after);
@@ -145,11 +160,17 @@ export function harmlessPart(text: string): HarmlessPart | undefined {
   const entries = parseGitConfig(text);
   if (entries === undefined) return undefined;
   const isHarmless = (entry: GitConfigEntry) =>
-    entry.value !== undefined && harmlessOf(entry)?.value(entry.value) === true;
+    entry.value !== undefined && listed(entry)?.value(entry.value) === true;
   return {
     text: textOf(entries.filter(isHarmless)),
     left: [...new Set(entries.filter((entry) => !isHarmless(entry)).map(keyOf))],
   };
+}
+
+/** For the end of a configuration: where the working tree of a submodule is. Throws for what no line can hold. */
+export function worktreeLine(value: string): string {
+  if (!PLAIN.test(value)) throw new RangeError('the path of its working tree has control characters');
+  return textOf([{ section: 'core', subsection: undefined, name: 'worktree', value }]);
 }
 
 function textOf(entries: readonly GitConfigEntry[]): string {

@@ -189,6 +189,25 @@ describe('judgeGitConfig', () => {
     expect(judgeGitConfig(BASE, BASE + text)).toMatchObject({ kind: 'refused', key });
   });
 
+  test('a submodule is updated as git does it by itself, and by no command', () => {
+    const update = (value: string) => judgeGitConfig(BASE, `${BASE}[submodule "x"]\n\tupdate = ${value}\n`);
+    for (const value of ['checkout', 'rebase', 'merge', 'none'])
+      expect(update(value)).toEqual({ kind: 'harmless', changed: ['submodule.x.update'] });
+    for (const value of ['!sh -c x', '!true', '"!x"', 'checkout!', ''])
+      expect(update(value)).toMatchObject({ kind: 'refused', key: 'submodule.x.update' });
+  });
+
+  test('where the working tree of a submodule is may be said once, and only as it is known', () => {
+    const tree = (value: string) => `[core]\n\tworktree = ${value}\n`;
+    const known = { worktree: '../../../sub' };
+    expect(judgeGitConfig(BASE, BASE + tree('../../../sub'), known).kind).toBe('harmless');
+    const refused = { kind: 'refused', key: 'core.worktree' };
+    expect(judgeGitConfig(BASE, BASE + tree('../../../sub'))).toMatchObject(refused);
+    expect(judgeGitConfig(BASE, BASE + tree('../../../src'), known)).toMatchObject(refused);
+    expect(judgeGitConfig(BASE + tree('../x'), BASE + tree('../../../sub'), known)).toMatchObject(refused);
+    expect(judgeGitConfig(BASE + tree('../x'), BASE, known)).toMatchObject(refused);
+  });
+
   test('refuses to take away, exchange or move what is not harmless', () => {
     const two = '[credential]\n\thelper = \n\thelper = mine\n';
     const turned = '[credential]\n\thelper = mine\n\thelper = \n';
@@ -209,7 +228,7 @@ describe('judgeGitConfig', () => {
       why: 'only a person takes this key away',
     });
     expect(judgeGitConfig(BASE + theirs, BASE + other)).toMatchObject({ kind: 'refused' });
-    expect(judgeGitConfig(BASE + other, BASE, BASE)).toMatchObject({ kind: 'harmless' });
+    expect(judgeGitConfig(BASE + other, BASE, { first: BASE })).toMatchObject({ kind: 'harmless' });
   });
 
   test('whatever is judged harmless leaves every other key as git reads it', () => {

@@ -97,21 +97,13 @@ export async function carryOut(
     append: (event) => events.onEvent?.(event),
     control: () => control,
   });
-  const repositories = async () => {
-    const { NewRepositories } = await import('./new-repositories.ts');
-    return new NewRepositories({
+  const newGit = async () => {
+    const { NewGit } = await import('./new-git.ts');
+    return new NewGit({
       launcher,
       directory: place.directory,
       guarded: (entries) => guard.guarded(entries),
       watch: (directory) => guard.watch(directory),
-    });
-  };
-  const worktrees = async () => {
-    const { NewWorktrees } = await import('./new-worktrees.ts');
-    return new NewWorktrees({
-      launcher,
-      directory: place.directory,
-      guarded: (entries) => guard.guarded(entries),
       spare: (socket) => guard.spare(socket),
     });
   };
@@ -125,9 +117,7 @@ export async function carryOut(
     plan,
     arch: capabilities.arch,
     launcher,
-    ...(plan.namespaces === 0
-      ? { repositories: undefined, worktrees: undefined }
-      : { repositories, worktrees }),
+    newGit: plan.namespaces === 0 ? undefined : newGit,
     take,
     append: (event) => events.onEvent?.(event),
   });

@@ -47,11 +47,16 @@ export class Opened {
 /**
  * `path`: of a configuration that exists and is read-only inside, as the host names it. Its lock file lies beside it. Whatever
  * the file system answers is a refusal. `found`: what the session found in each, by path; kept here at the first write.
+ * `worktree`: where it may say that its working tree is.
  */
-export function writeGitConfig(path: string, found: Map<string, string>): GitConfigWriting {
+export function writeGitConfig(
+  path: string,
+  found: Map<string, string>,
+  worktree?: string,
+): GitConfigWriting {
   const opened = new Opened();
   try {
-    return carryOver(opened, path, found);
+    return carryOver(opened, path, found, worktree);
   } catch (error) {
     return failureOf(error);
   } finally {
@@ -67,7 +72,12 @@ export function refusalOf({ key, why }: { readonly key?: string; readonly why: s
   return { kind: 'refused', why: key === undefined ? why : `${key}: ${why}` };
 }
 
-function carryOver(opened: Opened, path: string, found: Map<string, string>): GitConfigWriting {
+function carryOver(
+  opened: Opened,
+  path: string,
+  found: Map<string, string>,
+  worktree: string | undefined,
+): GitConfigWriting {
   const here = placeOf(opened, parentOf(path));
   const lock = `${here}/${baseOf(path)}.lock`;
   // SECURITY: one copy is judged and written. Whoever goes on to write to the lock file changes nothing.
@@ -76,7 +86,10 @@ function carryOver(opened: Opened, path: string, found: Map<string, string>): Gi
   const before = contentOf(config);
   const text = before.toString('latin1');
   if (!found.has(path)) found.set(path, text);
-  const judged = judgeGitConfig(text, after.toString('latin1'), found.get(path));
+  const judged = judgeGitConfig(text, after.toString('latin1'), {
+    first: found.get(path),
+    worktree: worktree && Buffer.from(worktree).toString('latin1'),
+  });
   if (judged.kind === 'refused') return refusalOf(judged);
   replace(config, before.length, after);
   unlinkSync(lock);

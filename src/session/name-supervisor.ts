@@ -5,6 +5,7 @@ import type { Making, MakingRecord, Plan } from '../platform/linux/plan.ts';
 import type { Arch } from '../platform/linux/seccomp/tables.ts';
 import { type WatchedRow, watchedRows } from '../platform/linux/watched-calls.ts';
 import type { Decider } from '../policy/decide.ts';
+import { parentOf } from '../policy/paths.ts';
 import { decodeName } from '../policy/printable.ts';
 import type { Policy } from '../policy/types.ts';
 import type { Denial } from '../violations/types.ts';
@@ -12,8 +13,7 @@ import { programInside } from './actor.ts';
 import type { SessionEvent } from './event-log.ts';
 import type { GitConfigDesk } from './git-config-desk.ts';
 import type { GrantedWriter, Writing } from './granted-writer.ts';
-import type { NewRepositories } from './new-repositories.ts';
-import type { NewWorktrees } from './new-worktrees.ts';
+import type { NewGit } from './new-git.ts';
 import { EACCES, guardedDenial, landingDenial, mountDenial } from './observed.ts';
 import type { Questions } from './questions.ts';
 import type { WritablePlace, WritablePlaces } from './writable-places.ts';
@@ -25,10 +25,8 @@ export interface NameSupervisorOptions {
   readonly plan: Pick<Plan, 'guarded' | 'opened' | 'rlimits'>;
   readonly arch: Arch;
   readonly launcher: Pick<Launcher, 'settle' | 'pid' | 'calls'>;
-  /** Where repositories can be made inside; undefined where nothing can be mounted. */
-  readonly repositories: (() => Promise<NewRepositories>) | undefined;
-  /** The same of worktrees. */
-  readonly worktrees: (() => Promise<NewWorktrees>) | undefined;
+  /** What git makes anew inside; undefined where nothing can be mounted. */
+  readonly newGit: (() => Promise<NewGit>) | undefined;
   /** Records what was refused. */
   readonly take: (denial: Denial) => void;
   readonly append: (event: SessionEvent) => void;
@@ -38,10 +36,10 @@ export interface NameSupervisorOptions {
   readonly questions: Pick<Questions, 'putFor'> | undefined;
 }
 
-/** Of a repository, or of a submodule in it. */
-/** The first name that git makes by which a worktree is tied to its repository. */
-const WORKTREE_PLACE = /\/\.git\/worktrees\/[^/]+\/gitdir$/;
-const GIT_CONFIG = /\/\.git\/(modules\/.+\/)?config$/;
+/** Of a repository, or of a submodule in it or in a worktree of it. */
+const GIT_CONFIG = /\/\.git\/((worktrees\/[^/]+\/)?modules\/.+\/)?config$/;
+/** Of a worktree or submodule, and what ties a worktree to its repository. */
+const GIT_FILE = /\/\.git(\/worktrees\/[^/]+\/gitdir)?$/;
 /** errno(3). */
 const EXDEV = 18;
 /** Threads whose act was told, and whose look at the same name may still follow. */
@@ -51,8 +49,7 @@ export class NameSupervisor {
   readonly #options: NameSupervisorOptions;
   readonly #told = new Map<number, string>();
   #desk: GitConfigDesk | undefined;
-  #repositories: NewRepositories | undefined;
-  #worktrees: NewWorktrees | undefined;
+  #newGit: NewGit | undefined;
   #judge: MakingJudge | undefined;
   #rows: readonly WatchedRow[] | undefined;
   #writer: GrantedWriter | undefined;
@@ -82,11 +79,15 @@ export class NameSupervisor {
       void this.#writeGitConfig(id, pid, refused);
       return;
     }
-    if (refused && names.length === 1 && this.#concernsWorktree(refused)) {
-      void this.#stageWorktree(id, pid, refused);
+    if (refused && names.length === 1 && this.#isGitFile(refused)) {
+      void this.#makeGitFile(id, pid, refused);
       return;
     }
-    if (!refused && this.#isOfWorktree(names) && this.#worktrees?.remove(decodeName(names[0]!.path))) {
+    if (refused && this.#isLink(refused) && this.#newGit?.makeProbeLink(refused.path)) {
+      launcher.settle({ id, errno: 'done' });
+      return;
+    }
+    if (!refused && this.#isRemoval(names) && this.#newGit?.remove(decodeName(names[0]!.path))) {
       launcher.settle({ id, errno: 'done' });
       return;
     }
@@ -146,31 +147,37 @@ export class NameSupervisor {
 
   /** A directory `.git` is made where a file of the name may not be, or removed. */
   #concernsRepository(making: Making): boolean {
-    if (this.#options.repositories === undefined) return false;
+    if (this.#options.newGit === undefined) return false;
     const { path, present, directory } = making;
-    if (present) return this.#repositories !== undefined && this.#row(making).act === 'remove';
+    if (present) return this.#newGit !== undefined && this.#row(making).act === 'remove';
     if (!directory || making.bringsMore || this.#row(making).act !== 'create') return false;
     return decodeName(path).endsWith('/.git') && this.#isGuardedAsFile(making);
   }
 
-  /** One of the names by which git ties a worktree to its repository is made. */
-  #concernsWorktree({ path, making }: RefusedMaking): boolean {
-    if (this.#options.worktrees === undefined || making.directory || making.bringsMore) return false;
-    if (this.#row(making).act !== 'create') return false;
-    return WORKTREE_PLACE.test(path) || (this.#worktrees !== undefined && path.endsWith('/.git'));
+  #isGitFile({ path, making }: RefusedMaking): boolean {
+    if (this.#options.newGit === undefined || making.directory || making.bringsMore) return false;
+    return this.#row(making).act === 'create' && GIT_FILE.test(path);
   }
 
-  async #stageWorktree(id: bigint, pid: number, refused: RefusedMaking): Promise<void> {
-    const { launcher, policy, worktrees } = this.#options;
-    this.#worktrees ??= await worktrees!();
+  async #makeGitFile(id: bigint, pid: number, refused: RefusedMaking): Promise<void> {
+    const { launcher, policy } = this.#options;
     const { path, making } = refused;
-    const stage = WORKTREE_PLACE.test(path) ? this.#worktrees.begin : this.#worktrees.point;
-    if (await stage.call(this.#worktrees, path, id)) return;
+    if (await (await this.#git()).makeFile(path, id)) return;
     this.#tell(pid, guardedDenial(policy, this.#row(making).act, refused));
     launcher.settle({ id, errno: EACCES });
   }
 
-  #isOfWorktree(names: readonly Making[]): boolean {
+  async #git(): Promise<NewGit> {
+    this.#newGit ??= await this.#options.newGit!();
+    return this.#newGit;
+  }
+
+  /** A symbolic one: no other link brings more than itself. */
+  #isLink({ making }: RefusedMaking): boolean {
+    return making.bringsMore && this.#row(making).act === 'link';
+  }
+
+  #isRemoval(names: readonly Making[]): boolean {
     return names.length === 1 && names[0]!.present && this.#row(names[0]!).act === 'remove';
   }
 
@@ -180,17 +187,17 @@ export class NameSupervisor {
 
   async #makeOrRemove(record: MakingRecord): Promise<void> {
     const { id, names } = record;
-    this.#repositories ??= await this.#options.repositories!();
+    const { repositories } = await this.#git();
     const [making] = names;
     const path = decodeName(making!.path);
-    const done = await (making!.present ? this.#repositories.remove(path) : this.#repositories.make(path));
+    const done = await (making!.present ? repositories.remove(path) : repositories.make(path));
     if (!done && this.#askMount(record)) return;
     this.#options.launcher.settle({ id, errno: done ? 'done' : 0 });
   }
 
   /** Call once, when nothing inside runs any more: the host gets the repositories that were made. */
   end(): void {
-    for (const landed of [...(this.#repositories?.land() ?? []), ...(this.#worktrees?.land() ?? [])]) {
+    for (const landed of this.#newGit?.land() ?? []) {
       if (landed.kind === 'empty') continue;
       this.#options.append({ ...landed, kind: 'git-repository', outcome: landed.kind });
       const denial = landingDenial(landed);
@@ -209,11 +216,11 @@ export class NameSupervisor {
     const { GitConfigDesk } = await import('./git-config-desk.ts');
     this.#desk ??= new GitConfigDesk();
     const { path } = refused;
-    if (this.#repositories?.replaceConfig(path)) {
+    if (await this.#newGit?.replaceConfig(path)) {
       launcher.settle({ id, errno: 'done' });
       return;
     }
-    const writing = await this.#desk.replace(path);
+    const writing = await this.#desk.replace(path, this.#newGit?.worktreeOf(parentOf(path)));
     if (writing.kind === 'written') append({ kind: 'git-config', path, changed: writing.changed });
     else this.#tell(pid, { ...guardedDenial(policy, 'rename', refused), detail: writing.why });
     launcher.settle({ id, errno: writing.kind === 'written' ? 'done' : EACCES });

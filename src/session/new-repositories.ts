@@ -5,11 +5,11 @@
 import {
   closeSync,
   constants,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
   realpathSync,
-  renameSync,
   rmdirSync,
   statSync,
 } from 'node:fs';
@@ -18,7 +18,8 @@ import type { Launcher } from '../platform/linux/launcher.ts';
 import { baseOf, parentOf } from '../policy/paths.ts';
 import { cover } from './covering.ts';
 import { O_PATH, Opened, placeOf } from './git-config-writing.ts';
-import { type Guarded, type Landed, land } from './repository-landing.ts';
+import { type Guarded, type Landed, land, type RepositoryLanding } from './repository-landing.ts';
+import { makeProbeLink, replaceStagedConfig } from './staged-acts.ts';
 import { pathOf } from './staged-path.ts';
 
 /** Directories of the session for them; more are refused, as they were before there was one. */
@@ -84,17 +85,25 @@ export class NewRepositories {
     }
   }
 
-  /** git renames its lock file over the configuration. False: that is none of these, or cannot be done. */
+  /** git renames its lock file over a configuration in one of these. False: that is none of them, or cannot be done. */
   replaceConfig(path: string): boolean {
-    const staged = this.#at(parentOf(path));
-    if (staged === undefined) return false;
-    try {
-      // By the host, and never by letting the call go on: its names may lead to the empty directory by then.
-      renameSync(join(staged.content, 'config.lock'), join(staged.content, 'config'));
-      return true;
-    } catch {
-      return false;
-    }
+    return [...this.#staged].some(({ descriptor, content }) =>
+      replaceStagedConfig(content, pathOf(descriptor), path),
+    );
+  }
+
+  /** The same of a link by which git tries the file system. */
+  makeProbeLink(path: string): boolean {
+    return [...this.#staged].some(({ descriptor, content }) =>
+      makeProbeLink(content, pathOf(descriptor), path),
+    );
+  }
+
+  /** Whether submodules belong to the repository at `path`, which is one of these. */
+  hasModules(path: string): boolean {
+    const content = this.#at(path)?.content;
+    if (content === undefined) return false;
+    return lstatSync(join(content, 'modules'), { throwIfNoEntry: false })?.isDirectory() === true;
   }
 
   /**
@@ -122,11 +131,12 @@ export class NewRepositories {
   }
 
   /** Call once, when nothing inside runs any more. */
-  land(): Landed[] {
+  land(worktreeOf: RepositoryLanding['worktreeOf']): Landed[] {
     return [...this.#staged].map(({ content, descriptor }): Landed => {
       const path = pathOf(descriptor);
       closeSync(descriptor);
-      if (path !== undefined && baseOf(path) === '.git') return land(content, path, this.#options.guarded);
+      if (path !== undefined && baseOf(path) === '.git')
+        return land({ content, path, guarded: this.#options.guarded, worktreeOf, standing: 'empty' });
       return { kind: 'kept', path: path ?? '.git', why: 'its directory has gone', kept: content };
     });
   }

@@ -19,13 +19,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { groundHere } from '../platform/linux/ground.ts';
 import type { Launcher } from '../platform/linux/launcher.ts';
-import { standInCalls } from '../platform/linux/stand-in-file.ts';
 import { baseOf, parentOf } from '../policy/paths.ts';
 import { cover } from './covering.ts';
 import { O_PATH, Opened, placeOf } from './git-config-writing.ts';
-import { layPlaceholder } from './placeholder.ts';
+import type { GitFiles } from './git-files.ts';
 import type { Guarded, Landed } from './repository-landing.ts';
 import { pathOf } from './staged-path.ts';
 import { landWorktree, TIES } from './worktree-landing.ts';
@@ -42,8 +40,7 @@ export interface NewWorktreesOptions {
   readonly directory: string;
   /** Which of these entries, as the host would have them, are names that it runs code from. */
   readonly guarded: Guarded;
-  /** This socket is ours: where it bears a guarded name, nothing has slipped past anybody. */
-  readonly spare: (socket: string) => void;
+  readonly files: Pick<GitFiles, 'lay' | 'answer'>;
 }
 
 interface Worktree {
@@ -58,8 +55,6 @@ interface Worktree {
 export class NewWorktrees {
   readonly #options: NewWorktreesOptions;
   readonly #worktrees = new Set<Worktree>();
-  /** Of the placeholders for `.git` files on the host: their paths may change meanwhile. */
-  readonly #pointers = new Set<number>();
   #count = 0;
 
   constructor(options: NewWorktreesOptions) {
@@ -87,7 +82,7 @@ export class NewWorktrees {
       const descriptor = openSync(place, O_PATH | constants.O_DIRECTORY);
       if (await cover(this.#options.launcher, path, 'directory', content)) {
         this.#worktrees.add({ descriptor, content, covered });
-        return await this.#answer(id, join(content, 'gitdir'));
+        return await this.#options.files.answer(id, join(content, 'gitdir'));
       }
       closeSync(descriptor);
       return false;
@@ -99,52 +94,23 @@ export class NewWorktrees {
     }
   }
 
-  /** Somebody inside is about to make this `.git` file: the same, where a new worktree says that it belongs to it. */
-  async point(path: string, id: bigint): Promise<boolean> {
-    if (this.#pointers.size >= MOST || ![...this.#worktrees].some(({ content }) => leadsTo(content, path)))
-      return false;
-    const opened = new Opened();
-    try {
-      const content = this.#reserve();
-      const made = `${placeOf(opened, parentOf(path))}/${baseOf(path)}`;
-      await layPlaceholder(made, this.#root(), (socket) => this.#options.spare(socket));
-      const descriptor = openSync(made, O_PATH | constants.O_NOFOLLOW);
-      writeFileSync(content, '', { flag: 'wx' });
-      if (await cover(this.#options.launcher, path, 'file', content)) {
-        this.#pointers.add(descriptor);
-        return await this.#answer(id, content);
-      }
-      closeSync(descriptor);
-      unlinkSync(made);
-      return false;
-    } catch {
-      // Something is there already, or nothing to mount on.
-      return false;
-    } finally {
-      opened.close();
-    }
+  /** Whether a new worktree says that this `.git` file belongs to it. */
+  claims(path: string): boolean {
+    return [...this.#worktrees].some(({ content }) => leadsTo(content, path));
   }
 
   /**
-   * Removes what somebody inside is about to remove: the `.git` file of a new worktree, or its directory when it is empty. False:
-   * it is none of these. SECURITY: from the host's mounts; the kernel then takes away what covers it elsewhere (unlink(2)).
+   * Removes the directory of a new worktree that somebody inside is about to remove, when it is empty. False: it is none of
+   * these. SECURITY: from the host's mounts; the kernel then takes away what covers it elsewhere (rmdir(2)).
    */
   remove(path: string): boolean {
-    const pointer = [...this.#pointers].find((each) => pathOf(each) === path);
     const worktree = this.#at(path);
     const opened = new Opened();
     try {
-      const name = () => `${placeOf(opened, parentOf(path))}/${baseOf(path)}`;
-      if (pointer !== undefined) {
-        unlinkSync(name());
-        this.#pointers.delete(pointer);
-        closeSync(pointer);
-        return true;
-      }
       if (worktree === undefined || readdirSync(worktree.content).length > 0) return false;
       const place = placeOf(opened, path);
       for (const each of worktree.covered) unlinkSync(`${place}/${each}`);
-      rmdirSync(name());
+      rmdirSync(`${placeOf(opened, parentOf(path))}/${baseOf(path)}`);
       this.#worktrees.delete(worktree);
       closeSync(worktree.descriptor);
       return true;
@@ -156,20 +122,16 @@ export class NewWorktrees {
     }
   }
 
-  /** Call once, when nothing inside runs any more. */
-  land(): Landed[] {
-    const pointers = [...this.#pointers].flatMap((each) => pathOf(each) ?? []);
-    for (const pointer of this.#pointers) closeSync(pointer);
-    const landed = [...this.#worktrees].map(({ descriptor, content, covered }): Landed => {
+  /** Call once, when nothing inside runs any more. `files`: the `.git` files that were made. */
+  land(files: readonly string[]): Landed[] {
+    return [...this.#worktrees].map(({ descriptor, content, covered }): Landed => {
       const path = pathOf(descriptor);
       closeSync(descriptor);
-      const gitFile = pointers.find((pointer) => leadsTo(content, pointer));
+      const gitFile = files.find((file) => leadsTo(content, file));
       if (path === undefined)
         return { kind: 'kept', path: gitFile ?? '.git', why: 'its directory has gone', kept: content };
       return landWorktree({ content, path, covered, gitFile }, this.#options.guarded);
     });
-    for (const pointer of pointers) if (lstatSync(pointer).isSocket()) unlinkSync(pointer);
-    return landed;
   }
 
   #at(path: string): Worktree | undefined {
@@ -184,16 +146,6 @@ export class NewWorktrees {
 
   #reserve(): string {
     return join(this.#root(), String(this.#count++));
-  }
-
-  async #answer(id: bigint, file: string): Promise<boolean> {
-    try {
-      await this.#options.launcher.calls(standInCalls(id, file, groundHere().arch));
-      return true;
-    } catch {
-      // The caller has gone, or took the file away already.
-      return false;
-    }
   }
 }
 

@@ -24,7 +24,7 @@ export function landWorktree({ content, path, covered, gitFile }: WorktreeLandin
   try {
     if (!/\/\.git\/worktrees\/[^/]+$/.test(path)) throw new Error('its directory was moved');
     if (gitFile === undefined || baseOf(gitFile) !== '.git') throw new Error('it has no working tree');
-    const aside = sift(content, path, guarded).filter((name) => !TIES.includes(name));
+    const aside = sift(content, path, guarded, ['config']).filter((name) => !TIES.includes(name));
     writeFileSync(join(content, 'gitdir'), `${gitFile}\n`, { flag: 'wx' });
     writeFileSync(join(content, 'commondir'), '../..\n', { flag: 'wx' });
     const pointer = `${content}-git`;
@@ -42,7 +42,8 @@ export function landWorktree({ content, path, covered, gitFile }: WorktreeLandin
   }
 }
 
-function replacePlaceholder(pointer: string, gitFile: string, opened: Opened): void {
+/** `pointer`: a file of ours. */
+export function replacePlaceholder(pointer: string, gitFile: string, opened: Opened): void {
   const target = `${placeOf(opened, parentOf(gitFile))}/${baseOf(gitFile)}`;
   // Nothing inside runs any more that could put something else there.
   if (!lstatSync(target).isSocket()) throw new Error('something else is in the place of its .git file');

@@ -197,17 +197,34 @@ describe.each(people)('as $label', (person) => {
     expect((await world.run(['sh', '-c', script.replaceAll('NAME', 'other')])).code).toBe(0);
   });
 
-  test('what cannot be made inside says what it is: a submodule, a .git file', async () => {
-    world.put(`${world.root}/library/file`, 'x\n');
-    await gitRepository(world, `${world.root}/library`);
-    for (const [command, name] of [
-      [`git -c protocol.file.allow=always submodule add -q ${world.root}/library sub`, 'sub/.git'],
-      ['git init -q --separate-git-dir=elsewhere apart', 'apart/.git'],
-    ] as const) {
-      const ran = await world.shell(command, ['--allow', `${world.root}/library:ro`]);
-      expect(ran.code).not.toBe(0);
-      expect(ran.stderr).toContain(name);
-    }
+  test('a .git file that belongs to nothing is refused, and named', async () => {
+    const command = 'git init -q --separate-git-dir=elsewhere apart';
+    const ran = await world.shell(command);
+    expect(ran.code).toBe(128);
+    expect(ran.stderr).toContain('apart/.git');
+    await world.run(['rm', '-rf', 'apart', 'elsewhere']);
+    expect((await world.run(['sh', '-c', command])).code).toBe(0);
+  });
+
+  test('of a submodule from a path of this machine the path is left out, and named', async () => {
+    world.put(`${world.root}/near/file`, 'x\n');
+    await gitRepository(world, `${world.root}/near`);
+    const add = `git -c protocol.file.allow=always submodule --quiet add ${world.root}/near sub`;
+    const ran = await world.shell(add, ['--allow', `${world.root}/near:ro`]);
+    expect(ran.stderr).toContain('submodule.sub.url: this value of it is not among the harmless ones');
+    expect(ran.stderr).toContain(
+      '.git/modules/sub/config: left out of the new repository: remote.origin.url',
+    );
+    expect((await world.run(['git', 'config', 'submodule.sub.url'])).stdout).toBe('');
+    expect((await world.run(['git', '-C', 'sub', 'status', '--porcelain'])).stdout).toBe('');
+    await world.run(['sh', '-c', 'git rm -rfq --cached sub; rm -rf sub .git/modules/sub .gitmodules']);
+    expect((await world.run(['sh', '-c', add])).code).toBe(0);
+    expect((await world.run(['git', 'config', 'submodule.sub.url'])).stdout).toBe(`${world.root}/near\n`);
+    await world.run([
+      'sh',
+      '-c',
+      'git submodule deinit -f sub; git rm -rfq --cached sub; rm -rf sub .gitmodules',
+    ]);
   });
 
   test('a worktree is added inside, worked in and removed, and the host has it afterwards', async () => {
