@@ -63,12 +63,25 @@ test('a word of a megabyte is read once', () => {
   }
 });
 
+function base32(text: string): string {
+  const bits = [...Buffer.from(text)].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+  const groups = bits.match(/.{1,5}/g) ?? [];
+  return groups
+    .map((group) => 'abcdefghijklmnopqrstuvwxyz234567'[Number.parseInt(group.padEnd(5, '0'), 2)])
+    .join('');
+}
+
 test.each([
   [`ghp_${long}.exfil.test`, '[secret].exfil.test'],
   [`a.${`GHP_${long}`.toLowerCase()}.exfil.test`, 'a.[secret].exfil.test'],
   ['akiaabcdefghij234567.exfil.test', '[secret].exfil.test'],
   [`sk-${long}.exfil.test`.toLowerCase(), '[secret].exfil.test'],
   [`eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.${long}.exfil.test`.toLowerCase(), '[secret].exfil.test'],
+  [`${Buffer.from(`ghp_${long}`).toString('hex')}.exfil.test`, '[secret].exfil.test'],
+  [`a.${base32(`sk-${long}`)}.exfil.test`, 'a.[secret].exfil.test'],
+  [`${Buffer.from(`ghp_${long}`).toString('base64url')}.exfil.test`, '[secret].exfil.test'],
+  [`${Buffer.from(`npm_${long}`).toString('base64url').toLowerCase()}.b.test`, '[secret].b.test'],
+  [`${btoa('AKIAABCDEFGHIJ234567').toLowerCase()}.b.test`, '[secret].b.test'],
 ])('the host %s loses its secret', (host, shown) => {
   expect(hostWithoutSecrets(host)).toBe(shown);
 });
@@ -80,6 +93,10 @@ test.each([
   ['0123456789abcdef0123456789abcdef.r2.dev'],
   ['eyjafjallajokull2010.example.com'],
   ['2606:2800:220:1::34'],
+  [`${Buffer.from('a plain text, not a secret').toString('hex')}.example.com`],
+  [`${Buffer.from('a plain text, not a secret').toString('base64url')}.example.com`.toLowerCase()],
+  [`${base32('a plain text, not a secret')}.example.com`],
+  ['xn--80akhbyknj4f1234567890.example'],
 ])('the host %s stays as it is', (host) => {
   expect(hostWithoutSecrets(host)).toBe(host);
 });

@@ -68,16 +68,66 @@ export function commandWithoutSecrets(words: readonly string[]): string[] {
   });
 }
 
+/** A text from inside for a record, as a command line is kept. */
+export function textWithoutSecrets(text: string): string {
+  return withoutSecrets(text);
+}
+
 /** Names are of one case, whatever was asked for. */
 const SHAPES_IN_NAMES = SHAPES.map((shape) => new RegExp(shape, 'gi'));
 
 /**
  * A host name for a record. Who looks up `ghp_….example.com` tells its name server a token: its shape is left out, and that of a JWT
- * over several labels too. Without a digit it is a name like others (`sk-learn-documentation.example`).
+ * over several labels too. Without a digit it is a name like others (`sk-learn-documentation.example`). A label that is such a
+ * value in hexadecimal, base32 or base64 is left out as a whole.
  */
 export function hostWithoutSecrets(host: string): string {
-  return SHAPES_IN_NAMES.reduce(
+  const plain = SHAPES_IN_NAMES.reduce(
     (text, shape) => text.replace(shape, (found) => (/\d/.test(found) ? LEFT_OUT : found)),
     host,
   );
+  return plain.replace(ENCODED_LABEL, (label) => (isEncodedSecret(label) ? LEFT_OUT : label));
+}
+
+/** Of at least sixteen characters; a shorter one holds no secret of those shapes. */
+const ENCODED_LABEL = /(?<![a-z0-9_=-])[a-z0-9_=-]{16,1000}(?![a-z0-9_=-])/gi;
+/** What the shapes begin with, as far as letters alone do not make a word of it. */
+const PREFIXES = [
+  ...['ghp_', 'gho_', 'ghu_', 'ghs_', 'ghr_', 'github_pat_', 'glpat-', 'npm_', 'sk-', 'sk_live_', 'sk_test_'],
+  ...['AKIA', 'ASIA', 'AIza', 'ya29.', 'xoxb-', 'xoxp-', 'hf_', 'dop_v1_', 'pypi-', 'hvs.', '-----BEGIN '],
+];
+
+/**
+ * base64 of each beginning, in the one case that is left of a name: then nobody can decode it, but the first characters are known,
+ * six bits each.
+ */
+const BASE64_PREFIXES = PREFIXES.map((prefix) => {
+  const whole = btoa(prefix).replace(/=+$/, '');
+  return whole.slice(0, Math.floor((prefix.length * 8) / 6)).toLowerCase();
+});
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
+
+function isEncodedSecret(label: string): boolean {
+  const lower = label.toLowerCase();
+  if (/\d/.test(lower) && BASE64_PREFIXES.some((prefix) => lower.startsWith(prefix))) return true;
+  const texts = [
+    ...(/^([0-9a-f]{2})+$/.test(lower) ? [decoded(lower, '0123456789abcdef', 4)] : []),
+    ...(/^[a-z2-7]+=*$/.test(lower) ? [decoded(lower.replace(/=+$/, ''), BASE32, 5)] : []),
+  ];
+  return texts.some((text) => SHAPES.some((shape) => text.search(shape) >= 0));
+}
+
+/** One character for each whole byte. */
+function decoded(text: string, alphabet: string, bits: number): string {
+  let held = 0;
+  let length = 0;
+  let out = '';
+  for (const digit of text) {
+    held = ((held << bits) | alphabet.indexOf(digit)) & 0xffff;
+    length += bits;
+    if (length < 8) continue;
+    length -= 8;
+    out += String.fromCharCode((held >> length) & 0xff);
+  }
+  return out;
 }

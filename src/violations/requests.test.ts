@@ -40,6 +40,20 @@ test('no text makes it fail, and a reason is cut', () => {
   expect(parseRequest(asking('read', '/d', { reason: 'x'.repeat(9000) }))?.reason).toHaveLength(300);
 });
 
+test('secrets that can be told are left out of what is kept, and what is only asked for stays', () => {
+  const token = 'ghp_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6';
+  const hex = Buffer.from(token).toString('hex');
+  expect(
+    parseRequest(asking('connect', `${hex}.a.test:443`, { reason: `curl --token hunter2 or ${token}` })),
+  ).toEqual({
+    want: 'connect',
+    subject: { kind: 'host', host: '[secret].a.test', port: 443 },
+    reason: 'curl --token [secret] or [secret]',
+  });
+  const plain = asking('connect', 'a.test:443', { reason: 'the token of the tests is there' });
+  expect(parseRequest(plain)?.reason).toBe('the token of the tests is there');
+});
+
 test('the same thing is kept once, and twenty different ones are enough', () => {
   const book = new RequestBook();
   expect(book.take(asking('read', '/0'), 1)).toMatchObject({ id: 'r1', time: 1 });

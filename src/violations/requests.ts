@@ -1,5 +1,7 @@
 /** What the inside may ask for: one access to one thing, with a reason. Asking opens nothing; a person reads it. */
 import { parsePort, splitPort } from '../policy/host-pattern.ts';
+import { textWithoutSecrets } from '../policy/secrets.ts';
+import { boundSubject, cut } from './bounds.ts';
 import type { Subject } from './types.ts';
 
 export interface AccessRequest {
@@ -7,7 +9,7 @@ export interface AccessRequest {
   readonly id: string;
   readonly want: 'read' | 'write' | 'connect';
   readonly subject: Subject;
-  /** In the words of whoever asks, cut. */
+  /** In the words of whoever asks, cut, and without the secrets that can be told. */
   readonly reason?: string;
   /** Milliseconds since the epoch. */
   readonly time: number;
@@ -51,8 +53,8 @@ export function parseRequest(text: string): Wanted | undefined {
   if (subject === undefined) return undefined;
   return {
     want: want as Wanted['want'],
-    subject,
-    ...(typeof reason === 'string' && reason !== '' && { reason: reason.slice(0, REASON) }),
+    subject: boundSubject(subject),
+    ...(typeof reason === 'string' && reason !== '' && { reason: cut(textWithoutSecrets(reason), REASON) }),
   };
 }
 
