@@ -33,7 +33,7 @@ const ETC: readonly (readonly [names: string, why: string])[] = [
     'data files of programs',
   ],
   [
-    'alternatives java* python3* perl maven gradle php ruby nodejs gitconfig gitattributes chromium chromium.d',
+    'alternatives java* python3* perl maven gradle bazel php ruby nodejs gitconfig gitattributes chromium chromium.d',
     'settings of tool chains',
   ],
 ];

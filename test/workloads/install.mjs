@@ -20,6 +20,8 @@ const PROGRAMS = [
   ['tmux', 'tmux'],
   ['javac', 'default-jdk-headless'],
   ['mvn', 'maven'],
+  ['gradle', 'gradle'],
+  ['bazel', 'bazel-bootstrap'],
   ['docker', 'docker.io'],
 ];
 

@@ -106,6 +106,31 @@ const WORK: readonly Work[] = [
     says: /^\d+\n$/,
   },
   {
+    name: '11 gradle without its network',
+    files: {
+      'build.gradle': "apply plugin: 'java'\ntask hello { doLast { println 'hi ' + (1 + 1) } }\n",
+      'src/main/java/A.java':
+        'public class A { public static void main(String[] a) { System.out.println("made"); } }\n',
+    },
+    script:
+      'export GRADLE_USER_HOME="$(mktemp -d)"; gradle --no-daemon --offline -q hello classes && java -cp build/classes/java/main A',
+    says: 'hi 2\nmade\n',
+    // Locks and times.
+    except: ['.gradle', 'build'],
+  },
+  {
+    name: '13 bazel, whose own sandbox takes another way',
+    files: {
+      WORKSPACE: '',
+      BUILD: 'genrule(name = "made", outs = ["made.txt"], cmd = "echo made > $@")\n',
+    },
+    script:
+      'bazel --output_user_root="$(mktemp -d)" --batch build --noshow_progress //:made 2>/dev/null && cat bazel-bin/made.txt',
+    says: 'made\n',
+    // Links to where its own files are.
+    except: ['bazel-bin', 'bazel-out', 'bazel-project', 'bazel-testlogs'],
+  },
+  {
     name: '11 javac and java with a server',
     files: { 'A.java': JAVA },
     script: 'javac A.java && java A',
