@@ -1,3 +1,5 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { makeTree } from './host.fixture.ts';
 import { resolveProject } from './project.ts';
@@ -39,6 +41,24 @@ describe('the project', () => {
     );
     expect(resolveProject({ cwd: '/', homeDir, projectDir: '/' })).toBe('/');
     expect(resolveProject({ cwd: '/', homeDir, projectDir: homeDir })).toBe(homeDir);
+  });
+
+  test('is refused where its path is too long for a marker, and is no directory above', async () => {
+    await using tree = await makeTree(['home/outer/.git/']);
+    const homeDir = tree.at('home');
+    /** Made step by step: no call takes a path of more than 4,095 bytes. */
+    const at = (length: number): string => {
+      let path = tree.at('home/outer');
+      while (path.length < length) {
+        path = join(path, 'd'.repeat(Math.max(1, Math.min(200, length - path.length - 1))));
+        mkdirSync(path, { recursive: true });
+      }
+      return path;
+    };
+    expect(resolveProject({ cwd: at(4000), homeDir })).toBe(tree.at('home/outer'));
+    expect(() => resolveProject({ cwd: at(4094), homeDir })).toThrow(
+      expect.objectContaining({ code: 'ERR_PROJECT_INVALID', what: 'Cannot tell where the project begins' }),
+    );
   });
 
   test('is a real path, also when named by a link and relative to the working directory', async () => {

@@ -62,11 +62,22 @@ function realDirectory(path: string, written: string): string {
   }
 }
 
+function tooLong(directory: string, cause: unknown): SandboxError {
+  return new SandboxError('ERR_PROJECT_INVALID', {
+    what: 'Cannot tell where the project begins',
+    why: `the path of the directory is too long to look into it (${directory.length} characters)`,
+    fix: 'Change to another directory, or name the project with --project',
+    cause,
+  });
+}
+
 function hasMarker(directory: string): boolean {
   return MARKERS.some((name) => {
     try {
       return lstatSync(join(directory, name), { throwIfNoEntry: false }) !== undefined;
-    } catch {
+    } catch (cause) {
+      // SECURITY: what cannot be looked for is not absent: a directory above would be the project, with all that lies in it.
+      if ((cause as NodeJS.ErrnoException).code === 'ENAMETOOLONG') throw tooLong(directory, cause);
       // ENOTDIR, EACCES: nothing there that could mark a project.
       return false;
     }
