@@ -57,13 +57,12 @@ static int obey(void)
 
 int main(void)
 {
-	int error = close_others(channel_given());
+	/* It does what a plan says: set-id, it would do so for whoever starts it. */
+	int error = getuid() != geteuid() || getgid() != getegid() ? -EPERM : close_others(channel_given());
 
 	if (error < 0) {
 		fprintf(stderr, "pinfold-launcher is started by pinfold, with descriptors 3 and 4: %s\n", strerror(-error));
 		return 125;
 	}
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || say_hello() < 0)
-		return 125;
-	return obey();
+	return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || say_hello() < 0 ? 125 : obey();
 }
