@@ -1,6 +1,15 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -51,6 +60,14 @@ describe('a session', () => {
     expect(store.list()).toMatchObject([
       { id: session.id, state: 'ended', ending: { kind: 'exited', code: 3 }, argv: ['true'], mode: 'strict' },
     ]);
+  });
+
+  test('is not recorded where every user may write', () => {
+    chmodSync(stateDir, 0o777);
+    const why = `${stateDir}: every user may write it`;
+    expect(start).toThrow(expect.objectContaining({ code: 'ERR_STATE_UNWRITABLE', why }));
+    chmodSync(stateDir, 0o700);
+    expect(start().id).toMatch(/^0/);
   });
 
   test('keeps its files from other users', () => {

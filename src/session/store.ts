@@ -1,6 +1,7 @@
 /** Where sessions are kept: one directory each, with the policy, what became of it, and its log. */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describeForeignHands } from '../config/settings-file.ts';
 import { SandboxError } from '../errors.ts';
 import type { Enforcement, Weaker } from '../platform/backend.ts';
 import { commandWithoutSecrets } from '../policy/secrets.ts';
@@ -69,6 +70,13 @@ function writeWhole(path: string, data: unknown): void {
   const draft = `${path}.new`;
   writeFileSync(draft, `${JSON.stringify(data)}\n`, { mode: 0o600 });
   renameSync(draft, path);
+}
+
+/** SECURITY: whoever may write the directory could put another session in the place of one (attack M-19). */
+function refuseForeignHands(directory: string): void {
+  const rule = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() };
+  const why = describeForeignHands(statSync(directory), rule);
+  if (why !== undefined) throw new Error(`${directory}: ${why}`);
 }
 
 /** A session that this process runs. */
@@ -143,6 +151,7 @@ export class SessionStore {
   create(start: SessionStart, policy: Policy): OpenSession {
     try {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      for (const directory of [dirname(this.#directory), this.#directory]) refuseForeignHands(directory);
       const now = Date.now();
       const id = this.#makeDirectory(now);
       const directory = join(this.#directory, id);
