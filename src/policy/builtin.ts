@@ -4,7 +4,7 @@ import { EXCEPTED, GIT_NAMES, HOME_HOST_RUN, type HostRunName, TOOL_NAMES } from
 import { escapeGlob } from './glob.ts';
 import type { HostFacts } from './host-facts.ts';
 import { isWithin, joinPath } from './paths.ts';
-import type { Access, Mode, NetworkAccess, Origin, PathRule, RuleCategory } from './types.ts';
+import type { Access, Mode, NetworkAccess, Notice, Origin, PathRule, RuleCategory } from './types.ts';
 
 /** What `networkAccess` is when nobody says: the table of modes. */
 export const MODE_NETWORK: Readonly<Record<Mode, NetworkAccess>> = {
@@ -137,6 +137,13 @@ export function programRules(roots: readonly string[], { pinfold }: HostFacts): 
   const { installDir } = pinfold;
   if (!roots.some((root) => isWithin(installDir, root))) return [];
   return [rule(installDir, 'read', 'pinfold', 'Pinfold itself', "Pinfold's own")];
+}
+
+/** Links that lead to it are no files to be mounted over; `node_modules/.bin/pinfold` is what a person starts. */
+export function programNotices({ projectDir, pinfold: { installDir } }: HostFacts): Notice[] {
+  if (!isWithin(installDir, projectDir)) return [];
+  const message = `Pinfold lies in the project (${installDir}). It is read-only inside, but a command may replace a link to it, such as node_modules/.bin/pinfold: install it elsewhere`;
+  return [{ kind: 'own-program', message, origin: { scope: 'builtin', text: "Pinfold's own" } }];
 }
 
 /** Pinfold's own: what is inside must neither read what was logged of it nor change what decides about it. */

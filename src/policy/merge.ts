@@ -1,5 +1,5 @@
 /** Layers of settings in, one policy out: trust, ceilings and expiry applied, and a notice for whatever fell away. */
-import { MODE_NETWORK } from './builtin.ts';
+import { MODE_NETWORK, programNotices } from './builtin.ts';
 import type { HostFacts } from './host-facts.ts';
 import { mergeCaches } from './merge-caches.ts';
 import { ceilingNotice, mergePaths, untrustedNotice } from './merge-paths.ts';
@@ -224,7 +224,7 @@ export function mergePolicy(input: MergeInput): Policy {
   const mode = settleMode(layers, notices);
   const paths = mergePaths({ layers, facts, mode: mode.value, now: input.now });
   const sockets = mergeSockets({ layers, facts, now: input.now });
-  notices.push(...paths.notices, ...sockets.notices);
+  notices.push(...paths.notices, ...sockets.notices, ...programNotices(facts));
   const proxy = upstreamProxy(layers, notices);
   const ports = localPorts(layers, notices);
   const closed = closedBy(layers);

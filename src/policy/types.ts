@@ -158,7 +158,7 @@ export interface DomainRule {
   readonly ceiling?: true;
 }
 
-/** A person's entry that did not take effect, and why: reported, never silent. */
+/** A person's entry that did not take effect, and why, or what they should know of the boundary: reported, never silent. */
 export interface Notice {
   readonly kind:
     | 'untrusted'
@@ -169,7 +169,9 @@ export interface Notice {
     | 'not-taken-over'
     | 'network'
     /** What an agent's preset could not give it. */
-    | 'agent';
+    | 'agent'
+    /** Pinfold itself lies where the inside may write. */
+    | 'own-program';
   readonly message: string;
   readonly origin: Origin;
 }

@@ -110,13 +110,16 @@ export function byteCount(bytes: number): string {
   return `${step > 0 && amount < 100 ? amount.toFixed(1) : Math.round(amount)} ${units[step]}`;
 }
 
-/** A person's word that did not take effect as they may believe it did; the rest is told when somebody looks. */
+const NOT_IN_FORCE: readonly Notice['kind'][] = ['untrusted', 'expired', 'ceiling'];
+const URGENT: readonly Notice['kind'][] = [...NOT_IN_FORCE, 'agent', 'own-program'];
+
+/** Something is not as a person may believe it is; the rest is told when somebody looks. */
 export function isUrgent({ kind }: Notice): boolean {
-  return kind === 'untrusted' || kind === 'expired' || kind === 'ceiling' || kind === 'agent';
+  return URGENT.includes(kind);
 }
 
 /** One notice on one line, with the place that it is about. */
 export function noticeLine(notice: Notice, homeDir: string): string {
   const where = notice.origin.scope === 'builtin' ? '' : ` (${shownOrigin(notice.origin, homeDir)})`;
-  return `${isUrgent(notice) && notice.kind !== 'agent' ? 'not in force: ' : ''}${escapeText(notice.message)}${where}`;
+  return `${NOT_IN_FORCE.includes(notice.kind) ? 'not in force: ' : ''}${escapeText(notice.message)}${where}`;
 }
