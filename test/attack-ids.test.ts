@@ -16,7 +16,7 @@ const QUOTED = new RegExp(`['"\`](${ID}(?:, ${ID})*)['"\`:]`, 'g');
 const SUITES = [
   ...['network-attacks', 'network-names', 'socks-attacks', 'log-attacks', 'configuration-attacks'],
   ...['race-attacks', 'act-races', 'service-attacks', 'terminal-attacks', 'lifetime-attacks'],
-  'deferred-commands',
+  ...['deferred-commands', 'supervisor-attacks', 'supervisor-loss', 'start-attacks', 'inherited-attacks'],
 ];
 
 /** Ids that a suite names: titles begin with them, or they are all that a text is. */
