@@ -1,11 +1,11 @@
 /** The smallest settings that would let what was refused pass, as entries for a person to accept one by one. */
-import { Hazards } from '../policy/hazards.ts';
+import { Hazards, isMetadataService } from '../policy/hazards.ts';
 import { depthOf, isWithin, parentOf } from '../policy/paths.ts';
 import type { Policy } from '../policy/types.ts';
 import { accessFor } from '../violations/acts.ts';
 import { alternativesTo } from '../violations/alternatives.ts';
 import { grantFor } from '../violations/grant.ts';
-import { isMetadataService, riskOf } from '../violations/risk.ts';
+import { riskOf } from '../violations/risk.ts';
 import { isPathRule } from '../violations/rules.ts';
 import type { Denial, Risk, Violation } from '../violations/types.ts';
 

@@ -37,6 +37,30 @@ export function serviceOf(path: string): string | undefined {
 export const SHARED_HOSTS =
   /(^|\.)(pastebin\.com|transfer\.sh|0x0\.st|ngrok\.(io|app)|requestbin\.com|webhook\.site|discord(app)?\.com|telegram\.org|slack\.com|github\.com|githubusercontent\.com|github\.io|gitlab\.com|bitbucket\.org|amazonaws\.com|core\.windows\.net|googleapis\.com|pages\.dev|workers\.dev|vercel\.app|netlify\.app)$/;
 
+/** Cloud metadata services (IMDS) hand out credentials of the machine to whoever asks; `network/addresses` says whose each is. */
+const METADATA = new Set([
+  ...[
+    '169.254.169.254',
+    '169.254.170.2',
+    '169.254.170.23',
+    '100.100.100.200',
+    '192.0.0.192',
+    '168.63.129.16',
+  ],
+  ...['fd00:ec2::254', 'fd00:ec2::23', 'fd20:ce::254'],
+  ...['metadata', 'metadata.google.internal', 'metadata.goog', 'instance-data.ec2.internal'],
+]);
+
+/** `host`: in its one spelling. */
+export function isMetadataService(host: string): boolean {
+  return METADATA.has(host);
+}
+
+/** What `*.host` covers of them. */
+export function metadataBeneath(host: string): string | undefined {
+  return [...METADATA].find((each) => each.endsWith(`.${host}`) && !/^[\d.]+$/.test(each));
+}
+
 /** Names that hold secrets wherever they lie. */
 const SECRET_NAMES =
   /(^|\/)(\.env(\.[^/]*)?|\.npmrc|\.netrc|\.pypirc|id_(rsa|dsa|ecdsa|ed25519)|[^/]*\.(pem|key|p12|pfx|kdbx|keystore|jks)|[^/]*(secret|credential|token)[^/]*)$/i;

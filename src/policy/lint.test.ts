@@ -26,6 +26,8 @@ describe('settings', () => {
     ['with a directory to be read', allow('/srv/data', 'read'), undefined],
     ['with one host', domain('api.example.com'), undefined],
     ['with a wildcard of one owner', domain('*.example.com'), undefined],
+    ['with a private address', domain('10.0.0.5:5432'), undefined],
+    ['with a name beside a metadata service', domain('vault.google.internal'), undefined],
     [
       'with a directory of PATH that cannot be written',
       allow('/srv/data', 'read'),
@@ -48,6 +50,11 @@ describe('settings', () => {
     [allow('/etc/x'), 'host-run', '/etc/x can be written: it is part of the system'],
     [domain('*.amazonaws.com'), 'shared-host', '*.amazonaws.com covers hosts that anyone can have'],
     [domain('*.github.io:443'), 'shared-host', 'covers hosts that anyone can have'],
+    [domain('169.254.169.254'), 'metadata', '169.254.169.254, which hands out credentials of this machine'],
+    [domain('0xa9fea9fe:80'), 'metadata', 'which hands out credentials of this machine'],
+    [domain('[fd00:ec2:0::254]:80'), 'metadata', 'which hands out credentials of this machine'],
+    [domain('Metadata.Google.Internal.'), 'metadata', 'which hands out credentials of this machine'],
+    [domain('*.google.internal'), 'metadata', '*.google.internal covers metadata.google.internal, which'],
   ])('%o: %s', (layer, kind, message) => {
     expect(lint(layer)).toContainEqual({
       severity: 'danger',

@@ -1,7 +1,8 @@
 /** What a person would want to know of their own settings before something goes wrong: grants too wide, rules without effect. */
 import { isSessionPlace } from './builtin.ts';
 import { Decider } from './decide.ts';
-import { Hazards, SHARED_HOSTS, serviceOf } from './hazards.ts';
+import { Hazards, isMetadataService, metadataBeneath, SHARED_HOSTS, serviceOf } from './hazards.ts';
+import { parseHostPattern } from './host-pattern.ts';
 import { isWithin } from './paths.ts';
 import type { Access, Notice, Origin, PathRule, Policy } from './types.ts';
 
@@ -11,6 +12,7 @@ export type FindingKind =
   | 'host-run'
   | 'on-path'
   | 'shared-host'
+  | 'metadata'
   | 'service'
   | 'shadowed'
   | 'redundant'
@@ -146,6 +148,21 @@ function sharedHosts({ network }: Policy): Finding[] {
   });
 }
 
+/** By name or by address, in whatever spelling. */
+function metadata({ network }: Policy): Finding[] {
+  return network.domains.flatMap(({ pattern, access, origin }): Finding[] => {
+    const parsed = access === 'allow' ? parseHostPattern(pattern) : undefined;
+    if (parsed === undefined) return [];
+    const { kind, host } = parsed;
+    const service =
+      kind === 'subdomains' ? metadataBeneath(host) : isMetadataService(host) ? host : undefined;
+    if (service === undefined) return [];
+    const means = kind === 'subdomains' ? `${pattern} covers ${service}` : pattern;
+    const message = `${means}, which hands out credentials of this machine to whoever asks`;
+    return [{ severity: 'danger', kind: 'metadata', message, origin, fix: 'take it out' }];
+  });
+}
+
 function asFinding({ kind, message, origin }: Notice): Finding {
   return { severity: 'warning', kind, message, origin };
 }
@@ -159,6 +176,7 @@ export function lintPolicy(policy: Policy, searchPath: readonly string[]): Findi
     ...own.flatMap((rule) => dangerous(hazards, rule)),
     ...onPath(policy, searchPath),
     ...sharedHosts(policy),
+    ...metadata(policy),
     ...own.flatMap((rule) => without(policy, rule)),
     ...policy.notices.map(asFinding),
   ];

@@ -1,5 +1,5 @@
 /** What granting a refused act would mean, from the rule's category, the place, and what network there is. */
-import { Hazards, SHARED_HOSTS, serviceOf } from '../policy/hazards.ts';
+import { Hazards, isMetadataService, SHARED_HOSTS, serviceOf } from '../policy/hazards.ts';
 import { isWithin } from '../policy/paths.ts';
 import { LEFT_OUT } from '../policy/secrets.ts';
 import type { PathRule, Policy } from '../policy/types.ts';
@@ -11,16 +11,9 @@ type Reason = readonly [level: RiskLevel, text: string];
 
 const LEVELS: readonly RiskLevel[] = ['low', 'medium', 'high'];
 
-/** Cloud metadata services (IMDS) hand out credentials of the machine to whoever asks. */
-const METADATA =
-  /^(169\.254\.169\.254|169\.254\.170\.2|fd00:ec2::254|100\.100\.100\.200|metadata\.google\.internal|metadata)$/;
 /** RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291. */
 const PRIVATE =
   /^(10\.|127\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|169\.254\.|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:|::1$|localhost$)/;
-
-export function isMetadataService(host: string): boolean {
-  return METADATA.test(host);
-}
 
 /** Whether something that is read inside could leave the machine. */
 function canLeave({ network }: Policy): boolean {
@@ -29,7 +22,7 @@ function canLeave({ network }: Policy): boolean {
 
 function hostReasons(host: string): Reason[] {
   if (host.includes(LEFT_OUT)) return [['high', 'the name itself tells a secret to whoever is asked for it']];
-  if (METADATA.test(host)) return [['high', 'it hands out credentials of this machine']];
+  if (isMetadataService(host)) return [['high', 'it hands out credentials of this machine']];
   if (PRIVATE.test(host))
     return [['high', 'it is in your own network, where services trust whoever reaches them']];
   const upload: Reason = ['medium', 'anything readable inside can be uploaded there'];

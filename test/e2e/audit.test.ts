@@ -1,5 +1,5 @@
 /** What the records of many sessions tell: use of grants, what may go, what another policy would mean, what a command needs. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -178,6 +178,27 @@ describe.each(people)('as $label', (person) => {
       // The control: under the settings as they are nothing that passed would be refused.
       expect((await world.pinfold(['replay', '--mode', 'strict'])).code).toBe(0);
     });
+  });
+
+  test('paths in the home are shown with ~, by audit and by check', async () => {
+    const { home } = world;
+    world.put(join(home, 'notes/file'), 'x\n');
+    const file = join(home, '.config/pinfold/settings.json');
+    const allowed = [`${home}/notes`, `${home}/.ssh`].map((path) => ({ path, mode: 'read' }));
+    world.put(
+      file,
+      JSON.stringify({ sandbox: { allowedPaths: allowed, allowedDomains: ['169.254.169.254:80'] } }),
+    );
+    const audited = await world.pinfold(['audit']);
+    expect(audited.stdout).toContain('~/notes (read)  ~/.config/pinfold/settings.json:1');
+    expect(audited.stdout).toContain('✗ ~/.ssh can be read: ');
+    expect(audited.stdout).not.toContain(home);
+    const checked = await world.pinfold(['check']);
+    expect(checked.code).toBe(1);
+    expect(checked.stdout).toContain('✗ ~/.ssh can be read: ');
+    expect(checked.stdout).toContain('✗ 169.254.169.254:80, which hands out credentials of this machine');
+    rmSync(file);
+    expect((await world.pinfold(['check'])).stdout).not.toMatch(/\.ssh|169\.254/);
   });
 
   describe('learn', () => {

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { pinfold } from '../fixtures/as-user.ts';
 import { CANARY, makeWorld, people, type World } from '../fixtures/world.ts';
@@ -151,14 +151,42 @@ describe.each(people)('as $label', (person) => {
     );
     const run = (proxy: string) =>
       world.pinfold(['run', '--', 'touch', 'it-ran'], { env: { HTTPS_PROXY: proxy } });
-    const refused = await run('socks5://me:s3cret@proxy.example:1080');
-    expect(refused).toMatchObject({ code: 125, stdout: '' });
-    expect(refused.stderr).toMatch(
-      /^pinfold: Cannot use the proxy that HTTPS_PROXY names\n {2}why .*\n {2}fix .*\n {2}ERR_UPSTREAM_PROXY\n$/,
-    );
+    const unusable = 'socks5://me:s3cret@proxy.example:1080';
+    world.put(`${world.root}/agents/claude`, '#!/bin/sh\ntouch it-ran\n', 0o755);
+    const PATH = `${world.root}/agents:${world.env.PATH}`;
+    for (const words of [
+      ...[['run'], ['run', '--detach'], ['learn']].map((way) => [...way, '--', 'touch', 'it-ran']),
+      ...[['shell'], ['claude']],
+    ]) {
+      const env = { HTTPS_PROXY: unusable, PATH };
+      const refused = await world.pinfold(words, { env, input: 'touch it-ran\n' });
+      expect(refused, words.join(' ')).toMatchObject({ code: 125, stdout: '' });
+      expect(refused.stderr).toMatch(
+        /(^|\n)pinfold: Cannot use the proxy that HTTPS_PROXY names\n {2}why .*\n {2}fix .*\n {2}ERR_UPSTREAM_PROXY\n$/,
+      );
+      expect(refused.stderr).not.toContain('s3cret');
+    }
     expect(existsSync(`${world.project}/it-ran`)).toBe(false);
     expect((await run('http://me:s3cret@proxy.example:1080')).code).toBe(0);
     expect(existsSync(`${world.project}/it-ran`)).toBe(true);
+  });
+
+  test('and so by the library, when the sandbox is made', async () => {
+    world.put(
+      `${world.home}/.config/pinfold/settings.json`,
+      '{ "sandbox": { "upstreamProxy": "environment" } }',
+    );
+    const program = `
+      const { createSandbox } = require(process.argv[1]);
+      createSandbox({ projectDir: '.' }).then(
+        async (sandbox) => { console.log((await sandbox.run('true')).exitCode); await sandbox.close(); },
+        (error) => console.log(error.code),
+      );`;
+    const library = join(dirname(pinfold()[1]!), 'index.cjs');
+    const made = (proxy: string) =>
+      world.run([world.node, '-e', program, library], { env: { HTTPS_PROXY: proxy } });
+    expect(await made('socks5://proxy.example:1080')).toMatchObject({ stdout: 'ERR_UPSTREAM_PROXY\n' });
+    expect(await made('http://proxy.example:1080')).toMatchObject({ stdout: '0\n' });
   });
 
   test('a project’s own file may tighten without trust', async () => {

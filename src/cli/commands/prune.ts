@@ -117,7 +117,7 @@ function show(context: Context, going: readonly Going[], homeDir: string): void 
   for (const { audited, why } of going) {
     const { entry } = audited;
     const where = paint(context.err, 'dim', shownOrigin({ ...entry.origin, text: '' }, homeDir).trim());
-    context.err.write(`- ${shownEntry(entry)}  ${where}\n    ${removalWords(audited, why)}\n`);
+    context.err.write(`- ${shownEntry(entry, homeDir)}  ${where}\n    ${removalWords(audited, why)}\n`);
   }
 }
 

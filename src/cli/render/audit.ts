@@ -4,11 +4,12 @@ import type { Removable } from '../../audit/use.ts';
 import type { Output } from '../command.ts';
 import { escapeText } from './escape.ts';
 import { paint } from './style.ts';
-import { plural, shownOrigin } from './words.ts';
+import { plural, shownClause, shownOrigin, shownPath } from './words.ts';
 
 /** `~/data (read)`, `api.example.com`. */
-export function shownEntry({ text, mode }: GrantEntry): string {
-  return mode === undefined ? escapeText(text) : `${escapeText(text)} (${mode})`;
+export function shownEntry({ text, mode }: GrantEntry, homeDir: string): string {
+  const shown = shownPath(text, homeDir);
+  return mode === undefined ? shown : `${shown} (${mode})`;
 }
 
 function day(time: string): string {
@@ -41,7 +42,7 @@ export function removalWords(audited: AuditedGrant, why: Removable): string {
   return why === 'never-used' ? useWords(audited) : REASONS[why];
 }
 
-function remarks(output: Output, { entry, findings }: AuditedGrant): string[] {
+function remarks(output: Output, { entry, findings }: AuditedGrant, homeDir: string): string[] {
   const warning = (text: string) => `${paint(output, 'warning', '!')} ${text}`;
   return [
     ...(entry.expired ? [warning(`expired on ${escapeText(entry.expires!)}`)] : []),
@@ -51,8 +52,8 @@ function remarks(output: Output, { entry, findings }: AuditedGrant): string[] {
       .filter(({ kind }) => kind !== 'expired' && kind !== 'missing' && kind !== 'untrusted')
       .map(({ severity, message }) =>
         severity === 'danger'
-          ? `${paint(output, 'bad', '✗')} ${escapeText(message)}`
-          : warning(escapeText(message)),
+          ? `${paint(output, 'bad', '✗')} ${shownClause(message, homeDir)}`
+          : warning(shownClause(message, homeDir)),
       ),
   ];
 }
@@ -62,9 +63,9 @@ export function renderGrant(output: Output, audited: AuditedGrant, homeDir: stri
   // The text stands at the head of the line.
   const where = shownOrigin({ ...entry.origin, text: '' }, homeDir).trim();
   const lines = [
-    `${paint(output, 'strong', shownEntry(entry))}  ${paint(output, 'dim', where)}`,
+    `${paint(output, 'strong', shownEntry(entry, homeDir))}  ${paint(output, 'dim', where)}`,
     `    ${useWords(audited)}`,
-    ...remarks(output, audited).map((line) => `    ${line}`),
+    ...remarks(output, audited, homeDir).map((line) => `    ${line}`),
   ];
   return lines.map((line) => `${line}\n`).join('');
 }

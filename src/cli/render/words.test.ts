@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { NetworkAccess, Origin, Policy } from '../../policy/types.ts';
-import { byteCount, networkPhrase, networkWord } from './words.ts';
+import { byteCount, networkPhrase, networkWord, shownClause } from './words.ts';
 
 const origin: Origin = { scope: 'user', text: 'x' };
 
@@ -33,4 +33,17 @@ test.each([
   [9e15, '9000 TB'],
 ])('%d bytes are %s', (bytes, text) => {
   expect(byteCount(bytes)).toBe(text);
+});
+
+test.each([
+  ['/home/me/.ssh can be read: holds keys', '~/.ssh can be read: holds keys'],
+  [
+    'the grant /srv/a adds nothing: /home/me (write) gives as much',
+    'the grant /srv/a adds nothing: ~ (write) gives as much',
+  ],
+  ['/home/me, and with it (/home/me/x)', '~, and with it (~/x)'],
+  ['/home/melon and /srv/home/me stay', '/home/melon and /srv/home/me stay'],
+  ['/home/me/a\u001b[1m', '~/a\\e[1m'],
+])('%s is shown as %s', (text, shown) => {
+  expect(shownClause(text, '/home/me')).toBe(shown);
 });

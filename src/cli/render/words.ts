@@ -51,6 +51,16 @@ export function shownPath(path: string, homeDir: string = homedir()): string {
   return escapeText(within && homeDir !== '/' ? `~${path.slice(homeDir.length)}` : path);
 }
 
+/** A clause that names paths, with `~` for the home in each. */
+export function shownClause(text: string, homeDir: string = homedir()): string {
+  if (homeDir === '/') return escapeText(text);
+  const words = text.split(/(?<=[\s(])/).map((word) => {
+    const rest = word.startsWith(homeDir) ? word.slice(homeDir.length) : undefined;
+    return rest !== undefined && /^($|[/\s,:)])/.test(rest) ? `~${rest}` : word;
+  });
+  return escapeText(words.join(''));
+}
+
 /** Who said so: `.pinfold/settings.json:4:7 "secrets"`, `--allow ../lib:ro`, `built-in: credential store ~/.ssh`. */
 export function shownOrigin(origin: Origin, homeDir?: string): string {
   const text = escapeText(origin.text);
