@@ -4,6 +4,7 @@ import { userInfo } from 'node:os';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { SandboxError } from '../errors.ts';
 import type { HomeFile, HostFacts } from '../policy/host-facts.ts';
+import { accountsWithHome } from './accounts.ts';
 import { checkContextName, contextHomeName, refuseOtherContext } from './contexts.ts';
 import { findGitDirectory } from './git-directories.ts';
 import { makeMountPoint, makePrivateHome, privateHomeName } from './private-home.ts';
@@ -48,12 +49,14 @@ export function gatherHostFacts(request: HostFactsRequest): HostFacts {
   const toolchains = findToolchains(places);
   const gitConfig = findGitConfig(homeDir, known);
   const gitDirectory = findGitDirectory(projectDir);
+  const accounts = accountsWithHome(privateHome);
   return {
     homeDir,
     projectDir,
     privateHome,
     ...(context !== undefined && { context }),
     ...(gitDirectory === undefined ? {} : { gitDirectory }),
+    ...(accounts === undefined ? {} : { accounts }),
     runtime,
     toolchains,
     gitConfig: gitConfig.map(({ path }) => path),

@@ -48,6 +48,11 @@ export interface HostFacts {
   readonly privateHome: string;
   /** The context that the private home belongs to; absent: to the project alone. */
   readonly context?: string;
+  /**
+   * The bytes of `/etc/passwd` in which the person lives in the private home: what reads it from there and not from $HOME (Java, ssh)
+   * would look for its files in a home that is hidden. Absent: there is no such file, or the person is not in it.
+   */
+  readonly accounts?: Uint8Array;
   readonly runtime: readonly RuntimePath[];
   readonly toolchains: readonly Toolchain[];
   /** `~/.gitconfig` and its kin that exist: readable in every mode. */

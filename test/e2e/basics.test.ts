@@ -79,6 +79,36 @@ describe.each(people)('as $label', (person) => {
     );
   });
 
+  // Java and ssh ask passwd(5) and not $HOME: in a home that is hidden they would find nothing, and could write nothing.
+  test('whoever asks the list of users for the home is led to the private one, and every other entry is the host’s', async () => {
+    const ask = `getent passwd ${person.uid} | cut -d: -f6; echo "$HOME"; cat /etc/passwd`;
+    const host = (await world.run(['cat', '/etc/passwd'])).stdout;
+    for (const mode of ['strict', 'standard']) {
+      const [home, own, ...lines] = (await world.shell(ask, ['--mode', mode])).stdout.split('\n');
+      expect(home).toBe(own);
+      expect(own).toContain('/.local/share/pinfold/homes/');
+      const fields = (line: string) => line.split(':');
+      const expected = host
+        .split('\n')
+        .map((line) =>
+          fields(line)[2] === String(person.uid) ? fields(line).with(5, own!).join(':') : line,
+        );
+      expect(lines).toEqual(expected);
+    }
+    // The control: where the home is open, nothing is rewritten.
+    const open = await world.inside(['cat', '/etc/passwd'], ['--mode', 'permissive']);
+    expect(open.stdout).toBe(host);
+    const written = await world.shell('echo x >> /etc/passwd');
+    expect(written.stderr).toContain('/etc/passwd: Read-only file system');
+  });
+
+  test('a list of users that is denied stays denied', async () => {
+    expect((await world.inside(['wc', '-l', '/etc/passwd'])).code).toBe(0);
+    const denied = await world.inside(['cat', '/etc/passwd'], ['--deny', '/etc/passwd']);
+    expect(denied).toMatchObject({ code: 1, stdout: '' });
+    expect(denied.stderr).toContain('cat: /etc/passwd: No such file or directory');
+  });
+
   test('SIGTERM reaches a child that traps it', async () => {
     const child = world.startInside([
       'sh',

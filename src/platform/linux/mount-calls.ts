@@ -282,7 +282,7 @@ class MountCalls {
       this.#call('mkdirat', [POINT, name, step.mode], { tolerates: [EEXIST] });
       this.#call('fchmodat', [POINT, name, step.mode]);
     } else {
-      const content = Buffer.from(step.content);
+      const content = typeof step.content === 'string' ? Buffer.from(step.content) : step.content;
       this.#call('openat', [POINT, name, O_WRONLY_CREAT_EXCL | O_CLOEXEC, step.mode], { place: PART });
       this.#call('write', [PART, content, content.length]);
       this.#call('close', [PART]);

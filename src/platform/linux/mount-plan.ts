@@ -64,7 +64,7 @@ export function planMounts(input: MountInput): PlannedMounts {
   const layers = [
     ...ownLayers(input.policy),
     ...linkLayers(input),
-    ...places.map((place) => placeLayer(place, scanned)),
+    ...places.map((place) => accountsLayer(place, input) ?? placeLayer(place, scanned)),
   ];
   const byPath = new Map(places.map((place) => [place.path, place]));
   const kept = layers.filter((layer) => !layer.entry || isOwnGround(byPath, parentOf(layer.path)));
@@ -181,6 +181,18 @@ function placeLayer(place: Place, scanned?: ReadonlyMap<string, Identity>): Laye
     ...(identity ? { identity } : {}),
   };
   return { path, kind: place.kind, steps: [bind] };
+}
+
+/** The host's list of users in memory of the plan's own, with another home for the person, where `$HOME` is another. */
+function accountsLayer(
+  { path, kind, access, source }: Place,
+  { policy, facts }: MountInput,
+): Layer | undefined {
+  const { accounts, privateHome } = facts;
+  if (path !== '/etc/passwd' || kind !== 'file' || access !== 'read' || source !== undefined)
+    return undefined;
+  if (accounts === undefined || policy.sandboxHome !== privateHome) return undefined;
+  return { path, kind, steps: [{ op: 'file', path, mode: 0o644, content: accounts }], entry: true };
 }
 
 /** Whether an entry made in `directory` lands in the plan's own memory. */

@@ -49,7 +49,12 @@ export type MountStep =
   | { readonly op: 'mask'; readonly target: string }
   | { readonly op: 'directory'; readonly path: string; readonly mode: number }
   | { readonly op: 'symlink'; readonly path: string; readonly to: string }
-  | { readonly op: 'file'; readonly path: string; readonly mode: number; readonly content: string }
+  | {
+      readonly op: 'file';
+      readonly path: string;
+      readonly mode: number;
+      readonly content: string | Uint8Array;
+    }
   | { readonly op: 'proc'; readonly target: string }
   | { readonly op: 'devpts'; readonly target: string }
   /** Binds the terminal that is on the target's stdin, stdout or stderr, if one is, so that `tty` finds a name. */
