@@ -78,7 +78,7 @@ function shareOne(
     name: `cache ${preset.name}`,
     paths: [],
     credentials: [],
-    environment: Object.fromEntries(variables),
+    environment: { ...Object.fromEntries(variables), ...preset.manner },
   };
   return { homeFiles, toolchains: [led], notices };
 }

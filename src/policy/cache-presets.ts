@@ -15,6 +15,8 @@ export interface CachePreset {
   readonly directories: readonly CacheDirectory[];
   /** Variables that lead the tool there, relative to `$HOME` inside. */
   readonly variables: Readonly<Record<string, string>>;
+  /** Variables that tell the tool that it may only read there, with their values. */
+  readonly manner?: Readonly<Record<string, string>>;
   /** What its tests run, or that nothing was run. */
   readonly verified: string;
 }
@@ -48,27 +50,28 @@ export const CACHE_PRESETS: readonly CachePreset[] = [
           ['npm_config_store_dir', ''],
         ],
       },
+      // What it asked the registry before: from 11 on it judges the age of a package by that.
+      { path: '.cache/pnpm', moved: [['pnpm_config_cache_dir', '']] },
     ],
     variables: {
       pnpm_config_store_dir: '.local/share/pnpm/store',
       npm_config_store_dir: '.local/share/pnpm/store',
     },
-    verified: 'not run',
+    // From 11.7 on; before that a store that cannot be written fails with SQLITE_CANTOPEN, up to 10 it just works.
+    manner: { pnpm_config_frozen_store: 'true' },
+    verified: 'pnpm install --offline --frozen-lockfile, of 10 and 12',
   },
   {
     name: 'yarn',
-    directories: [
-      { path: '.cache/yarn', moved: [['YARN_CACHE_FOLDER', '']] },
-      { path: '.yarn/berry/cache', moved: [['YARN_GLOBAL_FOLDER', 'cache']] },
-    ],
+    directories: [{ path: '.yarn/berry/cache', moved: [['YARN_GLOBAL_FOLDER', 'cache']] }],
     variables: { YARN_GLOBAL_FOLDER: '.yarn/berry' },
-    verified: 'not run',
+    verified: 'yarn install --immutable, of 4; Yarn 1 uses no cache that it cannot write',
   },
   {
     name: 'bun',
     directories: [{ path: '.bun/install/cache', moved: [['BUN_INSTALL_CACHE_DIR', '']] }],
     variables: { BUN_INSTALL_CACHE_DIR: '.bun/install/cache' },
-    verified: 'not run',
+    verified: 'bun install --frozen-lockfile',
   },
   {
     name: 'cargo',
@@ -77,7 +80,7 @@ export const CACHE_PRESETS: readonly CachePreset[] = [
       { path: '.cargo/git/db', moved: [['CARGO_HOME', 'git/db']] },
     ],
     variables: { CARGO_HOME: '.cargo' },
-    verified: 'not run',
+    verified: 'cargo run --offline',
   },
   {
     name: 'go',
@@ -91,13 +94,13 @@ export const CACHE_PRESETS: readonly CachePreset[] = [
       },
     ],
     variables: { GOMODCACHE: 'go/pkg/mod' },
-    verified: 'not run',
+    verified: 'go run with GOPROXY=off',
   },
   {
     name: 'maven',
     directories: [{ path: '.m2/repository' }],
     variables: {},
-    verified: 'not run',
+    verified: 'mvn -o package',
   },
   {
     name: 'gradle',

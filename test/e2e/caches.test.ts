@@ -3,22 +3,8 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { OWN_REGISTRY } from '../fixtures/own-registry.ts';
 import { makeWorld, people, type World } from '../fixtures/world.ts';
-
-/** A registry of one package; prints its port. */
-const REGISTRY = `
-const { createServer } = require('node:http');
-const { readFileSync } = require('node:fs');
-const tarball = readFileSync(process.argv[1]);
-const integrity = 'sha512-' + require('node:crypto').createHash('sha512').update(tarball).digest('base64');
-const server = createServer((request, response) => {
-  const at = 'http://' + request.headers.host + '/own-package/-/own-package-1.0.0.tgz';
-  const version = { name: 'own-package', version: '1.0.0', dist: { tarball: at, integrity } };
-  const document = { name: 'own-package', 'dist-tags': { latest: '1.0.0' }, versions: { '1.0.0': version } };
-  response.end(request.url.endsWith('.tgz') ? tarball : JSON.stringify(document));
-});
-server.listen(0, '127.0.0.1', () => console.log(server.address().port));
-`;
 
 async function succeed(world: World, argv: readonly string[], cwd: string): Promise<void> {
   const ran = await world.run(argv, { cwd });
@@ -33,7 +19,7 @@ describe.each(people)('as $label', (person) => {
     world.put(`${own}/package.json`, '{"name":"own-package","version":"1.0.0"}');
     world.put(`${own}/index.js`, 'module.exports = 7;\n');
     await succeed(world, ['npm', 'pack', '--silent', own], world.root);
-    const registry = world.start([world.node, '-e', REGISTRY, join(world.root, 'own-package-1.0.0.tgz')]);
+    const registry = world.start([world.node, '-e', OWN_REGISTRY, join(world.root, 'own-package-1.0.0.tgz')]);
     try {
       const [port] = (await once(registry.stdout!, 'data')) as [Buffer];
       world.put(join(world.project, '.npmrc'), `registry=http://127.0.0.1:${port.toString().trim()}/\n`);
