@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 
 const ARCHES = ['x64', 'arm64'];
-const NOTIFY = ['nothing', 'guarded', 'all'];
+const NOTIFY = ['nothing', 'guarded', 'refused', 'all'];
 const TIERS = ['namespaces', 'landlock', 'landlock-network'];
 
 /** Beside the bundles: as text in each of them the programs would be a quarter of what every start loads. */

@@ -22,7 +22,7 @@ test('the build’s finished filters are the ones that the source compiles, and 
     compileSeccomp: typeof compileSeccomp;
   };
   for (const arch of ['x64', 'arm64'] as const) {
-    for (const notify of ['nothing', 'guarded', 'all'] as const) {
+    for (const notify of ['nothing', 'guarded', 'refused', 'all'] as const) {
       expect(built.compileSeccomp({ arch, notify })).toEqual(compileSeccomp({ arch, notify }));
       for (const tier of ['landlock', 'landlock-network'] as const)
         expect(built.compileSeccomp({ arch, notify, tier })).toEqual(compileSeccomp({ arch, notify, tier }));

@@ -33,9 +33,7 @@ static int settle_in(struct init *init)
 	init->spec->files_soft = files.rlim_cur;
 	init->spec->files_hard = files.rlim_max;
 	files.rlim_cur = files.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
-		return -errno;
-	return 0;
+	return setrlimit(RLIMIT_NOFILE, &files) < 0 ? -errno : 0;
 }
 
 /*

@@ -42,6 +42,7 @@ enum record_frame {
 	RECORD_ASKED = 20,
 	RECORD_LISTENING = 21,
 	RECORD_NO_SOCKET = 22,
+	RECORD_REFUSED = 23, /* text: pid, number of the call, program */
 };
 
 /* From CHILD_NO_START on: what kept it from being started. */

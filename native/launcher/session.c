@@ -37,9 +37,7 @@ static int write_file(pid_t pid, const char *name, const char *text)
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	return fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
 }
 
 static int map_ids(struct session *session)
@@ -53,9 +51,7 @@ static int map_ids(struct session *session)
 		error = write_file(session->init, "setgroups", "deny");
 	if (!error)
 		error = write_file(session->init, "uid_map", spec->uid_map);
-	if (!error)
-		error = write_file(session->init, "gid_map", spec->gid_map);
-	return error;
+	return error ? error : write_file(session->init, "gid_map", spec->gid_map);
 }
 
 static int spawn_init(struct session *session)
@@ -99,10 +95,8 @@ static int take_listener(struct session *session, int number)
 	if (listener < 0)
 		return -errno;
 	session->supervisor = supervisor_open(session->spec, listener, session->init);
-	if (!session->supervisor || (session->spec->namespaces && network_find(&session->network, session->init) < 0)) {
-		close(listener);
+	if (!session->supervisor || (session->spec->namespaces && network_find(&session->network, session->init) < 0))
 		return -EIO;
-	}
 	return sync_send(session->sync, SYNC_GO, 0, 0);
 }
 

@@ -25,6 +25,7 @@
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
 #endif
 #define MOUNT_ROOT_ATTRIBUTE 0x2000u /* STATX_ATTR_MOUNT_ROOT, Linux 5.8 */
+#define MATCHES(pattern, text) (fnmatch(pattern, text, FNM_CASEFOLD | FNM_NOESCAPE) == 0)
 
 struct supervisor {
 	const struct spec *spec;
@@ -99,16 +100,11 @@ static bool brings_more(struct supervisor *supervisor, pid_t pid, const struct s
 	return !plain;
 }
 
-static bool matches(const char *pattern, const char *text)
-{
-	return fnmatch(pattern, text, FNM_CASEFOLD | FNM_NOESCAPE) == 0;
-}
-
 /* A pattern is of a whole path, its star crosses slashes. Almost always the name alone decides, with no path looked up. */
 static bool any_matches(const struct string_list *patterns, const char *path, const char *name)
 {
 	for (size_t i = 0; i < patterns->count; i++)
-		if (matches(strrchr(patterns->items[i], '/') + 1, name) && (!path || matches(patterns->items[i], path)))
+		if (MATCHES(strrchr(patterns->items[i], '/') + 1, name) && (!path || MATCHES(patterns->items[i], path)))
 			return true;
 	return false;
 }
@@ -186,11 +182,24 @@ static int sieve(struct supervisor *supervisor, pid_t pid, const struct subject 
 	return 1;
 }
 
+/* SECURITY: what no row knows is only to be told of, and refused at once, whatever Node says. Who made it may be gone by then. */
+static int refuse(const struct seccomp_notif *request)
+{
+	char link[32], text[32 + PATH_MAX];
+	int head = snprintf(text, sizeof(text), "%u %d ", request->pid, request->data.nr);
+	ssize_t program;
+
+	snprintf(link, sizeof(link), "/proc/%u/exe", request->pid);
+	program = readlink(link, text + head, PATH_MAX);
+	report(RECORD_REFUSED, text, (size_t)(head + (program < 0 ? 0 : program)));
+	return -EPERM;
+}
+
 /* 0 to let the kernel go on, 1 when Node was asked and will answer, -errno to refuse. */
 static int judge(struct supervisor *supervisor, const struct seccomp_notif *request)
 {
 	struct record record;
-	int asked = 0;
+	int asked = 0, known = 0;
 
 	record_begin(&record, RECORD_MAKING);
 	record_bytes(&record, &request->id, sizeof(request->id));
@@ -201,21 +210,21 @@ static int judge(struct supervisor *supervisor, const struct seccomp_notif *requ
 		struct subject subject = subject_of(row, &request->data);
 		int answer = 0;
 
+		known |= (int)row->number == request->data.nr;
 		if ((int)row->number == request->data.nr && (subject.absent || subject.present))
 			answer = sieve(supervisor, (pid_t)request->pid, &subject, &record);
 		if (answer < 0)
 			return answer;
 		asked |= answer;
 	}
-	return asked && record_send(&record) < 0 ? -EACCES : asked;
+	return !known ? refuse(request) : asked && record_send(&record) < 0 ? -EACCES : asked;
 }
 
 int supervisor_answer(struct supervisor *supervisor)
 {
-	struct seccomp_notif request;
+	struct seccomp_notif request = { 0 };
 	int answer;
 
-	memset(&request, 0, sizeof(request));
 	if (ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0)
 		return errno == ENOENT || errno == EINTR ? 0 : -errno;
 	if (destinations_ask(supervisor->destinations, supervisor->spec, supervisor->init, &request))
@@ -238,9 +247,7 @@ struct supervisor *supervisor_open(const struct spec *spec, int listener, pid_t 
 	supervisor->destinations = destinations_open();
 	supervisor->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (supervisor->root < 0 || !supervisor->destinations) {
-		close_cleanup(&supervisor->root);
-		free(supervisor->destinations);
-		free(supervisor);
+		supervisor_close(supervisor);
 		return NULL;
 	}
 	/* Without it a notification costs ten times as much; kernels before 6.6 lack it and only that is lost. */

@@ -67,7 +67,7 @@ class Judge {
 
   ofDenial(denial: Denial): Outcome {
     const { subject, act } = denial;
-    if (denial.remedy?.kind === 'none' || act === 'send')
+    if (denial.remedy?.kind === 'none' || act === 'send' || subject.kind === 'syscall')
       return { after: 'refused', why: `${causeOf(denial)}, whatever the settings say` };
     if (act === 'bind') return { after: 'unknown', why: 'no rule speaks of it' };
     if (subject.kind === 'host') return this.#ofHostDenial(denial, subject.host, subject.port);

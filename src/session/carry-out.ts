@@ -1,4 +1,5 @@
 /** Carries one plan out with all that stands around it, until nothing of it runs: observers, guards, network, control. */
+
 import { mkdirSync } from 'node:fs';
 import { enforcementOf, setupError } from '../platform/linux/enforcement.ts';
 import type { Launcher } from '../platform/linux/launcher.ts';
@@ -20,6 +21,7 @@ import { openQuestions } from './open-questions.ts';
 import { relayOutput } from './output-relay.ts';
 import type { Planned, RunOptions } from './plan-run.ts';
 import { endingOf, Progress } from './progress.ts';
+import { refusedCall } from './refused-call.ts';
 import type { RunEvents, SessionPlace } from './run-events.ts';
 import { RunNetwork } from './run-network.ts';
 import type { RunSockets, RunSocketsOptions } from './run-sockets.ts';
@@ -197,6 +199,7 @@ export async function carryOut(
     if (record.kind === 'asked' || record.kind === 'listening') network.take(record);
     if (record.kind === 'started') events.onEnforced?.(enforced());
     if (record.kind === 'making') names.answer(record);
+    else if (record.kind === 'refused-call') denials.take(refusedCall(record, capabilities.arch));
     if (record.kind === 'command') {
       limits.hear(record);
       commands.hear(record);

@@ -133,7 +133,8 @@ export async function makePlan(
     },
     seccomp: compileSeccomp({
       arch: capabilities.arch,
-      notify: monitor === 'off' || refusal !== undefined ? 'guarded' : 'all',
+      // Without mounts there is no act that one refuses.
+      notify: monitor === 'off' ? 'guarded' : refusal === undefined ? 'all' : 'refused',
       tier: refusal === undefined ? 'namespaces' : gated ? 'landlock-network' : 'landlock',
     }),
   };

@@ -23,7 +23,7 @@ export interface Question {
   readonly id: string;
   readonly want: 'read' | 'write' | 'connect';
   /** What a yes opens: a path with all beneath it, or a host at one port. */
-  readonly subject: Exclude<Subject, { kind: 'socket' }>;
+  readonly subject: Exclude<Subject, { kind: 'socket' | 'syscall' }>;
   /** Who tried, and waits; its words were chosen inside. Absent where it is not known, and where `reason` is there. */
   readonly actor?: Actor;
   /** Nothing was tried: the inside asks (`pinfold request`), and says why. Its own words. */
@@ -141,7 +141,8 @@ export class Questions {
     const { policy } = this.#options;
     const { subject, actor } = denial;
     const grant = grantFor(denial, policy, existsSync);
-    if (subject.kind === 'socket' || grant.kind === 'none' || !grant.live) return undefined;
+    if (subject.kind === 'socket' || subject.kind === 'syscall' || grant.kind === 'none' || !grant.live)
+      return undefined;
     const risk = riskOf(denial, policy);
     const pid = actor?.pid;
     if (subject.kind === 'host') {

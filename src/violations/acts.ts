@@ -2,7 +2,7 @@
 import type { Act, Denial } from './types.ts';
 
 /** Acts of one class on one subject by one program are one violation: a program that may not write tries several ways. */
-export type ActClass = 'see' | 'execute' | 'change' | 'reach' | 'bind';
+export type ActClass = 'see' | 'execute' | 'change' | 'reach' | 'bind' | 'call';
 
 const CLASSES: Readonly<Record<Act, ActClass>> = {
   read: 'see',
@@ -19,6 +19,7 @@ const CLASSES: Readonly<Record<Act, ActClass>> = {
   send: 'reach',
   resolve: 'reach',
   bind: 'bind',
+  call: 'call',
 };
 
 export function classOf(act: Act): ActClass {

@@ -21,7 +21,7 @@ export function cut(text: string, length: number): string {
 /** As it is kept: cut, and a host without the secrets that its name may tell. */
 export function boundSubject(subject: Subject): Subject {
   if (subject.kind === 'host') return { ...subject, host: cut(hostWithoutSecrets(subject.host), HOST) };
-  return { ...subject, path: cut(subject.path, PATH) };
+  return subject.kind === 'syscall' ? subject : { ...subject, path: cut(subject.path, PATH) };
 }
 
 function boundActor({ pid, program, command, parents }: Actor): Actor {

@@ -66,7 +66,7 @@ export function grantFor(denial: Denial, policy: Policy, exists: (path: string) 
   if (rule?.ceiling) return none("this machine's administrator denies it");
   if (rule && isExplicitDenial(rule))
     return none('it is denied on purpose; only whoever wrote that rule can change it');
-  if (denial.remedy?.kind === 'none') return none('no setting changes this');
+  if (denial.remedy?.kind === 'none' || subject.kind === 'syscall') return none('no setting changes this');
   if (subject.kind === 'host' && subject.host.includes(LEFT_OUT))
     return none('its name holds a secret, which is not kept');
   if (subject.kind === 'host') return hostGrant(denial.remedy?.host ?? subject.host, subject.port);

@@ -33,6 +33,7 @@ interface Entry {
 }
 
 function subjectKey(subject: Subject): string {
+  if (subject.kind === 'syscall') return subject.name;
   return subject.kind === 'host' ? `${subject.host} ${subject.port ?? ''}` : subject.path;
 }
 

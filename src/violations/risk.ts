@@ -83,6 +83,7 @@ function writingReasons(path: string, hazards: Hazards, rule: PathRule | undefin
 /** Never without a reason: where nothing speaks against a grant, that is said. */
 export function riskOf(denial: Denial, policy: Policy): Risk {
   const { subject } = denial;
+  if (subject.kind === 'syscall') return { level: 'high', reasons: ['the boundary itself rests on it'] };
   const reasons =
     subject.kind === 'host'
       ? hostReasons(subject.host)

@@ -23,6 +23,7 @@ export function causeOf(denial: Denial): string {
     return readable && accessFor(denial) === 'write' ? `${rule.why}, to be read and not written` : rule.why;
   }
   if (subject.kind === 'host') return 'no rule allows this host';
+  if (subject.kind === 'syscall') return 'no program inside may make it';
   return subject.kind === 'socket'
     ? 'no service of the host can be asked'
     : 'no rule mentions it, and what no rule mentions is hidden';

@@ -3,7 +3,7 @@ import type { DomainRule, PathRule } from '../policy/types.ts';
 
 /**
  * `look-up`: a name was asked for (stat, access, a step of a longer path); `metadata`: mode, owner, times, attributes;
- * `send`: a datagram with an address of its own; `resolve`: a host name was asked for.
+ * `send`: a datagram with an address of its own; `resolve`: a host name was asked for; `call`: a system call that nobody inside may make.
  */
 export type Act =
   | 'read'
@@ -19,14 +19,17 @@ export type Act =
   | 'connect'
   | 'bind'
   | 'send'
-  | 'resolve';
+  | 'resolve'
+  | 'call';
 
 /** What was acted on. A path is absolute, as it is named inside; a host is a name or an address, as it was asked for. */
 export type Subject =
   | { readonly kind: 'path'; readonly path: string }
   | { readonly kind: 'host'; readonly host: string; readonly port?: number }
   /** A Unix socket by its path; an abstract one begins with `@`. */
-  | { readonly kind: 'socket'; readonly path: string };
+  | { readonly kind: 'socket'; readonly path: string }
+  /** By its name: `mount`. */
+  | { readonly kind: 'syscall'; readonly name: string };
 
 export interface Ancestor {
   readonly pid: number;

@@ -59,6 +59,7 @@ describe.each(people)('as $label', (person) => {
     ['write', 'fixed/file', 'EROFS', 1],
     ['names', 'fixed', 'EROFS', 500],
     ['connect', '192.0.2.1', 'EACCES', 500],
+    ['call', 'fixed/file', 'EPERM', 1],
   ])(
     'a flood of kind "%s" is counted, and other work goes on',
     (...row) => expectBounded(...row),

@@ -10,6 +10,7 @@ import { shownPath } from './words.ts';
 const MAX_COMMAND = 60;
 
 export function shownSubject(subject: Subject, homeDir: string): string {
+  if (subject.kind === 'syscall') return `${escapeText(subject.name)}(2)`;
   if (subject.kind !== 'host') return shownPath(subject.path, homeDir);
   const host = escapeText(subject.host.includes(':') ? `[${subject.host}]` : subject.host);
   return subject.port === undefined ? host : `${host}:${subject.port}`;

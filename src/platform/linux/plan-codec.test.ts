@@ -59,6 +59,11 @@ const stream: readonly (readonly [Buffer, WireRecord])[] = [
   [record(5, u32(7, 1, 4)), { kind: 'command', id: 7, event: 'started', value: 4 }],
   [record(5, u32(7, 2, 3 << 8)), { kind: 'command', id: 7, event: 'exited', value: 3 }],
   [record(5, u32(7, 2, 15)), { kind: 'command', id: 7, event: 'killed', value: 15 }],
+  [
+    record(23, Buffer.from('4121 165 /usr/bin/a b')),
+    { kind: 'refused-call', pid: 4121, number: 165, program: Buffer.from('/usr/bin/a b') },
+  ],
+  [record(23, Buffer.from('1 2 ')), { kind: 'refused-call', pid: 1, number: 2, program: Buffer.from('') }],
   [record(5, u32(7, 5, 22)), { kind: 'command', id: 7, event: 'failed', value: 22 }],
   [
     record(10, Buffer.concat([u32(13), Buffer.from('mounts\0bind /x')])),

@@ -173,6 +173,13 @@ function decodeMaking(payload: Buffer): WireRecord {
   };
 }
 
+function decodeRefusedCall(payload: Buffer): WireRecord {
+  const [head, pid, number] = /^(\d+) (\d+) /.exec(payload.toString('latin1', 0, 32)) ?? [];
+  if (head === undefined) throw malformed('a refused call without its number');
+  const program = payload.subarray(head.length);
+  return { kind: 'refused-call', pid: Number(pid), number: Number(number), program };
+}
+
 const CHILD_STARTED = 1;
 const CHILD_ENDED = 2;
 /** What kept a child from being started, from event 3 on. */
@@ -229,6 +236,7 @@ const DECODERS: Readonly<Record<number, Decoder>> = {
     least: 8,
     decode: (p) => ({ kind: 'no-socket', token: p.readUInt32LE(0), errno: p.readUInt32LE(4) }),
   },
+  23: { least: 4, decode: decodeRefusedCall },
 };
 
 /** Longest record the launcher sends (`struct record`); more is not believed. */

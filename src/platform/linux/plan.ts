@@ -229,6 +229,16 @@ export interface MakingRecord {
   readonly names: readonly Making[];
 }
 
+/** A call that nobody may make was refused (EPERM). Whoever made it has gone on. */
+export interface RefusedCallRecord {
+  readonly kind: 'refused-call';
+  /** On the host. */
+  readonly pid: number;
+  readonly number: number;
+  /** The executable, as it is named inside; empty where it cannot be told. */
+  readonly program: Uint8Array;
+}
+
 /** Why and where a step failed; `step` is a stable word the launcher uses (`namespaces`, `mount`, `landlock` …). */
 export interface FailureRecord {
   readonly kind: 'failure';
@@ -255,6 +265,7 @@ export type LauncherRecord =
   | AskedRecord
   /** Somebody inside is about to listen(2); `pid` is the sandbox's first process, as the host counts. */
   | { readonly kind: 'listening'; readonly pid: number }
+  | RefusedCallRecord
   /** The socket that was asked for by this token could not be made. */
   | { readonly kind: 'no-socket'; readonly token: number; readonly errno: number }
   /** Calls that were asked for by this token: `errno` 0, or what the call for `at` met. */

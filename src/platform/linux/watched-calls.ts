@@ -169,6 +169,15 @@ export function watchedRows(arch: Arch): WatchedRow[] {
   });
 }
 
+/** They name no path (`destinations.c` looks at them), but may go on: what no row knows the launcher refuses. */
+const ADDRESSED = ['connect', 'bind', 'listen', 'sendto', 'sendmsg', 'sendmmsg'];
+
+function passingRow(number: number): Buffer {
+  const bytes = Buffer.alloc(ROW_BYTES);
+  bytes.writeUInt32LE(number, 0);
+  return bytes;
+}
+
 const KIND = { itself: 1, regular: 2, directory: 4, arrives: 8 } as const;
 const ALWAYS = 0x80000000;
 /** Flags of statvfs(3). */
@@ -197,5 +206,7 @@ export function encodeWatched(arch: Arch, seen: boolean): { readonly count: numb
     bytes.set([base, path, row.flags ?? 0, fromBase, from], 4 * words.length);
     return bytes;
   });
-  return { count: rows.length, bytes: Buffer.concat(rows) };
+  const { numbers } = ARCH_TABLES[arch];
+  const passing = ADDRESSED.map((name) => passingRow(numbers[name]!));
+  return { count: rows.length + passing.length, bytes: Buffer.concat([...rows, ...passing]) };
 }

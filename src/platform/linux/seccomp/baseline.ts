@@ -3,8 +3,11 @@ import shipped from '../../../../native/seccomp/baseline.json' with { type: 'jso
 import landlockNetwork from '../../../../native/seccomp/landlock-network.json' with { type: 'json' };
 import landlockTier from '../../../../native/seccomp/landlock-tier.json' with { type: 'json' };
 
-/** `watch`: the supervisor only tells of it, so that where nobody wants to know it is allowed. */
-export type Action = 'allow' | 'notify' | 'watch' | ErrnoName;
+/**
+ * `watch`: the supervisor only tells of it, so that where nobody wants to know it is allowed. `refuse`: EPERM, which the launcher
+ * says itself where somebody wants to know.
+ */
+export type Action = 'allow' | 'notify' | 'watch' | 'refuse' | ErrnoName;
 
 /** Numbers that x86-64 and arm64 share (asm-generic/errno.h). */
 export const ERRNO = {

@@ -5,8 +5,8 @@ import { ARCH_TABLES, type Arch, SECCOMP_RET } from './tables.ts';
 
 export interface SeccompOptions {
   readonly arch: Arch;
-  /** `nothing`: no supervisor listens, and what the baseline would notify about is allowed; `guarded`: all but what is only told. */
-  readonly notify: 'nothing' | 'guarded' | 'all';
+  /** `nothing`: no supervisor listens, and what the baseline would notify about is allowed; `guarded`: all but what is only told; `refused`: that, and calls that are refused to everybody. */
+  readonly notify: 'nothing' | 'guarded' | 'refused' | 'all';
 }
 
 export interface SeccompFilter {
@@ -44,6 +44,7 @@ const checkedLeaf = (name: string): Leaf => `call ${name}`;
 function effective(action: Action, options: SeccompOptions): Action {
   if (action === 'notify') return options.notify === 'nothing' ? 'allow' : 'notify';
   if (action === 'watch') return options.notify === 'all' ? 'notify' : 'allow';
+  if (action === 'refuse') return ['refused', 'all'].includes(options.notify) ? 'notify' : 'EPERM';
   return action;
 }
 
