@@ -13,6 +13,13 @@ const STATUS: Readonly<Partial<Record<RefusalReason, string>>> = {
   capacity: '503 Service Unavailable',
 };
 
+/** Where no rule decided. */
+const UNRULED: Readonly<Partial<Record<RefusalReason, string>>> = {
+  'not-allowed': 'none names this host',
+  literal: 'none names this address',
+  address: 'none opens the address that it leads to; a rule for its name does not',
+};
+
 /** SECURITY: hosts, rules and file names may hold what moves a cursor or hides text; only printable ASCII is passed on. */
 function plain(text: string): string {
   return text.replace(/[^\x20-\x7e]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
@@ -31,7 +38,7 @@ export function refusalText(refusal: Refusal, eventId: string): string {
     `Host: ${writeAuthority(destination)}`,
     `Why: ${detail}`,
     rule === undefined
-      ? 'Rule: none names this host'
+      ? `Rule: ${UNRULED[refusal.reason] ?? 'none, it is not refused by one'}`
       : `Rule: ${rule.access} ${rule.pattern}, from ${place(rule.origin)}`,
     `Event: ${eventId}`,
   ];
