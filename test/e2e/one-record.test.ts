@@ -65,6 +65,8 @@ interface Met {
 interface Ground {
   readonly title: string;
   readonly rule: 'setting' | 'host-run' | 'none';
+  /** Of the rule, beneath the world's root. */
+  readonly pattern?: string;
   /** Beneath the world's root, for the deed of this number. */
   readonly at: (word: Word, index: number) => string;
   readonly meets: (deed: Deed) => Met;
@@ -101,10 +103,17 @@ function mounted(deed: Deed): Met {
 
 const GROUNDS: readonly Ground[] = [
   { title: 'hidden', rule: 'none', at: beneath('hidden'), meets: hidden },
-  { title: 'beneath a denied directory', rule: 'setting', at: beneath('project/denied'), meets: hidden },
+  {
+    title: 'beneath a denied directory',
+    rule: 'setting',
+    pattern: 'project/denied',
+    at: beneath('project/denied'),
+    meets: hidden,
+  },
   {
     title: 'denied',
     rule: 'setting',
+    pattern: 'project/closed-*',
     at: (word, index) => (word === 'L' ? `project/link-${index}` : `project/closed-${word}-${index}`),
     meets: (each) => {
       if (each.title.startsWith('look at')) return allowed;
@@ -114,6 +123,7 @@ const GROUNDS: readonly Ground[] = [
   {
     title: 'read-only',
     rule: 'setting',
+    pattern: 'fixed',
     at: beneath('fixed'),
     meets: (each) => (looks(each) ? allowed : { answer: 'EROFS', told: each.told }),
   },
@@ -133,6 +143,11 @@ const GROUNDS: readonly Ground[] = [
   { title: 'open', rule: 'none', at: beneath('project/open'), meets: () => allowed },
 ];
 
+/** What is not there is no record, wherever it is looked for: programs probe for files. In each ground. */
+const ABSENT: readonly Act[] = ['read', 'stat', 'list', 'exec', 'write', 'truncate', 'chmod', 'utimes'].map(
+  (name) => [name, 'absent'],
+);
+
 const TABLE = GROUNDS.flatMap((ground) =>
   DEEDS.map((each, index) => ({ ground, deed: each, index, title: `${each.title}, ${ground.title}` })),
 );
@@ -143,7 +158,7 @@ interface Record {
   readonly count: number;
   readonly errno?: number;
   readonly subject: { readonly path?: string };
-  readonly rule?: { readonly category: string };
+  readonly rule?: { readonly category: string; readonly pattern: string };
   readonly actor?: { readonly program?: string };
 }
 
@@ -195,7 +210,14 @@ describe.each(people)('as $label', (person) => {
     expect(without(answers[TABLE.indexOf(row)])).toBe(answer);
     const own = new Set(['F', 'D', 'N', 'L', 'X'].map((word) => place(row, word as Word)));
     const found = records.filter(({ subject }) => own.has(subject.path ?? ''));
-    const rule = row.ground.rule === 'none' ? undefined : { category: row.ground.rule };
+    const { pattern } = row.ground;
+    const rule =
+      row.ground.rule === 'none'
+        ? undefined
+        : {
+            category: row.ground.rule,
+            ...(pattern !== undefined && { pattern: join(world.root, pattern) }),
+          };
     const expected = told && {
       act: told[0],
       count: 1,
@@ -206,6 +228,68 @@ describe.each(people)('as $label', (person) => {
     expect(found).toMatchObject(expected ? [expected] : []);
     if (!rule) for (const each of found) expect(each.rule).toBeUndefined();
     if (told) expect(without(outside[TABLE.indexOf(row)])).toBe('ok');
+  });
+
+  test('every kind of act is tried on every kind of ground', () => {
+    const refused = TABLE.filter(({ ground, deed: each }) => ground.meets(each).told);
+    expect(refused.length).toBeGreaterThan(100);
+    const kinds = new Set(refused.map(({ deed: each }) => each.told[0]));
+    const wanted = [
+      'read',
+      'list',
+      'look-up',
+      'write',
+      'create',
+      'rename',
+      'link',
+      'remove',
+      'metadata',
+      'execute',
+    ];
+    expect([...kinds].sort()).toEqual(wanted.sort());
+  });
+
+  test('what is not there is no record, wherever it is looked for', async () => {
+    const places = ['hidden/0', 'project/denied/0', 'fixed/0', 'project/open/0', 'hidden/0/none'];
+    const acts = places.flatMap((at) => ABSENT.map(([name]): Act => [name, join(world.root, at, 'absent')]));
+    const grants = ['--allow', `${world.root}/bin:ro`, '--allow', `${world.root}/fixed:ro`];
+    const flags = ['--mode', 'strict', ...grants, '--deny', 'denied', '--json'];
+    const words = acts.flatMap((act, index) => (index === 0 ? [...act] : ['--', ...act]));
+    const command = [...pinfold(), 'run', ...flags, '--', world.probe, ...words];
+    const child = startWithDevice(person, command, { cwd: world.project, env: world.env });
+    child.stdin?.end();
+    const ran = await finished(child);
+    expect(ran.stdout.trimEnd().split('\n')).toEqual(acts.map(() => 'ENOENT'));
+    expect(await world.probeOutside(acts)).toEqual(acts.map(() => 'ENOENT'));
+    expect(JSON.parse(ran.stderr.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({ violations: [] });
+  });
+
+  test('whom it connects to, sends to or asks for is one record each, and none where it may', async () => {
+    const name = 'never.pinfold.test';
+    const acts: Act[] = [
+      ['tcp', '192.0.2.7', '81'],
+      ['udp', '192.0.2.7', '82'],
+      ['tcp6', '2001:db8::7', '83'],
+      ['loopback-inside'],
+      ['unix-listen', `${world.project}/own.sock`],
+      ['socketpair'],
+    ];
+    const words = acts.flatMap((act, index) => (index === 0 ? [...act] : ['--', ...act]));
+    const script = `"$@"; getent hosts ${name} || true`;
+    const ran = await world.inside(
+      ['sh', '-c', script, 'sh', world.probe, ...words],
+      ['--allow', `${world.root}/bin:ro`, '--json'],
+    );
+    expect(ran.stdout.trimEnd().split('\n')).toEqual(['EACCES', 'EACCES', 'EACCES', 'ok', 'ok', 'ok']);
+    const said = JSON.parse(ran.stderr.trimEnd().split('\n').at(-1) ?? '') as { violations: Record[] };
+    const by = (program: unknown) => ({ actor: { program } });
+    expect(said.violations).toMatchObject([
+      { act: 'connect', subject: { host: '192.0.2.7', port: 81 }, count: 1, ...by(world.probe) },
+      { act: 'send', subject: { host: '192.0.2.7', port: 82 }, count: 1, ...by(world.probe) },
+      { act: 'connect', subject: { host: '2001:db8::7', port: 83 }, count: 1, ...by(world.probe) },
+      { act: 'resolve', subject: { host: name }, ...by(expect.stringMatching(/getent$/)) },
+    ]);
+    for (const each of said.violations) expect(each.rule).toBeUndefined();
   });
 
   test('there are no other records', () => {
