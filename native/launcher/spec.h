@@ -30,6 +30,7 @@ enum watch_kind {
 	WATCH_REGULAR = 2,   /* only of a regular file */
 	WATCH_DIRECTORY = 4, /* what is made is one */
 	WATCH_ARRIVES = 8,   /* what is made may already hold anything */
+	WATCH_ADDRESS = 16,  /* the path is of a socket that is looked for */
 };
 #define WATCH_ALWAYS 0x80000000u /* counts as set in every call's flags */
 

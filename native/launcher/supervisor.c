@@ -45,11 +45,10 @@ struct subject {
 static struct subject subject_of(const struct watched *row, const struct seccomp_data *data)
 {
 	struct subject subject = { .row = row };
-	uint32_t flags;
+	uint32_t flags = (row->argument[FLAGS] ? (uint32_t)data->args[row->argument[FLAGS] - 1] : 0) | WATCH_ALWAYS;
 
 	for (size_t i = 0; i < ARGUMENTS_NAMED; i++)
 		subject.argument[i] = row->argument[i] ? data->args[row->argument[i] - 1] : 0;
-	flags = (uint32_t)subject.argument[FLAGS] | WATCH_ALWAYS;
 	subject.absent = flags & row->absent;
 	subject.present = flags & row->present && !(flags & row->unless);
 	subject.followed = !(flags & row->nofollow);
@@ -64,9 +63,7 @@ static int copy_path(pid_t pid, uint64_t address, char *path)
 	struct iovec remote[] = { { (void *)(uintptr_t)address, first }, { (void *)(uintptr_t)(address + first), PATH_MAX - first } };
 	ssize_t got = process_vm_readv(pid, &local, 1, remote, ARRAY_SIZE(remote), 0);
 
-	if (got <= 0)
-		return got < 0 ? -errno : -EFAULT;
-	return memchr(path, 0, (size_t)got) ? 0 : got == PATH_MAX ? -ENAMETOOLONG : -EFAULT;
+	return got < 0 ? -errno : memchr(path, 0, (size_t)got) ? 0 : got == PATH_MAX ? -ENAMETOOLONG : -EFAULT;
 }
 
 /* `base`: BASE or FROM_BASE, the path is the argument after it. Without a path it is the descriptor itself. */
@@ -74,8 +71,11 @@ static int find(struct supervisor *supervisor, pid_t pid, const struct subject *
 {
 	int at = subject->row->argument[base] ? (int)subject->argument[base] : AT_FDCWD;
 	uint64_t address = subject->argument[base + 1];
-	int error = address ? copy_path(pid, address, path) : 0;
+	size_t before = subject->row->kind & WATCH_ADDRESS ? sizeof(uint16_t) : 0; /* the family */
+	int error = address ? copy_path(pid, address + before, path) : 0;
 
+	if (before && path[0] != '/')
+		return -ENOENT; /* an IP address, or a name that is no path */
 	return error ? error : resolve_place(supervisor->root, pid, at, path, base == BASE && subject->followed, place);
 }
 
@@ -159,7 +159,7 @@ static int sieve(struct supervisor *supervisor, pid_t pid, const struct subject 
 	if (error < 0)
 		return error;
 	/* An existing name is not made by open() or mkdir(); rename() and link() may still replace it. */
-	makes = arrives || (subject->absent && !place.exists);
+	makes = arrives || ((subject->absent || subject->row->kind & WATCH_ADDRESS) && !place.exists);
 	met = refusal(&place, subject);
 	if (!met && !(makes && concerns(supervisor->spec, subject, NULL, place.name))) {
 		close(place.parent);

@@ -1,4 +1,5 @@
 /** Answers the calls on names which the launcher's sieve did not let pass, and records what the kernel refuses of them. */
+import { existsSync } from 'node:fs';
 import { MakingJudge, type RefusedMaking } from '../platform/linux/guarded-makings.ts';
 import type { Launcher } from '../platform/linux/launcher.ts';
 import type { Making, MakingRecord, Plan } from '../platform/linux/plan.ts';
@@ -14,7 +15,7 @@ import type { SessionEvent } from './event-log.ts';
 import type { GitConfigDesk } from './git-config-desk.ts';
 import type { GrantedWriter, Writing } from './granted-writer.ts';
 import type { NewGit } from './new-git.ts';
-import { EACCES, guardedDenial, landingDenial, mountDenial } from './observed.ts';
+import { EACCES, guardedDenial, landingDenial, missedSocketDenial, mountDenial } from './observed.ts';
 import type { Questions } from './questions.ts';
 import type { WritablePlace, WritablePlaces } from './writable-places.ts';
 
@@ -64,12 +65,24 @@ export class NameSupervisor {
     const { id, pid, names } = record;
     this.#judge ??= new MakingJudge(plan);
     this.#told.delete(pid);
+    if (names.some((making) => this.#row(making).address)) {
+      this.#tellMissed(record);
+      return;
+    }
     const held = writable.holding(names);
     const refused = held?.whole ? undefined : this.#refusedOf(names);
     if (held?.whole) void this.#writeOrAnswer(record, held.place);
     // Between two places nothing is moved, as between any two mounts: programs know what to do then.
     else if (held && !refused) launcher.settle({ id, errno: EXDEV });
     else this.#answer(record, refused);
+  }
+
+  /** Nothing is made: the kernel says that it is not there. Told before, while whoever looks for it waits. */
+  #tellMissed({ id, pid, names }: MakingRecord): void {
+    const path = decodeName(names[0]!.path);
+    const denial = missedSocketDenial(this.#options.decider, path, existsSync(`/proc/${pid}/root${path}`));
+    if (denial) this.#tell(pid, denial);
+    this.#options.launcher.settle({ id, errno: 0 });
   }
 
   #answer(record: MakingRecord, refused: RefusedMaking | undefined): void {

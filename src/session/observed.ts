@@ -122,6 +122,26 @@ export function sightedDenial(decider: Decider, { act, path, pid, errno }: Tripw
   };
 }
 
+/** errno(3). */
+const ENOENT = 2;
+
+/**
+ * Somebody looks for the socket of a service that the host has, and that is not shown. `inside`: whether one is there by now.
+ * Undefined where the boundary keeps nothing from anybody.
+ */
+export function missedSocketDenial(decider: Decider, path: string, inside: boolean): Denial | undefined {
+  if (inside || !isSocket(path)) return undefined;
+  const { rule } = decider.decide(path, 'read');
+  return {
+    act: 'connect',
+    subject: { kind: 'socket', path },
+    observer: 'supervisor',
+    outcome: 'refused',
+    errno: ENOENT,
+    ...(rule && { rule }),
+  };
+}
+
 export function caughtDenial(policy: Policy, { path, movedTo }: Quarantined): Denial {
   const { rule } = decide(policy, path, 'write');
   return {

@@ -26,6 +26,18 @@ export function sieveOf(names: readonly GuardedName[]): Sieve {
   return { guarded: [...guarded], arriving: [...arriving] };
 }
 
+/**
+ * Sockets by which a client asks a service for containers. Where the host has one, `/run` inside has none, and the client says that
+ * the service is down: so the launcher tells of a connect to one that is not there.
+ */
+export const MISSED_SOCKETS = [
+  'docker.sock',
+  'podman.sock',
+  'containerd.sock',
+  'buildkitd.sock',
+  'crio.sock',
+].map((name) => `*/${name}`);
+
 interface Guard {
   readonly name: GuardedName;
   readonly components: readonly ComponentPattern[];

@@ -3,7 +3,7 @@ import { SandboxError } from '../../errors.ts';
 import { boundaryCalls } from './boundary-calls.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { CallList } from './call-list.ts';
-import { sieveOf } from './guarded-makings.ts';
+import { MISSED_SOCKETS, sieveOf } from './guarded-makings.ts';
 import type { Ground } from './mount-calls.ts';
 import {
   ASKED_BYTES,
@@ -53,7 +53,7 @@ export function encodePlan(plan: Plan, ground: Ground): Buffer {
   out.u32((plan.asks.remote ? ASK.remote : 0) | (plan.asks.loopback ? ASK.loopback : 0));
   out.rows(encodeWatched(ground.arch, plan.seen));
   const { guarded, arriving } = sieveOf(plan.guarded);
-  out.list(guarded);
+  out.list(plan.seen ? [...guarded, ...MISSED_SOCKETS] : guarded);
   out.list(arriving);
   writeRlimits(out, plan.rlimits);
   out.words(plan.environment);

@@ -2,7 +2,15 @@
 import { ARCH_TABLES, type Arch } from './seccomp/tables.ts';
 
 /** What a call does to the thing that it names. */
-export type WatchedAct = 'write' | 'create' | 'rename' | 'link' | 'remove' | 'metadata' | 'execute';
+export type WatchedAct =
+  | 'write'
+  | 'create'
+  | 'rename'
+  | 'link'
+  | 'remove'
+  | 'metadata'
+  | 'execute'
+  | 'connect';
 
 /** Flags of a call: those of open(2), renameat2(2), or AT_*. */
 type Flag = keyof ReturnType<typeof flagsOf>;
@@ -37,6 +45,8 @@ interface Named {
   readonly arrives?: { readonly fromBase?: number; readonly from?: number };
   /** The kernel says that there is no writing before it looks the name up: the tripwire does not see who asked for it. */
   readonly unasked?: true;
+  /** The path is that of a Unix socket, in an address; what is not there is told of, and nothing is made. */
+  readonly address?: true;
 }
 
 const flagsOf = (arch: Arch) => ({
@@ -149,6 +159,7 @@ export const WATCHED_CALLS: Readonly<Record<string, readonly Named[]>> = {
   fremovexattr: [{ ...CHANGED, base: 1 }],
   removexattrat: [{ ...CHANGED_AT, flags: 3 }],
   file_setattr: [{ ...CHANGED_AT, flags: 5 }],
+  connect: [{ act: 'connect', path: 2, present: 'always', address: true }],
   execve: [{ ...EXECUTED, path: 1 }],
   execveat: [{ ...EXECUTED, base: 1, path: 2, flags: 5, nofollow: ['AT_SYMLINK_NOFOLLOW'] }],
 };
@@ -170,7 +181,7 @@ export function watchedRows(arch: Arch): WatchedRow[] {
 }
 
 /** They name no path (`destinations.c` looks at them), but may go on: what no row knows the launcher refuses. */
-const ADDRESSED = ['connect', 'bind', 'listen', 'sendto', 'sendmsg', 'sendmmsg'];
+const ADDRESSED = ['bind', 'listen', 'sendto', 'sendmsg', 'sendmmsg'];
 
 function passingRow(number: number): Buffer {
   const bytes = Buffer.alloc(ROW_BYTES);
@@ -178,7 +189,7 @@ function passingRow(number: number): Buffer {
   return bytes;
 }
 
-const KIND = { itself: 1, regular: 2, directory: 4, arrives: 8 } as const;
+const KIND = { itself: 1, regular: 2, directory: 4, arrives: 8, address: 16 } as const;
 const ALWAYS = 0x80000000;
 /** Flags of statvfs(3). */
 const MOUNTED = { readOnly: 1, noexec: 8 } as const;
@@ -195,11 +206,13 @@ export function encodeWatched(arch: Arch, seen: boolean): { readonly count: numb
       (row.itself ? KIND.itself : 0) |
       (row.regular ? KIND.regular : 0) |
       (row.directory ? KIND.directory : 0) |
-      (row.arrives ? KIND.arrives : 0);
+      (row.arrives ? KIND.arrives : 0) |
+      (row.address ? KIND.address : 0);
+    const present = row.address && !seen ? [] : row.present;
     const refusing = row.act === 'execute' ? MOUNTED.noexec : MOUNTED.readOnly;
     const words = [
-      ...[row.number, kind, mask(row.absent), mask(row.present), mask(row.unless), mask(row.nofollow)],
-      seen ? refusing : 0,
+      ...[row.number, kind, mask(row.absent), mask(present), mask(row.unless), mask(row.nofollow)],
+      seen && !row.address ? refusing : 0,
     ];
     for (const [index, word] of words.entries()) bytes.writeUInt32LE(word >>> 0, 4 * index);
     const { base = 0, path = 0, arrives: { fromBase = 0, from = 0 } = {} } = row;
