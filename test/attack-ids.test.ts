@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { ATTACK_IDS, NOT_RUN } from './fixtures/attack-ids.ts';
 import { REFUSED_ROWS } from './fixtures/configuration-attacks.ts';
 import { KEPT_ROWS } from './fixtures/configuration-kept.ts';
+import { DAILY_WORK } from './fixtures/daily-work.ts';
 import { HOME_ROWS, PROJECT_ROWS } from './fixtures/deferred-rows.ts';
 import { LOG_ROWS } from './fixtures/log-attacks.ts';
 import { DIRECT_ROWS } from './fixtures/network-attacks.ts';
@@ -19,15 +20,21 @@ const SUITES = [
   ...['deferred-commands', 'supervisor-attacks', 'supervisor-loss', 'start-attacks', 'inherited-attacks'],
 ];
 
+const E2E_SUITES = ['keeps-working', 'keeps-working-network'];
+
 /** Ids that a suite names: titles begin with them, or they are all that a text is. */
 function named(suite: string): string[] {
-  const text = readFileSync(new URL(`escape/${suite}.test.ts`, import.meta.url), 'utf8');
+  const text = readFileSync(new URL(`${suite}.test.ts`, import.meta.url), 'utf8');
   return [...text.matchAll(QUOTED)].flatMap(([, ids]) => ids!.split(', '));
 }
 
-const ALL = [PROJECT_ROWS, HOME_ROWS, DIRECT_ROWS, SOCKS_ROWS, LOG_ROWS, REFUSED_ROWS, KEPT_ROWS];
+const ALL = [PROJECT_ROWS, HOME_ROWS, DIRECT_ROWS, SOCKS_ROWS, LOG_ROWS, REFUSED_ROWS, KEPT_ROWS, DAILY_WORK];
 const rows = ALL.flatMap((each) => each.map(({ id }) => id));
-const run = new Set([...rows, ...SUITES.flatMap(named)]);
+const run = new Set([
+  ...rows,
+  ...SUITES.flatMap((suite) => named(`escape/${suite}`)),
+  ...E2E_SUITES.flatMap((suite) => named(`e2e/${suite}`)),
+]);
 
 test('no id stands for two rows', () => {
   expect(rows.filter((id, index) => rows.indexOf(id) !== index)).toEqual([]);
