@@ -55,6 +55,7 @@ describe.each(people)('as $label', (person) => {
       ['create', '/made-by-probe'],
       ['create', '/etc/made-by-probe'],
       ['create', '/usr/made-by-probe'],
+      ['write', '/etc/group'],
       ['write', '/etc/passwd'],
       ['unlink', '/usr/bin/env'],
       ['rename', '/usr/bin/env', '/usr/bin/env2'],
@@ -62,10 +63,9 @@ describe.each(people)('as $label', (person) => {
       ['utimes', '/usr/bin/env'],
       ['setxattr', '/usr/bin/env'],
     ];
-    // The mode bits of the host's file are asked first: root is let through to the read-only mount, others are not.
-    const expected = acts.map(([, path]) =>
-      path === '/etc/passwd' && person.uid !== 0 ? 'EACCES' : 'EROFS',
-    );
+    // The mode bits of the host's file are asked first: root is let through to the read-only mount, others are not. The list of
+    // users is the plan's own file, and as such the person's.
+    const expected = acts.map(([, path]) => (path === '/etc/group' && person.uid !== 0 ? 'EACCES' : 'EROFS'));
     expect(await world.probeInside(acts)).toEqual(expected);
     expect(existsSync(`${world.root}/made`)).toBe(false);
     expect(existsSync('/etc/made-by-probe')).toBe(false);

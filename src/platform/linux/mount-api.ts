@@ -23,6 +23,8 @@ export const S_IFREG = 0o100000;
 export const RESOLVE_NO_SYMLINKS = 4;
 export const RESOLVE_IN_ROOT = 0x10;
 export const OPEN_TREE_CLONE = 1;
+/** move_mount(2): the mount by its descriptor alone, and with EMPTY_PATHS the place as well. */
+export const EMPTY_SOURCE = 0x04;
 export const EMPTY_PATHS = 0x44;
 export const FSCONFIG = { flag: 0, string: 1, create: 6 } as const;
 export const MOUNT = { rdonly: 1, nosuid: 2, nodev: 4, noexec: 8 } as const;

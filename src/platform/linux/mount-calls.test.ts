@@ -61,10 +61,27 @@ describe('the calls that build a root', () => {
       'mkdirat a',
       'openat2 srv/a',
       'mknodat b',
-      'openat2 srv/a/b',
-      'move_mount',
+      'move_mount b',
       'close',
     ]);
+  });
+
+  test('open a directory once for what is put into it, and anew when something was mounted over it', () => {
+    const host = { '/e/a': 'file', '/e/b': 'file', '/e/c': 'file' } as const;
+    const opened = (steps: readonly MountStep[]) =>
+      callsOf(steps, host).flatMap(({ name, label, args }) =>
+        name === 'openat2' && !label.startsWith('open ') ? [`${label}: ${args[1]}`] : [],
+      );
+    expect(opened([bind('/e/a'), bind('/e/b')])).toEqual(['bind /e/a: .', 'bind /e/a: e']);
+    const over: MountStep = { op: 'tmpfs', target: '/e', mode: 0o755 };
+    expect(opened([bind('/e/a'), over, bind('/e/b'), bind('/e/c')])).toEqual([
+      'bind /e/a: .',
+      'bind /e/a: e',
+      'tmpfs /e: .',
+      'bind /e/b: e',
+    ]);
+    const seal: MountStep = { op: 'seal', target: '/e' };
+    expect(opened([over, bind('/e/a'), seal])).toEqual(['tmpfs /e: .', 'bind /e/a: e']);
   });
 
   test('make nothing on a file system of the host', () => {

@@ -1,5 +1,5 @@
 /** Says the steps of building the new root in system calls, with the new mount API. Pure. */
-import { baseOf, parentOf } from '../../policy/paths.ts';
+import { baseOf, isWithin, parentOf } from '../../policy/paths.ts';
 import { addIdentityCheck, type CallList, type CallOptions } from './call-list.ts';
 import {
   AT_EMPTY_PATH,
@@ -11,6 +11,7 @@ import {
   EBADF,
   EEXIST,
   EMPTY_PATHS,
+  EMPTY_SOURCE,
   ENOENT,
   FSCONFIG,
   MNT_DETACH,
@@ -88,6 +89,8 @@ class MountCalls {
   readonly #root: NewRoot;
   /** Number of the descriptor that holds what a step shows. */
   readonly #sources = new Map<MountStep, number>();
+  /** The path that POINT was opened by, as long as it leads there. */
+  #at: string | undefined;
   /** By what they set. */
   readonly #attributes = new Map<number, Buffer>();
 
@@ -262,13 +265,18 @@ class MountCalls {
     this.#call('open_tree', [MASKS[kind], '', O_CLOEXEC | OPEN_TREE_CLONE | AT_EMPTY_PATH], { place: PART });
     this.#setAttributes(PART, MOUNT.rdonly | BARE, 0);
     this.#call('move_mount', [PART, '', POINT, '', EMPTY_PATHS], { tolerates: [EBADF] });
+    this.#leave(target);
   }
 
   #attachTripwire({ source, target, optional }: Extract<MountStep, { readonly op: 'tripwire' }>): void {
-    if (optional) this.#open(target, { tolerates: [ENOENT] });
-    else this.#makePoint(target, 'directory');
     this.#call('open_tree', [TRIPWIRE, source, O_CLOEXEC | OPEN_TREE_CLONE], { place: PART });
-    this.#call('move_mount', [PART, '', POINT, '', EMPTY_PATHS], optional ? { tolerates: [EBADF] } : {});
+    if (!optional) {
+      this.#move(PART, target, 'directory');
+      return;
+    }
+    this.#open(target, { tolerates: [ENOENT] });
+    this.#call('move_mount', [PART, '', POINT, '', EMPTY_PATHS], { tolerates: [EBADF] });
+    this.#leave(target);
   }
 
   #makeEntry(step: Extract<MountStep, { readonly op: 'directory' | 'symlink' | 'file' }>): void {
@@ -290,20 +298,26 @@ class MountCalls {
   }
 
   #attach(mount: number, target: string, kind: PathKind): void {
-    this.#makePoint(target, kind);
-    this.#call('move_mount', [mount, '', POINT, '', EMPTY_PATHS]);
+    this.#move(mount, target, kind);
     this.#call('close', [mount]);
   }
 
   /** What is missing is made where the plan's own file systems are, and nowhere else: on the host it would stay. */
-  #makePoint(target: string, kind: PathKind): void {
+  #move(mount: number, target: string, kind: PathKind): void {
     const missing = this.#root.missing(target);
     this.#makeDirectories(kind === 'file' ? missing.filter((path) => path !== target) : missing);
-    if (kind === 'file' && missing.includes(target)) {
+    if (this.#root.isOwn(target)) {
+      // Nobody else is there to exchange it, so its name is enough.
+      const name = baseOf(target);
       this.#open(parentOf(target));
-      this.#call('mknodat', [POINT, baseOf(target), S_IFREG | 0o644, 0], { tolerates: [EEXIST] });
+      if (kind === 'file' && missing.includes(target))
+        this.#call('mknodat', [POINT, name, S_IFREG | 0o644, 0], { tolerates: [EEXIST] });
+      this.#call('move_mount', [mount, '', POINT, name, EMPTY_SOURCE]);
+    } else {
+      this.#open(target);
+      this.#call('move_mount', [mount, '', POINT, '', EMPTY_PATHS]);
     }
-    this.#open(target);
+    this.#leave(target);
   }
 
   #makeDirectories(paths: readonly string[]): void {
@@ -314,8 +328,15 @@ class MountCalls {
     }
   }
 
-  /** Opens a path of the new root as POINT. */
+  /** Something lies over `target` now: what was opened there or beneath is another place. */
+  #leave(target: string): void {
+    if (this.#at !== undefined && isWithin(this.#at, target)) this.#at = undefined;
+  }
+
+  /** Opens a path of the new root as POINT, where it is not that already. */
   #open(path: string, options: CallOptions = {}): void {
+    if (path === this.#at && options.tolerates === undefined) return;
+    this.#at = options.tolerates === undefined ? path : undefined;
     this.#call('openat2', [ROOT, path.slice(1) || '.', IN_ROOT, IN_ROOT.length], {
       place: POINT,
       ...options,
