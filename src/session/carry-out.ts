@@ -5,6 +5,7 @@ import { enforcementOf, setupError } from '../platform/linux/enforcement.ts';
 import type { Launcher } from '../platform/linux/launcher.ts';
 import type { Plan } from '../platform/linux/plan.ts';
 import { relayedSockets } from '../platform/linux/socket-relays.ts';
+import type { ViolationHistory } from '../violations/history.ts';
 import type { Denial } from '../violations/types.ts';
 import { Commands } from './commands.ts';
 import type { ControlledSession } from './control-server.ts';
@@ -152,6 +153,17 @@ export async function carryOut(
     launcher: () => launcher.pid,
     append: (event) => events.onEvent?.(event),
   });
+  /** The counts are to be in the log, and the session's socket gone, also where the last look does not see all, and throws. */
+  const finish = async () => {
+    let history: ViolationHistory;
+    try {
+      planned.memory.keep(await sweep(planned, guard), planned.scanned.read);
+    } finally {
+      names.end();
+      history = await denials.end();
+    }
+    return history;
+  };
   const takeOutput = (chunk: Buffer) => limits.takeOutput(chunk);
   const commands = new Commands(launcher, takeOutput);
   const control: ControlSocket | undefined = controlSocket(place, {
@@ -212,10 +224,7 @@ export async function carryOut(
     await run;
   } catch (error) {
     // However it ended, what slipped past the refusal must not stay for the host to run.
-    await sweep(planned, guard);
-    names.end();
-    // Its counts are to be in the log, and its socket gone, whoever ended the session.
-    await denials.end();
+    await finish();
     throw error;
   } finally {
     // All that could write has gone; what it wrote is on its way.
@@ -235,9 +244,7 @@ export async function carryOut(
     guard.close();
     throw watchFailure(plan, failure) ?? namespaceRefusal(plan, failure) ?? setupError(failure);
   }
-  planned.memory.keep(await sweep(planned, guard), planned.scanned.read);
-  names.end();
-  const history = await denials.end();
+  const history = await finish();
   const ending = endingOf(progress);
   return {
     sessionId: place.id,

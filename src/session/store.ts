@@ -128,11 +128,21 @@ export class OpenSession {
     this.#log.append(event);
   }
 
+  /** Throws ERR_STATE_UNWRITABLE: what nobody could read later must not pass for a run like any other. */
   ended(end: Pick<SessionRecord, 'ending' | 'enforcement' | 'breached' | 'violations'>): void {
-    this.#log.append({ kind: 'ended', ending: end.ending });
-    const log = this.#log.close();
-    this.#record = { ...this.#record, ...end, ended: new Date().toISOString(), log };
-    this.#save();
+    try {
+      this.#log.append({ kind: 'ended', ending: end.ending });
+      const log = this.#log.close();
+      this.#record = { ...this.#record, ...end, ended: new Date().toISOString(), log };
+      this.#save();
+    } catch (cause) {
+      throw new SandboxError('ERR_STATE_UNWRITABLE', {
+        what: 'Cannot record how the session ended',
+        why: cause instanceof Error ? cause.message : String(cause),
+        fix: `Free space for ${this.directory}; the command had run to its end, and the boundary held`,
+        cause,
+      });
+    }
   }
 
   #save(): void {
