@@ -78,7 +78,9 @@ export class EarlyLauncher {
   abandon(): boolean {
     const child = this.#process?.child;
     if (child === undefined) return false;
-    for (const pipe of child.stdio.slice(3)) pipe?.destroy();
+    // Without any where it could not be started for want of descriptors.
+    const stdio: ChildProcess['stdio'] | undefined = child.stdio;
+    for (const pipe of stdio?.slice(3) ?? []) pipe?.destroy();
     if (child.connected) child.disconnect();
     return true;
   }

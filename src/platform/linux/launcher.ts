@@ -70,6 +70,8 @@ export class Launcher {
   #tokens = 0;
 
   constructor({ path, child, streams, channel, gone }: LauncherProcess) {
+    // Node gives no streams at all where it could not make them (EMFILE).
+    if ((child.stdio as unknown) === undefined) throw tooFewDescriptors();
     this.#child = child;
     this.#streams = streams.map((stream, fd) => (stream === 'inherit' ? fd : stream));
     this.#control = child.stdio[3] as Duplex;
@@ -297,6 +299,14 @@ function startFailure(path: string, cause: Error): SandboxError {
     why: `${path}: ${cause.message}`,
     fix: REINSTALL,
     cause,
+  });
+}
+
+function tooFewDescriptors(): SandboxError {
+  return new SandboxError('ERR_LAUNCHER_MISSING', {
+    what: 'Cannot start the launcher',
+    why: 'this process may not open as many files as that takes (EMFILE)',
+    fix: 'Raise the limit of open files: ulimit -n 1024',
   });
 }
 
