@@ -17,7 +17,7 @@ const retry = process.env.CI ? { count: 1, condition: /^Test timed out in / } : 
  */
 const NEEDS_ROOT = [
   'test/escape/{network-{attacks,attacks-tier,direct,inside,names,tier},{proxy,service,socks}-attacks}.test.ts',
-  'test/escape/{supervisor,inherited}-attacks.test.ts',
+  'test/escape/{supervisor,inherited,resource}-attacks.test.ts',
   'test/e2e/{control-groups,doctor-weakened,grants,keeps-working,keeps-working-network,network-clients,tripwire}.test.ts',
 ];
 /** What needs more than a machine of ours has at hand (`npm run test:agents`, `test:workloads`): folders with a configuration of their own. */

@@ -8,6 +8,7 @@ import { DAILY_WORK } from './fixtures/daily-work.ts';
 import { HOME_ROWS, PROJECT_ROWS } from './fixtures/deferred-rows.ts';
 import { LOG_ROWS } from './fixtures/log-attacks.ts';
 import { DIRECT_ROWS } from './fixtures/network-attacks.ts';
+import { BOUNDED_ACTS, ENDING_ACTS, PASSING_ACTS } from './fixtures/resource-attacks.ts';
 import { SOCKS_ROWS } from './fixtures/socks-attacks.ts';
 
 const ID = String.raw`(?:N-[DS]|C-[A-Z]|[FTILMRSZ]-)\d+(?:\.\d+|[a-z])?`;
@@ -18,6 +19,7 @@ const SUITES = [
   ...['network-attacks', 'network-names', 'socks-attacks', 'log-attacks', 'configuration-attacks'],
   ...['race-attacks', 'act-races', 'service-attacks', 'terminal-attacks', 'lifetime-attacks'],
   ...['deferred-commands', 'supervisor-attacks', 'supervisor-loss', 'start-attacks', 'inherited-attacks'],
+  'resource-attacks',
 ];
 
 const E2E_SUITES = ['keeps-working', 'keeps-working-network'];
@@ -32,6 +34,8 @@ const ALL = [PROJECT_ROWS, HOME_ROWS, DIRECT_ROWS, SOCKS_ROWS, LOG_ROWS, REFUSED
 const rows = ALL.flatMap((each) => each.map(({ id }) => id));
 const run = new Set([
   ...rows,
+  // Some of these stand for one row together.
+  ...[...BOUNDED_ACTS, ...ENDING_ACTS, ...PASSING_ACTS].map(({ id }) => id),
   ...SUITES.flatMap((suite) => named(`escape/${suite}`)),
   ...E2E_SUITES.flatMap((suite) => named(`e2e/${suite}`)),
 ]);

@@ -41,6 +41,9 @@ export interface Ground {
   readonly terminal?: string | undefined;
 }
 
+/** In a private temporary place, however small its limit. */
+const FEWEST_INODES = 1024;
+const PAGE_BYTES = 4096;
 /** The new root is first attached over a directory that every system has, and pivoted to from there. */
 const STAGE = '/usr';
 /** Descriptors by number. Init's own are all below. */
@@ -215,7 +218,12 @@ class MountCalls {
   }
 
   #makeTmpfs({ mode, sizeBytes, noexec }: Extract<MountStep, { readonly op: 'tmpfs' }>, place: number): void {
-    const options = [['mode', mode.toString(8)], ...(sizeBytes ? [['size', String(sizeBytes)]] : [])];
+    // Files without content have a size too, in memory of the kernel: one for each page, as where nothing is limited.
+    const bounds = sizeBytes && [
+      ['size', String(sizeBytes)],
+      ['nr_inodes', String(Math.max(FEWEST_INODES, Math.ceil(sizeBytes / PAGE_BYTES)))],
+    ];
+    const options = [['mode', mode.toString(8)], ...(bounds || [])];
     this.#makeFilesystem('tmpfs', options, MOUNT.nosuid | MOUNT.nodev | (noexec ? MOUNT.noexec : 0), place);
   }
 
