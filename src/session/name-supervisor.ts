@@ -1,5 +1,5 @@
 /** Answers the calls on names which the launcher's sieve did not let pass, and records what the kernel refuses of them. */
-import { existsSync } from 'node:fs';
+import { opendirSync } from 'node:fs';
 import { MakingJudge, type RefusedMaking } from '../platform/linux/guarded-makings.ts';
 import type { Launcher } from '../platform/linux/launcher.ts';
 import type { Making, MakingRecord, Plan } from '../platform/linux/plan.ts';
@@ -80,7 +80,7 @@ export class NameSupervisor {
   /** Nothing is made: the kernel says that it is not there. Told before, while whoever looks for it waits. */
   #tellMissed({ id, pid, names }: MakingRecord): void {
     const path = decodeName(names[0]!.path);
-    const denial = missedSocketDenial(this.#options.decider, path, existsSync(`/proc/${pid}/root${path}`));
+    const denial = missedSocketDenial(this.#options.decider, path, names[0]!.present);
     if (denial) this.#tell(pid, denial);
     this.#options.launcher.settle({ id, errno: 0 });
   }
@@ -141,6 +141,8 @@ export class NameSupervisor {
     const making = names.find((each) => each.refused !== 'no' && (each.present || !this.#row(each).leaves));
     if (!making) return false;
     const row = this.#row(making);
+    if (row.act === 'remove' && making.refused === 'mounted' && isFilled(decodeName(making.path)))
+      return false;
     const denial = mountDenial(this.#options, row, names, (path) => this.#pinnedBy(path));
     if (!denial) return false;
     const asked = this.#options.questions?.putFor(pid, { ...denial, actor: { pid } });
@@ -280,5 +282,23 @@ export class NameSupervisor {
   #pinnedBy(path: string): number | undefined {
     const whole = { row: 0, path: Buffer.from(path), directory: true, bringsMore: true } as const;
     return this.#judge?.refused([{ ...whole, refused: 'mounted', present: false }])?.name.rule;
+  }
+}
+
+/**
+ * Whether it is a directory of the host with something in it, which nobody can remove anywhere (ENOTEMPTY): that is no refusal of ours.
+ * git tries it with `.git` whenever it has emptied the directory around that. SECURITY: never through the root of whoever asks, where
+ * the tripwire lies: this process answers that, and would wait for itself.
+ */
+function isFilled(path: string): boolean {
+  try {
+    const directory = opendirSync(path);
+    try {
+      return directory.readSync() !== null;
+    } finally {
+      directory.closeSync();
+    }
+  } catch {
+    return false; // No directory, or gone: then it is told as it was.
   }
 }

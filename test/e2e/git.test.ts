@@ -27,6 +27,15 @@ describe.each(people)('as $label', (person) => {
     expect((await world.run(['git', 'fsck', '--strict'])).code).toBe(0);
   });
 
+  // git tries to remove `.git` as well, once it has emptied the directory around it.
+  test('stash is no attempt to remove the repository, and an attempt is told', async () => {
+    const stashed = await world.shell('echo change >> README && git stash -q && git stash pop -q');
+    expect(stashed).toMatchObject({ code: 0, stderr: '' });
+    const removed = await world.shell('mv .git elsewhere');
+    expect(removed.stderr).toContain("mv: cannot move '.git' to 'elsewhere': Device or resource busy");
+    expect(removed.stderr).toMatch(/pinfold blocked (rename|remove) .*\.git /);
+  });
+
   test('a run that does nothing changes no entry of the project, before, during or after', async () => {
     const before = treeOf(world.project);
     const names = readdirSync(world.project);
