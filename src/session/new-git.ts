@@ -1,7 +1,8 @@
 /** All that git makes inside and the host gets when the session ends: repositories, worktrees, submodules. Loaded at the first. */
-import { lstatSync, readFileSync, type Stats } from 'node:fs';
+import { constants, lstatSync, type Stats } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parentOf } from '../policy/paths.ts';
+import { contentOf, Opened, PLAIN } from './git-config-writing.ts';
 import { GitFiles, type GitFilesOptions } from './git-files.ts';
 import { NewRepositories, type NewRepositoriesOptions } from './new-repositories.ts';
 import { NewSubmodules } from './new-submodules.ts';
@@ -11,8 +12,6 @@ import { tieSubmodule } from './submodule-tie.ts';
 
 /** The first name that git makes by which a worktree is tied to its repository. */
 const WORKTREE_PLACE = /\/\.git\/worktrees\/[^/]+\/gitdir$/;
-/** git's pointer files are one line. */
-const LONGEST_POINTER = 8192;
 
 export class NewGit {
   readonly repositories: NewRepositories;
@@ -95,10 +94,19 @@ function stateOf(path: string): Stats | undefined {
   }
 }
 
-/** Of a worktree, or a submodule of the host's, it is elsewhere. */
+/**
+ * Of a worktree, or a submodule of the host's, it is elsewhere. SECURITY: looked at while the inside runs, so by one descriptor that
+ * follows no link and waits for no pipe.
+ */
 function repositoryAt(git: string): string {
-  const state = stateOf(git);
-  if (!state?.isFile() || state.size > LONGEST_POINTER) return git;
-  const gitdir = /^gitdir: (.+?)\n?$/.exec(readFileSync(git, 'utf8'))?.[1];
-  return gitdir === undefined ? git : resolve(parentOf(git), gitdir);
+  const opened = new Opened();
+  try {
+    const pointer = contentOf(opened.open(git, constants.O_RDONLY | PLAIN)).toString();
+    const gitdir = /^gitdir: (.+?)\n?$/.exec(pointer)?.[1];
+    return gitdir === undefined ? git : resolve(parentOf(git), gitdir);
+  } catch {
+    return git; // A directory, nothing, or nothing of git's.
+  } finally {
+    opened.close();
+  }
 }

@@ -11,7 +11,6 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   realpathSync,
   rmdirSync,
   statSync,
@@ -22,7 +21,7 @@ import { join } from 'node:path';
 import type { Launcher } from '../platform/linux/launcher.ts';
 import { baseOf, parentOf } from '../policy/paths.ts';
 import { cover } from './covering.ts';
-import { O_PATH, Opened, placeOf } from './git-config-writing.ts';
+import { contentOf, O_PATH, Opened, PLAIN, placeOf } from './git-config-writing.ts';
 import type { GitFiles } from './git-files.ts';
 import type { Guarded, Landed } from './repository-landing.ts';
 import { pathOf } from './staged-path.ts';
@@ -149,11 +148,20 @@ export class NewWorktrees {
   }
 }
 
-/** Whether the worktree whose own directory this is says that it belongs to the `.git` file at `path`. */
+/**
+ * Whether the worktree whose own directory this is says that it belongs to the `.git` file at `path`. SECURITY: the inside writes there
+ * meanwhile, so by one descriptor that follows no link and waits for no pipe.
+ */
 function leadsTo(content: string, path: string): boolean {
-  const gitdir = join(content, 'gitdir');
-  const state = lstatSync(gitdir, { throwIfNoEntry: false });
-  return state?.isFile() === true && state.size <= MOST_BYTES && readFileSync(gitdir, 'utf8') === `${path}\n`;
+  const opened = new Opened();
+  try {
+    const gitdir = opened.open(join(content, 'gitdir'), constants.O_RDONLY | PLAIN);
+    return contentOf(gitdir).toString() === `${path}\n`;
+  } catch {
+    return false; // It is absent, or no plain file.
+  } finally {
+    opened.close();
+  }
 }
 
 /** Copies the few small files that are there, and gives their names. Throws for anything else. */
