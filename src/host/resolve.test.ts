@@ -1,3 +1,4 @@
+import { rename, symlink } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { findExisting, followMatches } from './existing.ts';
 import { makeTree, personal, policyOf, rule } from './host.fixture.ts';
@@ -19,6 +20,20 @@ describe('resolving a policy', () => {
     const { rules } = resolvePolicy(policyOf([personal(tree.at('real/dir'), 'read')]));
     expect(rules[0]).toMatchObject({ resolved: tree.at('real/dir') });
     expect(rules[0]).not.toHaveProperty('links');
+  });
+
+  test.each(['project', 'above'])('refuses a project where a link was put at %s since', async (link) => {
+    await using tree = await makeTree(['above/project/', 'project/', 'elsewhere/project/']);
+    const policy = { ...policyOf([]), projectDir: tree.at(link === 'above' ? 'above/project' : 'project') };
+    expect(resolvePolicy(policy).rules).toEqual([]);
+    await rename(tree.at(link), tree.at('away'));
+    await symlink(tree.at('elsewhere'), tree.at(link));
+    expect(() => resolvePolicy(policy)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_PROJECT_INVALID',
+        why: `${tree.at(link)} was exchanged for a symbolic link while the run started`,
+      }),
+    );
   });
 
   test('follows the literal beginning of a glob', async () => {

@@ -10,8 +10,9 @@ const RANK: Readonly<Record<Access, number>> = { none: 0, read: 1, write: 2 };
 
 /**
  * Sets `resolved` (and `links`) of every rule. A missing allowed path becomes a notice and the rule stays. Throws
- * ERR_PATH_INVALID for a person's rule with a dangling or looping link, and ERR_PATH_SYMLINK_UNTRUSTED for a grant that
- * is reached through a link which something inside may have put there.
+ * ERR_PATH_INVALID for a person's rule with a dangling or looping link, ERR_PATH_SYMLINK_UNTRUSTED for a grant that
+ * is reached through a link which something inside may have put there, and ERR_PROJECT_INVALID where the project was exchanged for
+ * a link meanwhile.
  */
 export function resolvePolicy(policy: Policy, known: Known = new Map()): Policy {
   // A hundred protections of one tree share its path, and the rest their upper directories.
@@ -22,11 +23,26 @@ export function resolvePolicy(policy: Policy, known: Known = new Map()): Policy 
     walked.set(path, trail);
     return trail;
   });
+  refuseExchanged(policy.projectDir, walked.get(policy.projectDir) ?? followLinks(policy.projectDir, known));
   const followed = policy.rules.map((rule, index) => follow(rule, trails[index]!));
   const resolved: Policy = { ...policy, rules: followed };
   const rules = followed.map((rule, index) => settle(resolved, rule, index));
   const missing = policy.rules.flatMap((rule, index) => missingNotice(rule, trails[index]!));
   return { ...policy, rules, notices: [...policy.notices, ...missing] };
+}
+
+/**
+ * SECURITY: the project is a real path, whose settings have been read. A link that is on its way now was put there since, and
+ * would open what it leads to by the settings and protections of another place.
+ */
+function refuseExchanged(projectDir: string, { links }: Trail): void {
+  const [link] = links;
+  if (link === undefined) return;
+  throw new SandboxError('ERR_PROJECT_INVALID', {
+    what: `Cannot take ${projectDir} as the project`,
+    why: `${link} was exchanged for a symbolic link while the run started`,
+    fix: 'Find out what replaced it, and run again',
+  });
 }
 
 /** The part of a pattern before the first component that holds a glob character; the whole of a literal one. */
