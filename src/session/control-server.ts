@@ -2,6 +2,7 @@
  * Answers the person's other commands about a session that runs. Whoever can connect is that person (the directory lets nobody
  * else in), so a message is not judged by who sent it; but it is bounded, and a wrong one is an answer and never a crash.
  */
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { SandboxError } from '../errors.ts';
 import type { Connected } from '../network/types.ts';
@@ -57,6 +58,8 @@ export interface SessionAbilities {
 
 /** Milliseconds until the first request must have come, and between two. */
 const PATIENCE = 60_000;
+/** Milliseconds that whoever is joined to a command has, once the session has ended, to take how that did. */
+const FAREWELL = 2000;
 
 type Handlers = {
   readonly [K in Exclude<ControlOp, 'exec' | 'attach'>]: (
@@ -95,6 +98,8 @@ export class ControlServer {
   readonly #abilities: SessionAbilities | undefined;
   readonly #session: ControlledSession;
   readonly #handlers: Handlers;
+  /** Connections that were handed over: what they were joined to ends them. */
+  readonly #joined = new Set<Socket>();
   #killing: NodeJS.Timeout | undefined;
 
   constructor(session: ControlledSession, abilities?: SessionAbilities) {
@@ -121,6 +126,16 @@ export class ControlServer {
   /** A connection through the gate, which may be the first use of a grant. */
   connected(connected: Connected): void {
     this.grants.connected(connected);
+  }
+
+  /** Resolves once everybody who is joined to a command has taken how it ended, or has had the time to. */
+  async farewell(): Promise<void> {
+    if (this.#joined.size === 0) return;
+    const patience = new AbortController();
+    const gone = [...this.#joined].map((socket) => once(socket, 'close', patience));
+    const late = setTimeout(() => patience.abort(), FAREWELL);
+    await Promise.allSettled(gone);
+    clearTimeout(late);
   }
 
   close(): void {
@@ -184,6 +199,8 @@ export class ControlServer {
   #handOver(socket: Socket, start: Start, reader: LineReader, onData: (chunk: Buffer) => void): void {
     socket.off('data', onData);
     socket.removeAllListeners('end');
+    this.#joined.add(socket);
+    socket.on('close', () => this.#joined.delete(socket));
     answer(socket, { version: 1, ok: true, result: {} });
     start(socket, reader.rest);
   }

@@ -32,12 +32,14 @@ export class ControlSocket {
     this.#delay.unref();
   }
 
-  /** Ends every connection; the name is gone then. */
+  /** Ends every connection, those that wait to hear how a command ended once they have; the name is gone then. */
   async close(): Promise<void> {
     clearTimeout(this.#delay);
     if (this.#server?.listening) this.#server.close();
+    const answerer = await this.#answering;
+    await answerer?.farewell();
     for (const socket of this.#open) socket.destroy();
-    (await this.#answering)?.close();
+    answerer?.close();
   }
 
   /** What answers, for whoever holds the session. */
