@@ -3,7 +3,11 @@ import { defineConfig } from 'vitest/config';
 import { TotalsReporter } from './test/fixtures/totals-reporter.ts';
 
 /** Long, since no claim is about time: a machine that others use too may be ten times as slow as it was a moment ago. */
-const timeouts = { testTimeout: 120_000, hookTimeout: 180_000 };
+const timeouts = {
+  testTimeout: 120_000,
+  hookTimeout: 180_000,
+  expect: { poll: { timeout: 60_000, interval: 20 } },
+};
 
 /**
  * In CI a test that gave no answer in its time is asked once more, and named at the end; one that gave a wrong answer never is. What
