@@ -64,7 +64,7 @@ export async function carryOut(
   events: RunEvents,
 ): Promise<RunOutcome> {
   const { policy } = planned;
-  const progress = new Progress(planned.plan);
+  const progress = new Progress(planned.plan, () => launcher.signalled);
   mkdirSync(place.directory, { recursive: true, mode: 0o700 });
   const temporary = giveTemporary(planned.plan, place.directory);
   const { plan, eventsFile } = showInside(temporary.plan, place.directory);

@@ -2,6 +2,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { constants } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pinfold } from '../fixtures/as-user.ts';
 import { alive, childrenOf, mountsOf, processesWith, treeOf, until } from '../fixtures/host-tree.ts';
@@ -12,6 +14,15 @@ const OWN = ['.local', '.cache', '.config'];
 
 function family(pid: number): number[] {
   return [pid, ...childrenOf(pid).flatMap(family)];
+}
+
+function statusOf(pid: number, field: string): string {
+  return new RegExp(`^${field}:\\t(\\S+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '';
+}
+
+/** Whether a process has a handler for a signal (proc_pid_status(5)). */
+function catches(pid: number, signal: NodeJS.Signals): boolean {
+  return ((BigInt(`0x${statusOf(pid, 'SigCgt')}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
 }
 
 function programOf(pid: number): string {
@@ -132,6 +143,35 @@ describe.each(people)('as $label', (person) => {
     }
     await expectNothingLeft();
   }, 180_000);
+
+  describe('during the start', () => {
+    /** Of a run that has just been started: it waits for its plan. */
+    async function launcherOf(child: ChildProcess): Promise<number> {
+      let launcher: number | undefined;
+      await until(() => {
+        launcher = family(child.pid!).find((pid) => programOf(pid).startsWith('pinfold-launcher'));
+        return launcher !== undefined && statusOf(launcher, 'State') === 'S';
+      });
+      return launcher!;
+    }
+
+    test.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'] as const)(
+      '%s ends it with the code with which it would have ended the command',
+      async (signal) => {
+        const child = world.startInside(['sh', '-c', 'echo started; sleep 60']);
+        const ended = finished(child);
+        const launcher = await launcherOf(child);
+        process.kill(launcher, 'SIGSTOP');
+        // Node passes signals on from the moment on when it has sent the plan.
+        await until(() => catches(child.pid!, 'SIGUSR2'));
+        child.kill(signal);
+        await until(() => statusOf(child.pid!, 'ShdPnd') === '0'.repeat(16));
+        await pause(50);
+        process.kill(launcher, 'SIGCONT');
+        expect(await ended).toEqual({ code: 128 + constants.signals[signal], stdout: '', stderr: '' });
+      },
+    );
+  });
 
   test('a child that keeps the output open does not keep the caller waiting', async () => {
     const ran = await world.shell('(setsid sleep 60 &); echo done');

@@ -135,6 +135,12 @@ export function tripwireFailure({ errno }: FailureRecord): string {
 /** The error a person sees when the launcher could not carry out a step. The command was not started. */
 export function setupError(failure: FailureRecord): SandboxError {
   const name = getSystemErrorName(-failure.errno);
+  if (name === 'EINTR') {
+    return new SandboxError('ERR_SETUP_FAILED', {
+      what: 'The start of the sandbox was ended',
+      why: 'a signal came before the command ran',
+    });
+  }
   const why = `${failure.detail}: ${name}`;
   if (failure.step === 'namespaces') {
     if (!failure.detail.startsWith('std')) return namespaceError(failure, namespaceCause(name));

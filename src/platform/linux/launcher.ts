@@ -68,6 +68,7 @@ export class Launcher {
   readonly #onEnd = new Set<(error: SandboxError) => void>();
   readonly #awaited = new Map<number, Awaited>();
   #tokens = 0;
+  #signalled: NodeJS.Signals | undefined;
 
   constructor({ path, child, streams, channel, gone }: LauncherProcess) {
     // Node gives no streams at all where it could not make them (EMFILE).
@@ -165,8 +166,14 @@ export class Launcher {
     });
   }
 
+  /** The first signal that was sent to the target. */
+  get signalled(): NodeJS.Signals | undefined {
+    return this.#signalled;
+  }
+
   /** Sends a signal (`SIGTERM`) to the target. */
   signal(name: NodeJS.Signals): void {
+    this.#signalled ??= name;
     this.#control.write(signalFrame(TARGET_ID, osConstants.signals[name]));
   }
 
