@@ -70,21 +70,20 @@ int sync_send(int sync, uint32_t kind, int32_t value, uint32_t id)
 	return write_exactly(sync, &message, sizeof(message));
 }
 
-/* Init: what the launcher says when init may go on, or -EINTR: a signal came during the start. */
+/* Init: what the launcher says when init may go on, or -EINTR: a signal came during the start. Nothing has stopped yet to be continued. */
 int sync_await(int sync)
 {
-	struct sync message;
+	struct sync message = { .kind = SYNC_CONTINUE };
 
-	if (read_exactly(sync, &message, sizeof(message)) != 1)
-		return -EPIPE;
+	while (message.kind == SYNC_CONTINUE)
+		if (read_exactly(sync, &message, sizeof(message)) != 1)
+			return -EPIPE;
 	return message.kind == SYNC_GO ? message.value : -EINTR;
 }
 
 int sync_ask(int sync, uint32_t kind, int32_t value)
 {
-	int error = sync_send(sync, kind, value, 0);
-
-	return error ? error : sync_await(sync);
+	return sync_send(sync, kind, value, 0) ?: sync_await(sync);
 }
 
 bool channel_given(void)

@@ -171,6 +171,25 @@ describe.each(people)('as $label', (person) => {
         expect(await ended).toEqual({ code: 128 + constants.signals[signal], stdout: '', stderr: '' });
       },
     );
+
+    test('a job that is continued goes on', async () => {
+      const child = world.startInside(['echo', 'done']);
+      const ended = finished(child);
+      const launcher = await launcherOf(child);
+      let over = false;
+      void ended.then(() => {
+        over = true;
+      });
+      while (!over) {
+        try {
+          process.kill(launcher, 'SIGCONT');
+        } catch {
+          // It has ended.
+        }
+        await new Promise(setImmediate);
+      }
+      expect(await ended).toEqual({ code: 0, stdout: 'done\n', stderr: '' });
+    });
   });
 
   test('a child that keeps the output open does not keep the caller waiting', async () => {
