@@ -35,6 +35,7 @@ export class LimitKeeper implements SessionLimits {
   readonly #exceeded = new Map<string, Exceeded>();
   #onExceeded: (exceeded: Exceeded) => void = () => {};
   #stop: () => void = () => {};
+  #stopClock: () => void = () => {};
   readonly #output: LimitMeans['output'];
   readonly #home: string | undefined;
   #written = 0;
@@ -90,21 +91,22 @@ export class LimitKeeper implements SessionLimits {
 
   start(onExceeded: (exceeded: Exceeded) => void): void {
     this.#onExceeded = onExceeded;
-    const stopClock = startWatchdog(this.#launcher, this.#limits.wallTime?.value, () =>
-      this.#tell('wallTime', 'watchdog', 'ended'),
-    );
     const measures =
       this.#group !== undefined || this.#limits.memory || this.#limits.processes || this.#limits.cpuTime;
     const timer = measures ? setInterval(() => this.#measure(), MEASURED_EVERY_MS).unref() : undefined;
     this.#stop = () => {
       this.#disk?.stop();
-      stopClock();
+      this.#stopClock();
       clearInterval(timer);
     };
   }
 
   begin(temporary: string | undefined): void {
-    const { disk } = this.#limits;
+    const { disk, wallTime } = this.#limits;
+    // Not before: who is told that its time is over has to be there.
+    this.#stopClock = startWatchdog(this.#launcher, wallTime?.value, () =>
+      this.#tell('wallTime', 'watchdog', 'ended'),
+    );
     const places = [this.#home, temporary].filter((place) => place !== undefined);
     if (disk === undefined || places.length === 0) return;
     this.#disk = new DiskWatch(places, disk.value, (found) => this.#end('disk', 'watchdog', found));

@@ -190,6 +190,21 @@ describe.each(people)('as $label', (person) => {
       }
       expect(await ended).toEqual({ code: 0, stdout: 'done\n', stderr: '' });
     });
+
+    test('no time passes that a limit on the time of the command counts', async () => {
+      const script = 'trap "echo late; exit 5" TERM; while :; do sleep 0.05; done';
+      const child = world.startInside(['sh', '-c', script], ['--limit', 'wallTime=1s']);
+      const ended = finished(child);
+      const launcher = await launcherOf(child);
+      process.kill(launcher, 'SIGSTOP');
+      await until(() => catches(child.pid!, 'SIGUSR2'));
+      // Longer than the limit.
+      await pause(1500);
+      process.kill(launcher, 'SIGCONT');
+      const { code, stdout, stderr } = await ended;
+      expect([code, stdout]).toEqual([5, 'late\n']);
+      expect(stderr).toContain('it ran longer than wallTime, 1 s');
+    });
   });
 
   test('a child that keeps the output open does not keep the caller waiting', async () => {
