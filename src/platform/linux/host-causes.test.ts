@@ -36,6 +36,13 @@ describe('what keeps namespaces from being made', () => {
     ],
     ['a limit further out', 'ENOSPC', host(), 'a limit of namespaces is reached', 'outside of any container'],
     [
+      'a session of Pinfold around it',
+      'EPERM',
+      host({ '/proc/self/status': 'Name:\tnode\nSeccomp:\t2', '/run/pinfold/events.jsonl': '' }),
+      'inside a session of Pinfold already',
+      'Start it outside',
+    ],
+    [
       'AppArmor',
       'EPERM',
       host(APPARMOR),

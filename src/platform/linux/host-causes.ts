@@ -1,5 +1,6 @@
 /** Why this host does not let a boundary be made, from what its kernel says of itself, and the one command that mends it. */
 import { readFileSync } from 'node:fs';
+import { SESSION_EVENTS } from './session-directory.ts';
 
 export interface Cause {
   readonly why: string;
@@ -81,6 +82,12 @@ export function namespaceCause(errno: string, host: HostView = THIS_HOST): Cause
   if (apparmor !== undefined) return apparmor;
   if (host.uid !== 0 && setting(host, DEBIAN) === '0') {
     return { why: `this host keeps ordinary users from them: ${DEBIAN} is 0`, fix: sysctl(DEBIAN, 1) };
+  }
+  if (isFiltered(host) && host.read(SESSION_EVENTS) !== undefined) {
+    return {
+      why: 'it is inside a session of Pinfold already, where no further namespaces can be made',
+      fix: 'Start it outside; what runs here is within the boundary of the session around as it is',
+    };
   }
   if (isFiltered(host)) {
     return {

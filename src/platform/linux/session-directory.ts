@@ -5,7 +5,8 @@ import { type MountStep, type Plan, withVariables } from './plan.ts';
 
 /** Where the session's directory appears. A mount point, so that nothing can be put in its place (EBUSY, rename(2)). */
 export const SESSION_PLACE = '/run/pinfold';
-const EVENTS = `${SESSION_PLACE}/events.jsonl`;
+/** What was refused so far, for whoever is inside. */
+export const SESSION_EVENTS = `${SESSION_PLACE}/events.jsonl`;
 /** In the session's directory: what `git init` starts a repository with, without the hooks that nothing inside may make. */
 export const GIT_TEMPLATE = 'git-template';
 
@@ -30,7 +31,7 @@ export function withSessionDirectory(plan: Plan, source: string): Plan | undefin
     ...plan,
     mounts: [...plan.mounts.slice(0, at), bind, ...plan.mounts.slice(at)],
     environment: withVariables(plan, {
-      PINFOLD_EVENTS: EVENTS,
+      PINFOLD_EVENTS: SESSION_EVENTS,
       ...(plan.environment.some((entry) => entry.startsWith('GIT_TEMPLATE_DIR='))
         ? {}
         : { GIT_TEMPLATE_DIR: `${SESSION_PLACE}/${GIT_TEMPLATE}` }),
