@@ -59,7 +59,7 @@ describe('with the proxy in its environment', () => {
     await using it = await proxyWorld();
     const environment = proxyEnvironment(it);
     const git = await run('git', ['ls-remote', 'http://allowed.test/r.git'], environment);
-    expect(git.code).not.toBe(0);
+    expect(git).toMatchObject({ code: 128, text: expect.stringContaining('/r.git/info/refs not valid') });
     await run(
       'npm',
       ['view', 'x', '--registry=http://allowed.test/', '--fetch-retries=0', '--cache=/tmp/none'],

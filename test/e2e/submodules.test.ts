@@ -124,7 +124,7 @@ describe.each(people)('as $label', (person) => {
 
   test('a fetch that fails leaves nothing that is in the way', async () => {
     const failed = await world.shell(`git submodule --quiet add ${server.url}/absent.git absent`, local);
-    expect(failed.code).not.toBe(0);
+    expect(failed).toMatchObject({ code: 128, stderr: expect.stringContaining("/absent.git/' not found") });
     expect(existsSync(at('absent/.git'))).toBe(false);
     expect(existsSync(at('.git/modules/absent'))).toBe(false);
     const ran = await world.shell(`git submodule --quiet add ${server.url}/inner.git absent`, local);

@@ -111,20 +111,34 @@ describe.each(people)('as $label', (person) => {
       expect(ran.stdout).toBe('events.jsonl\ngit-template\n');
     });
 
-    const ways: readonly (readonly [string, string])[] = [
-      ['written', 'echo x >> "$PINFOLD_EVENTS"'],
-      ['cut', ': > "$PINFOLD_EVENTS"'],
-      ['removed', 'rm -f "$PINFOLD_EVENTS"'],
-      ['renamed', 'mv "$PINFOLD_EVENTS" /run/x'],
-      ['made writable', 'chmod 666 "$PINFOLD_EVENTS"'],
-      ['covered with another file', 'touch /run/pinfold/new && mv /run/pinfold/new "$PINFOLD_EVENTS"'],
-      ['replaced with its directory', 'mv /run/pinfold /run/away && mkdir /run/pinfold'],
-      ['mounted over', 'mount -t tmpfs none /run/pinfold'],
+    const READ_ONLY = 'Read-only file system';
+    const ways: readonly (readonly [how: string, act: string, refusal: string])[] = [
+      ['written', 'echo x >> "$PINFOLD_EVENTS"', READ_ONLY],
+      ['cut', ': > "$PINFOLD_EVENTS"', READ_ONLY],
+      ['removed', 'rm -f "$PINFOLD_EVENTS"', READ_ONLY],
+      ['renamed', 'mv "$PINFOLD_EVENTS" /run/x', READ_ONLY],
+      ['made writable', 'chmod 666 "$PINFOLD_EVENTS"', READ_ONLY],
+      [
+        'covered with another file',
+        'touch /run/pinfold/new && mv /run/pinfold/new "$PINFOLD_EVENTS"',
+        READ_ONLY,
+      ],
+      [
+        'replaced with its directory',
+        'mv /run/pinfold /run/away && mkdir /run/pinfold',
+        'Device or resource busy',
+      ],
+      [
+        'mounted over',
+        'mount -t tmpfs none /run/pinfold',
+        person.uid === 0 ? 'permission denied' : 'must be superuser',
+      ],
     ];
 
-    test.each(ways)('cannot be %s', async (_how, act) => {
+    test.each(ways)('cannot be %s', async (_how, act, refusal) => {
       const ran = await world.shell(`mkdir .vscode 2>&-; ${act}`);
       expect(ran.code).not.toBe(0);
+      expect(ran.stderr).toContain(refusal);
       // That a mount is refused is a line of its own.
       const [kept] = readFileSync(join(lastSession(), 'inside/events.jsonl'), 'utf8').split('\n');
       expect(JSON.parse(kept!)).toMatchObject({ id: 'b1', act: 'create' });
@@ -191,7 +205,10 @@ describe.each(people)('as $label', (person) => {
       const { grant } = JSON.parse((await world.pinfold(['why', 'b1', '--json'])).stdout);
       expect((await world.shell('mkdir .idea', grant.flags)).code).toBe(0);
       expect((await world.run(['rmdir', `${world.project}/.idea`])).code).toBe(0);
-      expect((await world.shell('mkdir .idea')).code).not.toBe(0);
+      expect(await world.shell('mkdir .idea')).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('‘.idea’: Permission denied'),
+      });
     });
 
     test('an id or a session that is not there is an error with what there is', async () => {
