@@ -6,10 +6,8 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { SandboxError } from '../errors.ts';
 import type { Connected } from '../network/types.ts';
-import { normalizePath } from '../policy/paths.ts';
 import type { Policy } from '../policy/types.ts';
 import {
-  CONTROL_VERSION,
   type ControlAnswer,
   type ControlOp,
   type ControlOps,
@@ -17,6 +15,7 @@ import {
   LineReader,
   misuse,
 } from './control-protocol.ts';
+import { accessOf, lastingOf, pathOf, text, understand } from './control-request.ts';
 import type { SessionEvent } from './event-log.ts';
 import { type GrantableNetwork, LiveGrants } from './live-grants.ts';
 import type { LivePaths } from './live-paths.ts';
@@ -225,44 +224,4 @@ export class ControlServer {
 
 function answer(socket: Socket, said: ControlAnswer): void {
   if (!socket.destroyed) socket.write(`${JSON.stringify(said)}\n`);
-}
-
-function parse(line: string): Readonly<Record<string, unknown>> {
-  let said: unknown;
-  try {
-    said = JSON.parse(line);
-  } catch {
-    throw misuse('it is not JSON');
-  }
-  if (typeof said !== 'object' || said === null || Array.isArray(said)) throw misuse('it is not an object');
-  return said as Record<string, unknown>;
-}
-
-function understand(line: string): Readonly<Record<string, unknown>> {
-  const request = parse(line);
-  if (request.version === CONTROL_VERSION) return request;
-  throw misuse(`it speaks version ${String(request.version)}, this session version ${CONTROL_VERSION}`);
-}
-
-function text(value: unknown, name: string): string {
-  if (typeof value === 'string' && value.length <= 1024) return value;
-  throw misuse(`${name} is no text of at most 1,024 characters`);
-}
-
-function pathOf(value: unknown): string {
-  const fits = typeof value === 'string' && value.startsWith('/') && !value.includes('\0');
-  if (fits && value.length < 4096) return normalizePath(value);
-  throw misuse('a path is an absolute one without NUL');
-}
-
-function accessOf(value: unknown): ControlOps['allow-path']['asks']['access'] {
-  if (value === 'read' || value === 'write') return value;
-  throw misuse('a path is opened to read or to write');
-}
-
-function lastingOf(value: unknown): ControlOps['allow']['asks']['lasting'] {
-  const { kind, ms } = (value ?? {}) as { kind?: unknown; ms?: unknown };
-  if (kind === 'session' || kind === 'once') return { kind };
-  if (kind === 'for' && typeof ms === 'number') return { kind, ms };
-  throw misuse('it does not say how long the grant lasts');
 }
