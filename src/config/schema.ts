@@ -154,7 +154,7 @@ const limits: ObjectShape = {
     temporaryFiles: limit(
       'temporaryFiles',
       '"1GiB"',
-      'Bytes in each private temporary place: `/tmp`, `/var/tmp`, `/run`, `/dev/shm`.',
+      'Bytes in each private temporary place: `/tmp`, `/var/tmp`, `/run`, `/dev/shm`, and the layer over a shared cache.',
     ),
     disk: limit(
       'disk',
@@ -178,11 +178,13 @@ const MAC_SERVICES: readonly MacService[] = ['tls', 'keychain', 'chromium', 'pre
 const caches: ObjectShape = {
   kind: 'object',
   fields: Object.fromEntries(
-    CACHE_PRESETS.map(({ name, directories }): [string, Field] => [
+    CACHE_PRESETS.map(({ name, directories, layered }): [string, Field] => [
       name,
       {
         shape: { kind: 'choice', of: ['private', 'shared'] },
-        summary: `\`shared\` shows ${directories.map(({ path }) => `\`~/${path}\``).join(' and ')} read-only.`,
+        summary: `\`shared\` shows ${directories.map(({ path }) => `\`~/${path}\``).join(' and ')} ${
+          layered ? 'beneath a layer of the session, which takes what is written' : 'read-only'
+        }.`,
         fallback: 'private',
         example: '"shared"',
       },

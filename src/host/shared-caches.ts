@@ -3,9 +3,10 @@ import { lstatSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { CACHE_PRESETS, type CacheDirectory, type CachePreset } from '../policy/cache-presets.ts';
 import { Decider } from '../policy/decide.ts';
+import { endsOfGlob } from '../policy/glob.ts';
 import type { HomeFile, HostFacts, Toolchain } from '../policy/host-facts.ts';
 import { isWithin } from '../policy/paths.ts';
-import type { Notice, Policy } from '../policy/types.ts';
+import type { Notice, PathRule, Policy } from '../policy/types.ts';
 import { makeMountPoint } from './private-home.ts';
 import { followLinks } from './symlinks.ts';
 
@@ -30,17 +31,26 @@ function placeOf({ path, moved = [] }: CacheDirectory, homeDir: string, environm
  * The directory, or why it is not shown. SECURITY: where the home is open to writing, an earlier run may have put a link to a
  * credential store in its place, so none is followed. Covered by "a cache that is a link is not shown".
  */
-function judge(place: string, decider: Decider, { projectDir }: Policy): { why?: string; missing?: true } {
+function judge(place: string, decider: Decider, policy: Policy): { why?: string; missing?: true } {
   const trail = followLinks(place);
   if (trail.links.length > 0)
     return { why: `${place} is reached through the symbolic link ${trail.links[0]}` };
   const state = trail.kind === 'found' ? lstatSync(trail.path, { throwIfNoEntry: false }) : undefined;
   if (state === undefined) return { missing: true };
   if (!state.isDirectory()) return { why: `${place} is no directory` };
-  if (isWithin(place, projectDir)) return { why: `${place} lies in the project` };
+  if (isWithin(place, policy.projectDir)) return { why: `${place} lies in the project` };
   const { rule } = decider.decide(place, 'read', { directory: true });
   const closed = rule?.access === 'none' && rule.category !== 'home';
-  return closed ? { why: `${place} is closed: ${rule.why}` } : {};
+  if (closed) return { why: `${place} is closed: ${rule.why}` };
+  // Its rules speak of where it lies on the host, and it is shown in another place: there they would hide nothing.
+  const inner = policy.rules.find((each) => each.access === 'none' && mayLieIn(each, place));
+  return inner === undefined ? {} : { why: `${inner.pattern} is closed, and may lie in it` };
+}
+
+function mayLieIn({ pattern, resolved, glob }: PathRule, place: string): boolean {
+  if (!glob) return isWithin(resolved ?? pattern, place);
+  const { literalPrefix } = endsOfGlob(pattern);
+  return isWithin(literalPrefix, place) || isWithin(place, literalPrefix);
 }
 
 function shareOne(
@@ -66,7 +76,15 @@ function shareOne(
     const at = directory.at ?? directory.path;
     makeMountPoint(privateHome, at, 'directory');
     const shown = `cache of ${preset.name}, shared`;
-    return [{ source: place, target: join(privateHome, at), directory: true, why: shown }];
+    return [
+      {
+        source: place,
+        target: join(privateHome, at),
+        directory: true,
+        why: shown,
+        ...(preset.layered && { layered: true }),
+      },
+    ];
   });
   if (homeFiles.length === 0) {
     if (notices.length === 0)
@@ -75,9 +93,10 @@ function shareOne(
   }
   const variables = Object.entries(preset.variables).map(([name, at]) => [name, join(privateHome, at)]);
   const led = {
-    name: `cache ${preset.name}`,
+    name: `cache of ${preset.name}`,
     paths: [],
     credentials: [],
+    mounted: true as const,
     environment: { ...Object.fromEntries(variables), ...preset.manner },
   };
   return { homeFiles, toolchains: [led], notices };
@@ -113,5 +132,17 @@ export function shareCaches(
     homeFiles: parts.flatMap(({ homeFiles }) => homeFiles),
     toolchains: parts.flatMap(({ toolchains }) => toolchains),
     notices: parts.flatMap(({ notices }) => notices),
+  };
+}
+
+/** Where nothing can be mounted: tools are led nowhere, and so keep a cache of the project. `losses`: which ones. */
+export function withoutShared({ toolchains }: HostFacts): {
+  readonly toolchains: readonly Toolchain[];
+  readonly losses: readonly string[];
+} {
+  const led = toolchains.filter(({ mounted }) => mounted);
+  return {
+    toolchains: toolchains.filter((each) => !led.includes(each)),
+    losses: led.map(({ name }) => `the ${name} is not shared, which takes a mount: it is one of the project`),
   };
 }

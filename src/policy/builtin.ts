@@ -176,7 +176,13 @@ function homeRules(facts: HostFacts, mode: Mode): PathRule[] {
   return [
     rule(facts.privateHome, 'write', 'private', 'private home of this project', `mode ${mode}`),
     ...(facts.homeFiles ?? []).map((file) =>
-      rule(file.target, 'read', 'home', file.why ?? 'git identity and preferences', `mode ${mode}`),
+      rule(
+        file.target,
+        file.layered ? 'write' : 'read',
+        'home',
+        file.why ?? 'git identity and preferences',
+        `mode ${mode}`,
+      ),
     ),
     ...(facts.macos === undefined ? [] : (facts.homeFiles ?? [])).map((file) =>
       rule(file.source, 'read', 'home', 'git identity and preferences', `mode ${mode}`),

@@ -13,6 +13,8 @@ export interface CachePreset {
   /** The key in `caches`. */
   readonly name: string;
   readonly directories: readonly CacheDirectory[];
+  /** The tool does not work with a cache that it cannot write: each session has a layer of its own over the host's, for its changes. */
+  readonly layered?: true;
   /** Variables that lead the tool there, relative to `$HOME` inside. */
   readonly variables: Readonly<Record<string, string>>;
   /** Variables that tell the tool that it may only read there, with their values. */
@@ -23,7 +25,7 @@ export interface CachePreset {
 
 /**
  * Only what holds downloads: never a directory with credentials or settings in it (`~/.npmrc`, `~/.cargo/credentials.toml`,
- * `~/.m2/settings.xml`). Tools that will not work with a cache that they cannot write (pip, uv, Poetry) have none.
+ * `~/.m2/settings.xml`).
  */
 export const CACHE_PRESETS: readonly CachePreset[] = [
   {
@@ -104,22 +106,76 @@ export const CACHE_PRESETS: readonly CachePreset[] = [
   },
   {
     name: 'gradle',
-    // A dependency cache that is read only has a variable of its own, and must not lie in Gradle's home.
-    directories: [
-      {
-        path: '.gradle/caches/modules-2',
-        moved: [['GRADLE_USER_HOME', 'caches/modules-2']],
-        at: '.gradle-shared/modules-2',
-      },
-    ],
-    variables: { GRADLE_RO_DEP_CACHE: '.gradle-shared' },
-    verified: 'not run',
+    // Its own way (GRADLE_RO_DEP_CACHE) is there from 6.1 on alone, and wants a copy without locks.
+    directories: [{ path: '.gradle/caches/modules-2', moved: [['GRADLE_USER_HOME', 'caches/modules-2']] }],
+    layered: true,
+    variables: { GRADLE_USER_HOME: '.gradle' },
+    verified: 'gradle --offline run, of 4.4',
   },
   {
     name: 'dotnet',
     directories: [{ path: '.nuget/packages', moved: [['NUGET_PACKAGES', '']], at: '.nuget-shared' }],
     variables: { NUGET_FALLBACK_PACKAGES: '.nuget-shared' },
     verified: 'not run',
+  },
+  {
+    name: 'pip',
+    directories: [
+      {
+        path: '.cache/pip',
+        moved: [
+          ['PIP_CACHE_DIR', ''],
+          ['XDG_CACHE_HOME', 'pip'],
+        ],
+      },
+    ],
+    layered: true,
+    variables: { PIP_CACHE_DIR: '.cache/pip' },
+    verified:
+      'pip install, from wheels that it built; by hand also from an index, which it asks all the same',
+  },
+  {
+    name: 'uv',
+    directories: [
+      {
+        path: '.cache/uv',
+        moved: [
+          ['UV_CACHE_DIR', ''],
+          ['XDG_CACHE_HOME', 'uv'],
+        ],
+      },
+    ],
+    layered: true,
+    variables: { UV_CACHE_DIR: '.cache/uv' },
+    // A layer is a file system of its own: it would try links first, and warn of each environment.
+    manner: { UV_LINK_MODE: 'copy' },
+    verified: 'not run',
+  },
+  {
+    name: 'poetry',
+    // Not what lies beside them: the virtual environments of each project, which would go with the session.
+    directories: ['cache', 'artifacts'].map((part) => ({
+      path: `.cache/pypoetry/${part}`,
+      moved: [
+        ['POETRY_CACHE_DIR', part],
+        ['XDG_CACHE_HOME', `pypoetry/${part}`],
+      ],
+    })),
+    layered: true,
+    variables: { POETRY_CACHE_DIR: '.cache/pypoetry' },
+    verified: 'poetry install, of 1.3',
+  },
+  {
+    name: 'ruby',
+    // Where `gem install --user-install` puts gems, old and new, and Bundler its index. `~/.bundle/config` may hold passwords.
+    directories: [
+      { path: '.local/share/gem/ruby' },
+      { path: '.gem/ruby' },
+      { path: '.bundle/cache', moved: [['BUNDLE_USER_CACHE', '']] },
+    ],
+    layered: true,
+    variables: {},
+    verified: 'bundle install --local, gem install --local',
   },
   {
     name: 'playwright',

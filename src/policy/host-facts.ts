@@ -8,7 +8,7 @@ export interface RuntimePath {
   readonly symlinkTo?: string;
 }
 
-/** A file or directory of the real home that is shown, read-only, at the same place of the private home. */
+/** A file or directory of the real home that is shown, read-only, in the private home: at the same place, but for some caches. */
 export interface HomeFile {
   /** Real path on the host. */
   readonly source: string;
@@ -16,6 +16,8 @@ export interface HomeFile {
   readonly target: string;
   /** Default: a file. */
   readonly directory?: true;
+  /** A directory, over which the session has a layer of its own: that takes what is written there, and goes with the session. */
+  readonly layered?: true;
   /** Default: git identity and preferences. */
   readonly why?: string;
 }
@@ -29,6 +31,8 @@ export interface Toolchain {
   readonly credentials: readonly string[];
   /** Variables the tool chain needs because $HOME is private inside (RUSTUP_HOME, PYENV_ROOT). */
   readonly environment: Readonly<Record<string, string>>;
+  /** Leads to what is mounted in the private home, and so nowhere where nothing can be mounted. */
+  readonly mounted?: true;
 }
 
 /** Present on macOS, where nothing is mounted and the home holds more. Paths of lists are relative to the home. */

@@ -3,6 +3,7 @@ import { SandboxError } from '../errors.ts';
 import { directoryEntries } from '../host/directory-entries.ts';
 import { findExisting, followMatches, kindOf, type PathKind } from '../host/existing.ts';
 import { ScanMemory } from '../host/scan-memory.ts';
+import { withoutShared } from '../host/shared-caches.ts';
 import { scanTrees, type TreeScan } from '../host/tree-scan.ts';
 import type { Weaker } from '../platform/backend.ts';
 import { type Capabilities, probeCapabilities } from '../platform/linux/capabilities.ts';
@@ -113,7 +114,8 @@ export async function makePlan(
   const decider = policy === loaded.policy ? atFirst : new Decider(policy);
   for (const path of scan.unseen) existing.set(path, 'directory');
   const matches = followMatches(scanMatches(policy, scan.hits, decider));
-  const { environment, dropped } = scrubEnvironment(options.environment, policy, facts.toolchains, decider);
+  const { toolchains, losses } = refusal === undefined ? { ...facts, losses: [] } : withoutShared(facts);
+  const { environment, dropped } = scrubEnvironment(options.environment, policy, toolchains, decider);
   const monitor = policy.monitor.value;
   const gated = mayReach(policy);
   const input: PlanInput = {
@@ -139,7 +141,9 @@ export async function makePlan(
     }),
   };
   const { plan, weaker } =
-    refusal === undefined ? { plan: buildPlan(input), weaker: undefined } : planWeaker(input, refusal, gated);
+    refusal === undefined
+      ? { plan: buildPlan(input), weaker: undefined }
+      : planWeaker(input, refusal, { gated, losses });
   const notices = unmatched(policy, matches);
   const { unseen } = scan;
   const blind = plan.namespaces === 0 ? NO_MOUNTS : tripwire.kind === 'blind' ? tripwire.reason : undefined;
@@ -167,13 +171,14 @@ const HOST_NAMES = '/etc/hosts';
 function planWeaker(
   input: PlanInput,
   refusal: SandboxError,
-  gated: boolean,
+  { gated, losses }: { readonly gated: boolean; readonly losses: readonly string[] },
 ): { readonly plan: Plan; readonly weaker: Weaker } {
   refuseOldLandlock(input.capabilities.landlockAbi, refusal);
   const { why, fix } = refusal;
   const hostNames = kindOf(HOST_NAMES) === 'file' ? { hostNames: HOST_NAMES } : {};
   const { plan, shortfalls } = planTier({ ...input, entriesOf: directoryEntries, gated, ...hostNames });
-  return { plan, weaker: { why, ...(fix !== undefined && { fix }), ...shortfalls } };
+  const lost = [...losses, ...shortfalls.losses];
+  return { plan, weaker: { why, ...(fix !== undefined && { fix }), ...shortfalls, losses: lost } };
 }
 
 /** What is allowed though absent, or is a file, has nothing beneath it. A glob's own directory is in no rule: it is asked. */

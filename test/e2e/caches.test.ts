@@ -83,11 +83,18 @@ describe.each(people)('as $label', (person) => {
     const denied = await world.shell(cached, ['--deny', join(world.home, '.npm'), '--verbose']);
     expect(denied.stderr).toContain('ENOENT: no such file or directory, scandir');
     expect(denied.stderr).toContain('is not shared');
-    const absent = await world.pinfold(['config', 'set', 'caches.gradle', 'shared', '--scope', 'user']);
+    // Where it is shown the host's rules do not reach, so what would lie open in it is not shown at all.
+    for (const within of ['.npm/_cacache/tmp', '.npm/**/*.secret']) {
+      const inner = await world.shell(cached, ['--deny', join(world.home, within), '--verbose']);
+      expect(inner.code).not.toBe(0);
+      expect(inner.stderr).toMatch(/is not shared: .* is closed, and may lie in it/);
+    }
+    expect((await world.shell(cached, ['--deny', join(world.home, '.npm/_logs')])).code).toBe(0);
+    const absent = await world.pinfold(['config', 'set', 'caches.dotnet', 'shared', '--scope', 'user']);
     expect(absent.code).toBe(0);
-    expect((await world.pinfold(['policy'])).stdout).toContain('gradle has no cache on this host to share');
-    mkdirSync(join(world.home, '.gradle/caches/modules-2'), { recursive: true });
-    const led = await world.shell('echo $GRADLE_RO_DEP_CACHE; ls $GRADLE_RO_DEP_CACHE');
-    expect(led.stdout).toMatch(/\.gradle-shared\nmodules-2\n$/);
+    expect((await world.pinfold(['policy'])).stdout).toContain('dotnet has no cache on this host to share');
+    mkdirSync(join(world.home, '.nuget/packages/own'), { recursive: true });
+    const led = await world.shell('echo $NUGET_FALLBACK_PACKAGES; ls $NUGET_FALLBACK_PACKAGES');
+    expect(led.stdout).toMatch(/\.nuget-shared\nown\n$/);
   });
 });

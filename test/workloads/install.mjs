@@ -22,6 +22,9 @@ const MAVEN_PLUGINS = ['resources-plugin', 'compiler-plugin', 'jar-plugin'].map(
 const PROGRAMS = [
   ['go', 'golang-go'],
   ['ruby', 'ruby'],
+  ['bundle', 'ruby-bundler'],
+  ['/usr/bin/pip', 'python3-pip'],
+  ['/usr/bin/poetry', 'python3-poetry'],
   ['gpg', 'gnupg'],
   ['tmux', 'tmux'],
   ['javac', 'default-jdk-headless'],

@@ -8,6 +8,7 @@ import { treeOf } from '../fixtures/host-tree.ts';
 import { OWN_REGISTRY } from '../fixtures/own-registry.ts';
 import { makeWorld, people, type World } from '../fixtures/world.ts';
 import { CRATE_REGISTRY } from './crate-registry.ts';
+import { WHEEL_INDEX } from './wheel-index.ts';
 
 const TOOLS = process.env.PINFOLD_TEST_WORKLOADS ?? join(tmpdir(), 'pinfold-test-workloads');
 const BERRY = join(TOOLS, 'node_modules/@yarnpkg/cli-dist/bin/yarn.js');
@@ -17,6 +18,8 @@ interface Shared {
   readonly tool: string;
   /** Where the cache is, beneath the home. */
   readonly cache: string;
+  /** The program that serves `PORT`; default: npm's with one package. */
+  readonly registry?: string;
   /** `PORT`: of the registry. `PROJECT`: the directory. */
   readonly files: Readonly<Record<string, string>>;
   /** Outside: fills the cache. */
@@ -37,6 +40,21 @@ const plugin = (name: string, version: string) =>
 const POM = `<project><modelVersion>4.0.0</modelVersion><groupId>g</groupId><artifactId>a</artifactId><version>1</version>
 <properties><maven.compiler.source>11</maven.compiler.source><maven.compiler.target>11</maven.compiler.target></properties>
 <build><plugins>${plugin('resources', '3.3.0')}${plugin('compiler', '3.10.1')}${plugin('jar', '3.3.0')}${plugin('surefire', '2.22.3')}</plugins></build></project>
+`;
+
+const SAYS_IT = 'python3 -c "import own; print(own.seven)"';
+const PYPROJECT = `[tool.poetry]
+name = "app"
+version = "1.0.0"
+description = ""
+authors = []
+[tool.poetry.dependencies]
+python = "^3.9"
+own = "1.0"
+[[tool.poetry.source]]
+name = "own"
+url = "http://127.0.0.1:PORT/simple"
+default = true
 `;
 
 const SHARED: readonly Shared[] = [
@@ -78,6 +96,7 @@ const SHARED: readonly Shared[] = [
   {
     tool: 'cargo',
     cache: '.cargo/registry',
+    registry: CRATE_REGISTRY,
     files: {
       'Cargo.toml':
         '[package]\nname = "app"\nversion = "1.0.0"\nedition = "2021"\n[dependencies]\nown = { version = "1", registry = "own" }\n',
@@ -129,6 +148,33 @@ z.close()
     says: '7\n',
     misses: /in offline mode/,
   },
+  {
+    // It asks an index about each package, cache or not; without any it has the wheels that it built.
+    tool: 'pip',
+    cache: '.cache/pip',
+    files: {
+      'src/setup.py': "from setuptools import setup\nsetup(name='own', version='1.0', py_modules=['own'])\n",
+      'src/pyproject.toml': '[build-system]\nrequires = ["setuptools"]\n',
+      'src/own.py': 'seven = 7\n',
+    },
+    fill: `set -e; (cd src && /usr/bin/python3 setup.py -q sdist --dist-dir ..); rm -r src
+/usr/bin/pip install --no-index --no-build-isolation --find-links . --target lib own`,
+    clean: 'lib',
+    build: `/usr/bin/pip install --no-index --find-links . --target lib own >&2 && PYTHONPATH=lib ${SAYS_IT}`,
+    says: '7\n',
+    misses: /No matching distribution found for setuptools/,
+  },
+  {
+    tool: 'poetry',
+    cache: '.cache/pypoetry/artifacts',
+    registry: WHEEL_INDEX,
+    files: { 'pyproject.toml': PYPROJECT },
+    fill: '/usr/bin/poetry install --no-root -n',
+    clean: '.venv',
+    build: `/usr/bin/poetry install --no-root -n >&2 && /usr/bin/poetry run ${SAYS_IT}`,
+    says: '7\n',
+    misses: /Connection refused/,
+  },
 ];
 
 describe.each(people)('as $label', (person) => {
@@ -139,12 +185,14 @@ describe.each(people)('as $label', (person) => {
   afterEach(() => world.dispose());
 
   /** Runs what fills the cache with a registry beside it; afterwards there is none. */
-  const filled = async ({ tool, files, fill, clean }: Shared, env: Readonly<Record<string, string>>) => {
+  const filled = async (
+    { registry: program = OWN_REGISTRY, files, fill, clean }: Shared,
+    env: Readonly<Record<string, string>>,
+  ) => {
     const own = `${world.root}/own-package`;
     world.put(`${own}/package.json`, '{"name":"own-package","version":"1.0.0"}');
     world.put(`${own}/index.js`, 'module.exports = 7;\n');
     expect((await world.run(['npm', 'pack', '--silent', own], { cwd: world.root })).code).toBe(0);
-    const program = tool === 'cargo' ? CRATE_REGISTRY : OWN_REGISTRY;
     const registry = world.start([world.node, '-e', program, join(world.root, 'own-package-1.0.0.tgz')]);
     try {
       const [port] = (await once(registry.stdout!, 'data')) as [Buffer];

@@ -4,7 +4,7 @@ import { SandboxError } from '../../errors.ts';
 import type { Enforcement, Mechanism, Weaker } from '../backend.ts';
 import type { Capabilities } from './capabilities.ts';
 import { type Cause, mountCause, namespaceCause } from './host-causes.ts';
-import type { FailureRecord, Plan } from './plan.ts';
+import { type FailureRecord, LAYER_LABEL, type Plan } from './plan.ts';
 
 /** Newest Landlock ABI whose rights the plan knows (linux/landlock.h of Linux 6.15). */
 const FULL_LANDLOCK_ABI = 6;
@@ -132,6 +132,14 @@ export function tripwireFailure({ errno }: FailureRecord): string {
   return `the tripwire file system cannot be mounted (${getSystemErrorName(-errno)})`;
 }
 
+function layerError(why: string): SandboxError {
+  return new SandboxError('ERR_SETUP_FAILED', {
+    what: 'Cannot show a shared cache with a layer over it that takes what is written',
+    why: `${why}: the kernel’s overlayfs is missing, or does not take this directory`,
+    fix: 'Keep the cache of that tool private (pinfold config set caches.NAME private), or, for ENODEV, sudo modprobe overlay',
+  });
+}
+
 /** The error a person sees when the launcher could not carry out a step. The command was not started. */
 export function setupError(failure: FailureRecord): SandboxError {
   const name = getSystemErrorName(-failure.errno);
@@ -151,6 +159,7 @@ export function setupError(failure: FailureRecord): SandboxError {
   }
   const mount = failure.step === 'mounts' ? mountCause({ errno: name, detail: failure.detail }) : undefined;
   if (mount !== undefined) return namespaceError(failure, mount);
+  if (failure.step === 'mounts' && failure.detail.startsWith(LAYER_LABEL)) return layerError(why);
   if (failure.step === 'directory') {
     return new SandboxError('ERR_PATH_INVALID', {
       what: `Cannot start in ${failure.detail}`,

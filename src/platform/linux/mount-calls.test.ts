@@ -66,6 +66,47 @@ describe('the calls that build a root', () => {
     ]);
   });
 
+  test('show a directory beneath a layer that nothing comes at any other way', () => {
+    const host = { '/home': 'directory', '/home/a': 'directory', '/cache': 'directory' } as const;
+    const layered = bind('/home/a', { source: '/cache', writable: true, layer: { sizeBytes: 4096 } });
+    expect(stepCalls([bind('/home', { writable: true }), layered], 'layer over /home/a', host)).toEqual([
+      'mount_setattr',
+      'fsopen tmpfs',
+      'fsconfig mode 700',
+      'fsconfig size 4096',
+      'fsconfig nr_inodes 1024',
+      'fsconfig',
+      'fsmount',
+      'openat2 home/a',
+      'move_mount',
+      'close',
+      'openat2 home/a',
+      'mkdirat shown',
+      'mkdirat changes',
+      'mkdirat work',
+      'move_mount shown',
+      'fchdir',
+      'fsopen overlay',
+      'fsconfig userxattr',
+      'fsconfig lowerdir shown',
+      'fsconfig upperdir changes',
+      'fsconfig workdir work',
+      'fsconfig',
+      'fsmount',
+      'umount2 .',
+      'openat2 home/a',
+      'move_mount',
+      'close',
+      'close',
+    ]);
+    // One mount alone is copied, and to be read only.
+    const opened = callsOf([layered], host).filter(({ label }) => label === 'layer over /cache');
+    expect(opened.map(({ name, args }) => [name, args[2]])).toEqual([
+      ['openat2', expect.anything()],
+      ['open_tree', 0o2000000 | 1 | 0x1000],
+    ]);
+  });
+
   test('open a directory once for what is put into it, and anew when something was mounted over it', () => {
     const host = { '/e/a': 'file', '/e/b': 'file', '/e/c': 'file' } as const;
     const opened = (steps: readonly MountStep[]) =>

@@ -29,7 +29,7 @@ import {
 } from './mount-api.ts';
 import { NewRoot } from './new-root.ts';
 import type { PathKind } from './places.ts';
-import type { MountStep } from './plan.ts';
+import { LAYER_LABEL, type MountStep } from './plan.ts';
 import type { Arch } from './seccomp/tables.ts';
 
 /** What is there when the plan is carried out. */
@@ -57,6 +57,7 @@ const SOURCES = 40;
 /** Entries of the tripwire's root in one answer of at most a page: 160 bytes each (fuse.h), and 32 in what getdents64(2) gives. */
 const PARTS_LISTED = 25;
 const DIRENT_BYTES = 32;
+const LAYER_NAMES = ['shown', 'changes', 'work'] as const;
 const MASK_NAMES = { directory: '.masked-directory', file: '.masked-file' } as const;
 
 /** One of each for all calls: the kernel only reads them. */
@@ -157,9 +158,17 @@ class MountCalls {
       if (path === undefined || (absent && (step.op === 'console' || step.optional))) continue;
       const source = SOURCES + this.#sources.size;
       this.#sources.set(step, source);
-      this.#say(`open ${path}`, 'openat2', [AT_FDCWD, path, ON_HOST, ON_HOST.length], { place: source });
+      const layered = step.op === 'bind' && step.layer !== undefined;
+      this.#say(
+        `${layered ? LAYER_LABEL : 'open '}${path}`,
+        'openat2',
+        [AT_FDCWD, path, ON_HOST, ON_HOST.length],
+        { place: source },
+      );
       if (step.op === 'bind' && step.identity) addIdentityCheck(this.#calls, source, step.identity);
-      this.#call('open_tree', [source, '', O_CLOEXEC | OPEN_TREE_CLONE | AT_RECURSIVE | AT_EMPTY_PATH], {
+      // Of a layer's, overlayfs shows one mount alone; where that would uncover something, the kernel answers EINVAL.
+      const depth = layered ? 0 : AT_RECURSIVE;
+      this.#call('open_tree', [source, '', O_CLOEXEC | OPEN_TREE_CLONE | depth | AT_EMPTY_PATH], {
         place: source,
       });
     }
@@ -256,6 +265,10 @@ class MountCalls {
       this.#attach(source, step.target, 'file');
       return;
     }
+    if (step.layer) {
+      this.#attachLayer(step.target, source, step.layer);
+      return;
+    }
     const set =
       MOUNT.nosuid |
       (step.writable ? 0 : MOUNT.rdonly) |
@@ -263,6 +276,28 @@ class MountCalls {
       (step.noexec ? MOUNT.noexec : 0);
     this.#setAttributes(source, set, AT_RECURSIVE);
     this.#attach(source, step.target, this.#ground.kindOf(step.source) ?? 'directory');
+  }
+
+  /**
+   * What is shown lies in memory beside what takes the changes, all by names that need no quoting, and only as long as it takes
+   * to make one file system of both: that keeps what it needs, and nothing inside comes at it any other way.
+   */
+  #attachLayer(target: string, source: number, size: { readonly sizeBytes?: number }): void {
+    this.#calls.label = `${LAYER_LABEL}${target}`;
+    this.#setAttributes(source, MOUNT.rdonly | MOUNT.nosuid | MOUNT.nodev, 0);
+    this.#makeTmpfs({ op: 'tmpfs', target, mode: 0o700, ...size }, FRESH);
+    this.#attach(FRESH, target, 'directory');
+    this.#open(target);
+    const [lower, upper, work] = LAYER_NAMES;
+    for (const name of LAYER_NAMES) this.#call('mkdirat', [POINT, name, 0o700]);
+    this.#call('move_mount', [source, '', POINT, lower, EMPTY_SOURCE]);
+    this.#call('fchdir', [POINT]);
+    const options = [['userxattr'], ['lowerdir', lower], ['upperdir', upper], ['workdir', work]];
+    this.#makeFilesystem('overlay', options, MOUNT.nosuid | MOUNT.nodev);
+    this.#call('umount2', ['.', MNT_DETACH]);
+    this.#leave(target);
+    this.#attach(FRESH, target, 'directory');
+    this.#call('close', [source]);
   }
 
   #mask(target: string): void {

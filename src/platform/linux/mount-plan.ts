@@ -59,12 +59,13 @@ const RESOLV = `# Pinfold answers for the names that may be reached.\nnameserver
 
 /** The steps; the first is the root itself, the last seals it. */
 export function planMounts(input: MountInput): PlannedMounts {
-  const { places, scanned, watched } = input;
+  const { places, scanned, watched, policy } = input;
+  const sizeBytes = policy.limits.temporaryFiles?.value;
   for (const place of places) refuseUnmountable(place);
   const layers = [
-    ...ownLayers(input.policy),
+    ...ownLayers(sizeBytes),
     ...linkLayers(input),
-    ...places.map((place) => accountsLayer(place, input) ?? placeLayer(place, scanned)),
+    ...places.map((place) => accountsLayer(place, input) ?? placeLayer(place, scanned, sizeBytes)),
   ];
   const byPath = new Map(places.map((place) => [place.path, place]));
   const kept = layers.filter((layer) => !layer.entry || isOwnGround(byPath, parentOf(layer.path)));
@@ -102,8 +103,7 @@ function systemSecrets(
 }
 
 /** What the plan makes itself in every mode. */
-function ownLayers({ limits }: Policy): Layer[] {
-  const sizeBytes = limits.temporaryFiles?.value;
+function ownLayers(sizeBytes: number | undefined): Layer[] {
   const size = sizeBytes === undefined ? {} : { sizeBytes };
   const mounts: MountStep[] = [
     { op: 'proc', target: '/proc' },
@@ -161,7 +161,11 @@ function linkLayers({ policy, facts, existing, decider = new Decider(policy) }: 
  * SECURITY: what is mounted must be the directory that was looked through, or protected names in another one that took
  * its place would lie open. Covered by "a project exchanged for another directory during the start".
  */
-function placeLayer(place: Place, scanned?: ReadonlyMap<string, Identity>): Layer {
+function placeLayer(
+  place: Place,
+  scanned?: ReadonlyMap<string, Identity>,
+  sizeBytes?: number | undefined,
+): Layer {
   const { path } = place;
   if (place.relay) return { path, kind: place.kind, steps: [{ op: 'relay', target: path }] };
   if (place.treatment === 'mask') return { path, kind: place.kind, steps: [{ op: 'mask', target: path }] };
@@ -177,6 +181,7 @@ function placeLayer(place: Place, scanned?: ReadonlyMap<string, Identity>): Laye
     source,
     target: path,
     writable: place.access === 'write',
+    ...(place.layered && { layer: sizeBytes === undefined ? {} : { sizeBytes } }),
     ...(isWithin(path, '/dev') ? { devices: true } : {}),
     ...(identity ? { identity } : {}),
   };

@@ -32,6 +32,8 @@ export interface Place {
   readonly treatment: Treatment;
   /** Host path, when another file is shown here than the one of this name. */
   readonly source?: string;
+  /** `source` is shown beneath a layer that takes what is written. */
+  readonly layered?: true;
   /** A relay to the host's socket of this name is shown, never the socket. */
   readonly relay?: true;
 }
@@ -53,6 +55,7 @@ interface Point {
   /** The rule that decides only protects: where the surroundings give less, it does not add to them. */
   readonly protects: boolean;
   readonly source?: string;
+  readonly layered?: true;
   readonly relay?: true;
 }
 
@@ -114,14 +117,15 @@ function collectPoints({
   const named = policy.rules.filter((rule) => rule.glob).flatMap(namedParts);
   for (const match of matches) for (const point of pointsOf(decider, named, match)) add(point);
   if (policy.sandboxHome !== policy.homeDir) {
-    for (const { source, target, directory } of facts.homeFiles ?? []) {
+    for (const { source, target, directory, layered } of facts.homeFiles ?? []) {
       points.set(target, {
         path: target,
         kind: directory ? 'directory' : 'file',
-        access: 'read',
+        access: layered ? 'write' : 'read',
         protects: false,
         pinned: Number.POSITIVE_INFINITY,
         source,
+        ...(layered && { layered }),
       });
     }
   }
@@ -201,11 +205,15 @@ function layOut(points: readonly Point[], pins: ReadonlySet<string>): Place[] {
   const all = added.length === 0 ? points : sortByDepth([...points, ...added]);
   for (const point of all) {
     const around = nearest(placed, point.path, true)?.access ?? 'none';
-    const { path, kind, source } = point;
+    const { path, kind, source, layered, relay } = point;
     const access = point.protects ? weaker(point.access, around) : point.access;
     const treatment = treat({ ...point, access }, around, all, pins.has(path));
     if (treatment === 'inherit') continue;
-    const shown = { ...(source === undefined ? {} : { source }), ...(point.relay && { relay: point.relay }) };
+    const shown = {
+      ...(source !== undefined && { source }),
+      ...(layered && { layered }),
+      ...(relay && { relay }),
+    };
     placed.set(path, { path, kind, access, treatment, ...shown });
   }
   const asked = new Set(all.map(({ path }) => path));

@@ -42,6 +42,11 @@ export type MountStep =
       readonly devices?: boolean;
       readonly noexec?: boolean;
       readonly optional?: boolean;
+      /**
+       * A directory whose source is never written: what is written at `target` goes into memory of the session, at most so many
+       * bytes. What the host mounts beneath it is not shown.
+       */
+      readonly layer?: { readonly sizeBytes?: number };
       /** The directory that `source` must still be, or the step fails with ESTALE. */
       readonly identity?: Identity;
     }
@@ -70,6 +75,9 @@ export type MountStep =
       readonly target: string;
       readonly optional?: boolean;
     };
+
+/** Before the path of a bind with a `layer`, in what is said of a call for it that failed. */
+export const LAYER_LABEL = 'layer over ';
 
 /** A path beneath which `access` (LANDLOCK_ACCESS_FS_* bits) is allowed; a path inside the new root. */
 export interface LandlockRule {
