@@ -80,7 +80,6 @@ export class Sandbox extends EventEmitter<{
   readonly #loaded: LoadedPolicy;
   readonly #surroundings: Surroundings;
   readonly #cwd: string;
-  #state: SandboxStatus['state'] = 'live';
   #closing: Promise<void> | undefined;
 
   /** `openSandbox` makes it. */
@@ -90,10 +89,11 @@ export class Sandbox extends EventEmitter<{
     this.#loaded = loaded;
     this.#surroundings = surroundings;
     this.#cwd = cwd;
-    const ended = () => {
-      this.#state = 'ended';
-    };
-    session.ended.then(ended, ended);
+  }
+
+  get #state(): SandboxStatus['state'] {
+    if (this.#session.over) return 'ended';
+    return this.#closing === undefined ? 'live' : 'closing';
   }
 
   get id(): string {
@@ -196,7 +196,6 @@ export class Sandbox extends EventEmitter<{
 
   /** Ends every command and the boundary itself; resolves when nothing is left. Calling it again changes nothing. */
   close(): Promise<void> {
-    if (this.#state === 'live') this.#state = 'closing';
     this.#closing ??= this.#session.close().then(() => {});
     return this.#closing;
   }

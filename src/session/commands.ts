@@ -39,6 +39,11 @@ export class Commands {
     this.#takeOutput = takeOutput;
   }
 
+  /** The boundary has ended: whoever hears that a command is lost finds it so. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** What whoever reads a command's pipes may pass on of a part; the rest is beyond the session's limit. */
   takeOutput(chunk: Buffer): Buffer {
     return this.#takeOutput(chunk);

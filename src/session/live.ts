@@ -51,7 +51,7 @@ export class LiveSession {
   readonly #record: OpenSession;
   readonly #commands: Commands;
   #closing = false;
-  #gone = false;
+  #settled = false;
 
   /** `openLive` makes it. */
   constructor(parts: Parts, ended: Promise<RunOutcome>) {
@@ -70,10 +70,15 @@ export class LiveSession {
     this.#commands.onBusy((busy) => {
       if (busy || !this.#closing) this.#control.hold(busy);
     });
-    const gone = () => {
-      this.#gone = true;
+    const over = () => {
+      this.#settled = true;
     };
-    ended.then(gone, gone);
+    ended.then(over, over);
+  }
+
+  /** Nothing runs inside any more, and nothing will. */
+  get over(): boolean {
+    return this.#settled || this.#commands.ended;
   }
 
   /**
@@ -81,7 +86,7 @@ export class LiveSession {
    * ERR_SANDBOX_CLOSED once the session has ended.
    */
   start(command: CommandPlan | Promise<CommandPlan>, events: CommandEvents): (signal: number) => void {
-    if (this.#gone) throw sandboxClosed();
+    if (this.over) throw sandboxClosed();
     return command instanceof Promise
       ? this.#commands.startSoon(command, events)
       : this.#commands.start(command, events);
