@@ -207,8 +207,8 @@ describe.each(people)('as $label', (person) => {
         { send: 'tty; stty size\r' },
         { expect: '/dev/pts/0\\s+24 80' },
         { resize: [40, 100] },
-        { send: 'sleep 0.5; stty size\r' },
-        { expect: '40 100(?s:.*)prompt> ' },
+        { send: 'until [ "$(stty size)" = "40 100" ]; do sleep 0.05; done; echo re""sized\r' },
+        { expect: 'resized(?s:.*)prompt> ' },
         // One process from the message on: between two commands bash itself would get what is typed next.
         { send: 'sh -c \'echo be""gun; exec sleep 1000\'\r' },
         { expect: 'begun' },
