@@ -41,6 +41,6 @@ describe.each(people)('as $label', (person) => {
 
   test('the demo leaves no directory and no process', () => {
     expect(Object.keys(treeOf(world.root)).filter((path) => path.includes('pinfold-demo-'))).toEqual([]);
-    expect(processesWith('pinfold-demo-')).toEqual([]);
+    expect(processesWith(world.root)).toEqual([]);
   });
 });

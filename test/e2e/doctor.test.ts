@@ -1,5 +1,5 @@
 /** `pinfold doctor` as people and CI run it: what it says, how it exits, and that nothing of it stays. */
-import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
@@ -22,9 +22,21 @@ interface Data {
   }[];
 }
 
-/** Directories in /tmp that a doctor made. */
-function temporary(): string[] {
-  return readdirSync('/tmp').filter((name) => name.startsWith('pinfold-doctor-'));
+/** Directories in /tmp that the doctor of this process made: those of other tests come and go. */
+function temporaryOf(pid: number | undefined): string[] {
+  return readdirSync('/tmp').filter((name) => name.startsWith(`pinfold-doctor-${pid}-`));
+}
+
+/** Probes that a doctor of this home has started; none of their command lines has to name it. */
+function probesOf(home: string): number[] {
+  return processesWith('pinfold-doctor-probe').filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`HOME=${home}`);
+    } catch {
+      // It ended between the listing and the reading.
+      return false;
+    }
+  });
 }
 
 describe.each(people)('as $label', (person) => {
@@ -51,7 +63,7 @@ describe.each(people)('as $label', (person) => {
     expect(ran.stdout).not.toContain('\x1b');
     expect(treeOf(world.root)).toEqual(before);
     expect(mountsOf(world.root)).toEqual([]);
-    expect(processesWith('pinfold-doctor-probe')).toEqual([]);
+    expect(probesOf(world.home)).toEqual([]);
   });
 
   test('--mode and --json give one mode as data, each guarantee with its acts', async () => {
@@ -119,21 +131,20 @@ describe.each(people)('as $label', (person) => {
   });
 
   test('SIGINT ends it at once with 130, and nothing is left', async () => {
-    const before = temporary();
     const child = world.start([...pinfold(), 'doctor']);
     const end = finished(child);
-    await until(() => worldsOfDoctor().length > 0 && processesWith('pinfold-doctor-probe').length > 0);
+    await until(() => temporaryOf(child.pid).length > 0 && probesOf(world.home).length > 0);
     child.kill('SIGINT');
     expect(await end).toMatchObject({ code: 130, stderr: '' });
     expect(worldsOfDoctor()).toEqual([]);
-    expect(temporary().filter((name) => !before.includes(name))).toEqual([]);
-    await until(() => processesWith(world.home).length === 0);
+    expect(temporaryOf(child.pid)).toEqual([]);
+    await until(() => processesWith(world.home).length + probesOf(world.home).length === 0);
   });
 
   test('what a killed one left behind, the next one removes', async () => {
     const child = world.start([...pinfold(), 'doctor']);
     const end = finished(child);
-    const left = () => temporary().filter((name) => name.startsWith(`pinfold-doctor-${child.pid}-`));
+    const left = () => temporaryOf(child.pid);
     await until(() => left().length > 0);
     child.kill('SIGKILL');
     await end;

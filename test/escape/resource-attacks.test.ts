@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { pinfold } from '../fixtures/as-user.ts';
 import { holdNamespaces } from '../fixtures/held-namespaces.ts';
@@ -208,24 +208,21 @@ describe.each(people)('as $label', (person) => {
     });
 
     test('R-31: sandboxes one after the other leave no mount, process, socket or directory', async () => {
-      const temporary = () =>
-        readdirSync('/tmp').filter(
-          (name) =>
-            name.startsWith('pinfold-') &&
-            statSync(`/tmp/${name}`, { throwIfNoEntry: false })?.uid === person.uid &&
-            !name.includes('install'),
-        );
-      const before = temporary();
+      // Not /tmp, where other tests make and remove their own meanwhile.
+      const temporary = dirname(world.put(join(world.root, `many-${mode}/before`)));
+      const env = { TMPDIR: temporary };
       const marker = `${world.root}/many`;
       for (let turn = 0; turn < STARTS; turn += 3) {
         const runs = [0, 1, 2].map(() =>
-          world.inside(['sh', '-c', '(setsid sleep 60 "$0" &) 2>/dev/null; exit 3', marker], flags(mode)),
+          world.inside(['sh', '-c', '(setsid sleep 60 "$0" &) 2>/dev/null; exit 3', marker], flags(mode), {
+            env,
+          }),
         );
         expect((await Promise.all(runs)).map(({ code }) => code)).toEqual([3, 3, 3]);
       }
       await until(() => processesWith(marker).length === 0);
       expect(mountsOf(world.root)).toEqual([]);
-      expect(temporary().filter((name) => !before.includes(name))).toEqual([]);
+      expect(readdirSync(temporary)).toEqual(['before']);
       const sessions = join(world.home, '.local/state/pinfold/sessions');
       const sockets = readdirSync(sessions, { recursive: true, withFileTypes: true }).filter((entry) =>
         entry.isSocket(),
