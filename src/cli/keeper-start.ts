@@ -53,7 +53,8 @@ export async function startKeeper(context: Context, input: DetachedInput | undef
       if ('exit' in said) code = said.exit;
       else (said.stream === 'out' ? out : err).write(said.text);
     });
-    keeper.on('error', reject);
+    // Whether the errand met a closed channel, or the channel closed first, is chance.
+    keeper.on('error', (cause) => reject(notStarted(cause)));
     keeper.on('disconnect', () => {
       keeper.unref();
       if (code !== undefined) resolve(code);
@@ -63,10 +64,11 @@ export async function startKeeper(context: Context, input: DetachedInput | undef
   });
 }
 
-function notStarted(): SandboxError {
+function notStarted(cause?: unknown): SandboxError {
   return new SandboxError('ERR_SETUP_FAILED', {
     what: 'Cannot start the session',
     why: 'the process that was to hold it ended before its command ran',
     fix: 'Try without --detach, which says more',
+    cause,
   });
 }
