@@ -75,6 +75,7 @@ export class CommandProcess extends EventEmitter {
   #open = 1;
   #over = false;
   #send: (signal: number) => void = () => {};
+  #onSpawned: () => void = () => {};
   #session: Starter | undefined;
   #inner: number | undefined;
   #pid: number | undefined;
@@ -132,7 +133,10 @@ export class CommandProcess extends EventEmitter {
     if (!signal) return;
     const abort = () => {
       stop();
-      this.emit('error', abortError(signal.reason));
+      const tell = () => void this.emit('error', abortError(signal.reason));
+      // A ChildProcess runs by then: `spawn` comes first.
+      if (this.#inner === undefined) this.#onSpawned = tell;
+      else tell();
     };
     if (signal.aborted) process.nextTick(abort);
     else signal.addEventListener('abort', abort, { once: true });
@@ -180,6 +184,7 @@ export class CommandProcess extends EventEmitter {
     if (event === 'started') {
       this.#inner = value;
       this.emit('spawn');
+      this.#onSpawned();
     } else if (event === 'failed') {
       this.#fail(value);
     } else {

@@ -60,7 +60,8 @@ describe.each(people)('as $label', (person) => {
          ['true', [], { cwd: '/nonesuch' }],
          ['sleep', ['100'], { timeout: 50 }],
          ['sleep', ['100'], { timeout: 50, killSignal: 'SIGKILL' }],
-         ['sleep', ['100'], { signal: AbortSignal.timeout(50) }],
+         ['sleep', ['100'], () => ({ signal: AbortSignal.timeout(50) })],
+         ['sleep', ['100'], { signal: AbortSignal.abort() }],
        ];
        const watch = (child) => new Promise((resolve) => {
          const seen = [];
@@ -79,13 +80,13 @@ describe.each(people)('as $label', (person) => {
        });
        const all = async (start) => {
          const results = [];
-         for (const [file, args, options] of cases) results.push(await watch(start(file, args, options)));
+         for (const [file, args, options] of cases)
+           results.push(await watch(start(file, args, typeof options === 'function' ? options() : options)));
          return results;
        };
        report({
          bare: await all(spawn),
-         live: await all((file, args, { signal, ...options }) =>
-           sandbox.spawn(file, args, { ...options, ...(signal && { signal: AbortSignal.timeout(50) }) })),
+         live: await all((file, args, options) => sandbox.spawn(file, args, options)),
        });`,
     );
     expect(live).toEqual(bare);
