@@ -63,6 +63,7 @@ function shareOne(
   const { homeDir, privateHome } = facts;
   const decider = new Decider(policy);
   const notices: Notice[] = [];
+  const paths: string[] = [];
   const homeFiles = preset.directories.flatMap((directory): HomeFile[] => {
     const place = placeOf(directory, homeDir, environment);
     const { why, missing } = judge(place, decider, policy);
@@ -73,6 +74,8 @@ function shareOne(
         origin,
       });
     if (why !== undefined || missing) return [];
+    const named = directory.named === undefined ? undefined : join(place, directory.named);
+    if (named !== undefined && lstatSync(named, { throwIfNoEntry: false })?.isDirectory()) paths.push(named);
     const at = directory.at ?? directory.path;
     makeMountPoint(privateHome, at, 'directory');
     const shown = `cache of ${preset.name}, shared`;
@@ -94,7 +97,7 @@ function shareOne(
   const variables = Object.entries(preset.variables).map(([name, at]) => [name, join(privateHome, at)]);
   const led = {
     name: `cache of ${preset.name}`,
-    paths: [],
+    paths,
     credentials: [],
     mounted: true as const,
     environment: { ...Object.fromEntries(variables), ...preset.manner },

@@ -7,6 +7,8 @@ export interface CacheDirectory {
   readonly moved?: readonly (readonly [variable: string, beneath: string])[];
   /** Inside, relative to `$HOME`; default: as on the host. */
   readonly at?: string;
+  /** A part of it that an index in it names by its path on the host: shown, read-only, there as well. */
+  readonly named?: string;
 }
 
 export interface CachePreset {
@@ -106,11 +108,17 @@ export const CACHE_PRESETS: readonly CachePreset[] = [
   },
   {
     name: 'gradle',
-    // Its own way (GRADLE_RO_DEP_CACHE) is there from 6.1 on alone, and wants a copy without locks.
-    directories: [{ path: '.gradle/caches/modules-2', moved: [['GRADLE_USER_HOME', 'caches/modules-2']] }],
+    // Its own way (GRADLE_RO_DEP_CACHE) is there from 6.1 on alone, as is an index without absolute paths.
+    directories: [
+      {
+        path: '.gradle/caches/modules-2',
+        moved: [['GRADLE_USER_HOME', 'caches/modules-2']],
+        named: 'files-2.1',
+      },
+    ],
     layered: true,
     variables: { GRADLE_USER_HOME: '.gradle' },
-    verified: 'gradle --offline run, of 4.4',
+    verified: 'gradle --offline, of 4.4',
   },
   {
     name: 'dotnet',

@@ -12,6 +12,7 @@ import { WHEEL_INDEX } from './wheel-index.ts';
 
 const TOOLS = process.env.PINFOLD_TEST_WORKLOADS ?? join(tmpdir(), 'pinfold-test-workloads');
 const BERRY = join(TOOLS, 'node_modules/@yarnpkg/cli-dist/bin/yarn.js');
+const PLAYWRIGHT = join(TOOLS, 'node_modules/playwright-core');
 const USES_IT = 'node -p "require(\'own-package\')"';
 
 interface Shared {
@@ -28,6 +29,7 @@ interface Shared {
   readonly clean: string;
   /** Inside. */
   readonly build: string;
+  readonly flags?: readonly string[];
   readonly says: string;
   /** What it says where the cache is private, and so empty. */
   readonly misses: RegExp;
@@ -55,6 +57,33 @@ own = "1.0"
 name = "own"
 url = "http://127.0.0.1:PORT/simple"
 default = true
+`;
+
+const BUILD_GRADLE = `apply plugin: 'java'
+repositories { maven { url 'http://127.0.0.1:PORT/' } }
+dependencies { compile 'own:own:1.0' }
+task say(type: JavaExec) { classpath = sourceSets.main.runtimeClasspath; main = 'A' }
+`;
+/** Serves the directory that it is started in; prints its port. For `node -e`. */
+const FILES_OF_PROJECT = `
+const { readFileSync } = require('node:fs');
+const server = require('node:http').createServer((request, response) => {
+  try {
+    response.end(readFileSync('.' + request.url));
+  } catch {
+    response.writeHead(404).end();
+  }
+});
+server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+`;
+const PAGE = `const { chromium } = require('${PLAYWRIGHT}');
+(async () => {
+  const browser = await chromium.launch({ channel: 'chromium' });
+  const page = await browser.newPage();
+  await page.setContent('<b>3</b>');
+  console.log(await page.evaluate(() => Number(document.body.textContent) + 4));
+  await browser.close();
+})();
 `;
 
 const SHARED: readonly Shared[] = [
@@ -175,6 +204,54 @@ z.close()
     says: '7\n',
     misses: /Connection refused/,
   },
+  {
+    tool: 'ruby',
+    cache: '.local/share/gem/ruby',
+    files: {
+      'own.gemspec':
+        "Gem::Specification.new { |s| s.name = 'own'; s.version = '1.0'; s.summary = s.author = 'own'; s.files = ['own.rb']; s.require_path = '.' }\n",
+      'own.rb': 'SEVEN = 7\n',
+      Gemfile: "source 'https://rubygems.org'\ngem 'own'\n",
+    },
+    fill: `set -e; gem build own.gemspec; gem install --local --user-install --no-document own-1.0.gem; rm own*`,
+    clean: 'Gemfile.lock',
+    // Debian's Bundler looks into the system's gems first, and takes what it may not look into for a file.
+    flags: ['--allow', '/var/lib/gems:ro'],
+    build: `bundle install --local >&2 && bundle exec ruby -e "require 'own'; puts SEVEN"`,
+    says: '7\n',
+    misses: /Could not find gem 'own'/,
+  },
+  {
+    tool: 'gradle',
+    cache: '.gradle/caches/modules-2',
+    registry: FILES_OF_PROJECT,
+    files: {
+      'build.gradle': BUILD_GRADLE,
+      'src/main/java/A.java':
+        'public class A { public static void main(String[] a) { System.out.println(own.Own.SEVEN); } }\n',
+      'own/Own.java': 'package own; public class Own { public static final int SEVEN = 7; }\n',
+      'own/own/1.0/own-1.0.pom':
+        '<project><modelVersion>4.0.0</modelVersion><groupId>own</groupId><artifactId>own</artifactId><version>1.0</version></project>\n',
+    },
+    fill: `set -e; javac --release 11 -d out own/Own.java; (cd out && jar cf ../own/own/1.0/own-1.0.jar own)
+GRADLE_USER_HOME="$HOME/.gradle" gradle -q --no-daemon say; rm -r own out build .gradle`,
+    clean: 'build',
+    build: 'gradle -q --no-daemon --offline say',
+    says: '7\n',
+    misses: /No cached version of own:own:1.0/,
+  },
+  {
+    tool: 'playwright',
+    cache: '.cache/ms-playwright',
+    files: { 'page.cjs': PAGE },
+    // Debian's browser, where Playwright looks for its own.
+    fill: `set -e; chrome="$(node -p "require('${PLAYWRIGHT}').chromium.executablePath()")"; at="$(dirname "$chrome")"
+mkdir -p "$at"; find /usr/lib/chromium -mindepth 1 -maxdepth 1 ! -name extensions -exec cp -r -t "$at" {} +; mv "$at/chromium" "$chrome"`,
+    clean: 'none',
+    build: 'node page.cjs',
+    says: '7\n',
+    misses: /Executable doesn't exist/,
+  },
 ];
 
 describe.each(people)('as $label', (person) => {
@@ -211,7 +288,7 @@ describe.each(people)('as $label', (person) => {
   test.each(SHARED)(
     '$tool builds from the shared cache, and has nothing to build from with a private one',
     async (shared) => {
-      const { tool, cache, clean, build, says, misses } = shared;
+      const { tool, cache, clean, build, flags = [], says, misses } = shared;
       const env = { PATH: `${join(TOOLS, 'node_modules/.bin')}:${world.env.PATH}` };
       await filled(shared, env);
       const at = join(world.home, cache);
@@ -219,7 +296,7 @@ describe.each(people)('as $label', (person) => {
       const before = treeOf(at);
       const inside = async (manner: string) => {
         await world.pinfold(['config', 'set', `caches.${tool}`, manner, '--scope', 'user']);
-        return await world.shell(build, ['--net', 'none', '--allow', `${TOOLS}:ro`], { env });
+        return await world.shell(build, ['--net', 'none', '--allow', `${TOOLS}:ro`, ...flags], { env });
       };
       const alone = await inside('private');
       expect(alone.code, alone.stdout + alone.stderr).not.toBe(0);
