@@ -207,6 +207,7 @@ export async function carryOut(
     if (record.kind === 'started') {
       sockets?.relay.hide();
       limits.begin(temporary.directory);
+      grantUse.start();
     }
     if (record.kind === 'asked' || record.kind === 'listening') network.take(record);
     if (record.kind === 'started') events.onEnforced?.(enforced());
@@ -219,7 +220,6 @@ export async function carryOut(
   });
   events.onStarted?.(launcher, launcher.pid);
   events.onLive?.(launcher, commands);
-  grantUse.start();
   try {
     await run;
   } catch (error) {

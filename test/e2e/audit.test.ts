@@ -2,10 +2,12 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pinfold } from '../fixtures/as-user.ts';
+import { holdStart } from '../fixtures/held-start.ts';
 import { onTerminal } from '../fixtures/terminal.ts';
-import { makeWorld, people, type World } from '../fixtures/world.ts';
+import { finished, makeWorld, people, type World } from '../fixtures/world.ts';
 
 interface Audited {
   readonly text: string;
@@ -81,7 +83,13 @@ describe.each(people)('as $label', (person) => {
   test('what is held open is seen, what is made in a writable grant is a change, a connection is counted', async () => {
     const connect = `require('net').connect(${port}, '127.0.0.1').on('data', () => {})`;
     const script = `exec 3<${world.root}/data/deep/file; touch ${world.root}/quiet/made; ${world.node} -e "${connect}"; sleep 1`;
-    const ran = await world.shell(script);
+    const child = world.startInside(['sh', '-c', script]);
+    const ended = finished(child);
+    // However long it takes to start, the looks are at the command.
+    const goOn = await holdStart(child);
+    await pause(1200);
+    goOn();
+    const ran = await ended;
     expect(ran.code).toBe(0);
     expect(ran.stderr).not.toContain('blocked');
     const grants = await audit();

@@ -6,6 +6,7 @@ import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pinfold } from '../fixtures/as-user.ts';
+import { holdStart, launcherOf, statusOf } from '../fixtures/held-start.ts';
 import { alive, childrenOf, mountsOf, processesWith, treeOf, until } from '../fixtures/host-tree.ts';
 import { finished, makeWorld, people, type World } from '../fixtures/world.ts';
 
@@ -14,15 +15,6 @@ const OWN = ['.local', '.cache', '.config'];
 
 function family(pid: number): number[] {
   return [pid, ...childrenOf(pid).flatMap(family)];
-}
-
-function statusOf(pid: number, field: string): string {
-  return new RegExp(`^${field}:\\t(\\S+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '';
-}
-
-/** Whether a process has a handler for a signal (proc_pid_status(5)). */
-function catches(pid: number, signal: NodeJS.Signals): boolean {
-  return ((BigInt(`0x${statusOf(pid, 'SigCgt')}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
 }
 
 function programOf(pid: number): string {
@@ -145,29 +137,16 @@ describe.each(people)('as $label', (person) => {
   }, 180_000);
 
   describe('during the start', () => {
-    /** Of a run that has just been started: it waits for its plan. */
-    async function launcherOf(child: ChildProcess): Promise<number> {
-      let launcher: number | undefined;
-      await until(() => {
-        launcher = family(child.pid!).find((pid) => programOf(pid).startsWith('pinfold-launcher'));
-        return launcher !== undefined && statusOf(launcher, 'State') === 'S';
-      });
-      return launcher!;
-    }
-
     test.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'] as const)(
       '%s ends it with the code with which it would have ended the command',
       async (signal) => {
         const child = world.startInside(['sh', '-c', 'echo started; sleep 60']);
         const ended = finished(child);
-        const launcher = await launcherOf(child);
-        process.kill(launcher, 'SIGSTOP');
-        // Node passes signals on from the moment on when it has sent the plan.
-        await until(() => catches(child.pid!, 'SIGUSR2'));
+        const goOn = await holdStart(child);
         child.kill(signal);
         await until(() => statusOf(child.pid!, 'ShdPnd') === '0'.repeat(16));
         await pause(50);
-        process.kill(launcher, 'SIGCONT');
+        goOn();
         expect(await ended).toEqual({ code: 128 + constants.signals[signal], stdout: '', stderr: '' });
       },
     );
@@ -195,12 +174,10 @@ describe.each(people)('as $label', (person) => {
       const script = 'trap "echo late; exit 5" TERM; while :; do sleep 0.05; done';
       const child = world.startInside(['sh', '-c', script], ['--limit', 'wallTime=1s']);
       const ended = finished(child);
-      const launcher = await launcherOf(child);
-      process.kill(launcher, 'SIGSTOP');
-      await until(() => catches(child.pid!, 'SIGUSR2'));
+      const goOn = await holdStart(child);
       // Longer than the limit.
       await pause(1500);
-      process.kill(launcher, 'SIGCONT');
+      goOn();
       const { code, stdout, stderr } = await ended;
       expect([code, stdout]).toEqual([5, 'late\n']);
       expect(stderr).toContain('it ran longer than wallTime, 1 s');
