@@ -78,7 +78,7 @@ function shareOne(
     if (named !== undefined && lstatSync(named, { throwIfNoEntry: false })?.isDirectory()) paths.push(named);
     const at = directory.at ?? directory.path;
     makeMountPoint(privateHome, at, 'directory');
-    const shown = `cache of ${preset.name}, shared`;
+    const shown = `cache of ${preset.name}, shared${preset.layered ? '; what is written stays with the session' : ''}`;
     return [
       {
         source: place,
