@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, lstat, readdir, readlink, stat, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { makeTree, type Tree } from './host.fixture.ts';
@@ -47,6 +48,11 @@ describe('the runtime', () => {
       .map(({ path }) => path)
       .filter((path) => path.startsWith('/sys'));
     for (const path of paths) expect(['/sys/devices/system/cpu', '/sys/devices/system/node']).toContain(path);
+  });
+
+  test('holds the gems of the system where there are any', () => {
+    const paths = findRuntime().map(({ path }) => path);
+    expect(paths.includes('/var/lib/gems')).toBe(existsSync('/var/lib/gems'));
   });
 
   test('takes nothing from PATH that lies in a private place or around the project', async () => {

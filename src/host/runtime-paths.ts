@@ -10,6 +10,9 @@ const SYSTEM_DIRECTORIES = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64',
 /** How many CPUs and memory nodes there are: thread pools size themselves by it. Nothing else of /sys is shown. */
 const SYSFS = ['/sys/devices/system/cpu', '/sys/devices/system/node'];
 
+/** Debian's place for what `gem install` of root brings, which its Bundler takes for a broken one where it is hidden. */
+const SYSTEM_GEMS = '/var/lib/gems';
+
 /**
  * Never whole directories that may hold keys: root inside is root's uid, so mode 0600 alone hides nothing from it.
  * `/etc/ssl/private`, `/etc/pki/tls/private` and `/etc/pki/entitlement` are what this list steps around.
@@ -86,6 +89,7 @@ export function findRuntime(request: RuntimeRequest = {}): RuntimePath[] {
   for (const [path, why] of findEtc()) add(path, why);
   for (const path of findOnPath(request, known)) add(path, 'on PATH, outside the home directory');
   for (const path of SYSFS) add(path, 'number of processors and memory nodes');
+  add(SYSTEM_GEMS, 'gems of the system');
   return dropCovered([...found.values()]);
 }
 
