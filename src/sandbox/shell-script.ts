@@ -8,11 +8,16 @@
  * Two lines each way: the command, with its newlines and backslashes escaped; its status and directory, up to a NUL; then a mark, chosen
  * only now, so that nothing the command wrote can be it; and the mark behind all that it wrote.
  */
-const LOOP = String.raw`
+const BEFORE = `
 exec 8<&0 6>&1 7>&2 </dev/null
 _pinfold_status=0 _pinfold_on=
-_pinfold_again() { return "$1"; }
+_pinfold_again() { return "$1"; }`;
+
+const LOOP = String.raw`
 while :; do
+	if [ "$_pinfold_on" ]; then
+	_pinfold_status=130 _pinfold_on=
+	else
 	trap 'case $_pinfold_on in 1) return 130 ;; esac' INT TERM
 	IFS= read -r _pinfold_line <&8 || { [ "$?" -gt 128 ] && continue; exit 0; }
 	_pinfold_text=$(printf '%b.' "$_pinfold_line")
@@ -22,18 +27,28 @@ while :; do
 ${'$'}{_pinfold_text%.}
 PINFOLD_END
 	_pinfold_status=$? _pinfold_on=
+	fi
 	printf '%s %s\0' "$_pinfold_status" "$PWD" >&8
 	IFS= read -r _pinfold_line <&8
 	printf '%s' "$_pinfold_line" >&6
 	printf '%s' "$_pinfold_line" >&7
 done`;
 
+/**
+ * A trap that comes just before a command is sourced, or just after, returns from where we are: from no function that ends dash, while
+ * bash goes on. In one the loop begins anew, and says that the command was interrupted. (In bash what is declared would be local to it.)
+ */
+const AGAIN = `${BEFORE}
+_pinfold_loop() {${LOOP}
+}
+while :; do _pinfold_loop; done`;
+
 export type ShellKind = 'bash' | 'sh';
 
 export function shellArgv(kind: ShellKind): string[] {
   // In sh a syntax error in a sourced file ends the shell unless it is sourced by way of "command".
-  if (kind === 'sh') return ['sh', '-c', LOOP.replace('SOURCE', 'command .'), 'sh'];
-  return ['bash', '--noprofile', '--norc', '-c', LOOP.replace('SOURCE', '.'), 'bash'];
+  if (kind === 'sh') return ['sh', '-c', AGAIN.replace('SOURCE', 'command .'), 'sh'];
+  return ['bash', '--noprofile', '--norc', '-c', `${BEFORE}${LOOP.replace('SOURCE', '.')}`, 'bash'];
 }
 
 /** One line, for `printf %b`. */

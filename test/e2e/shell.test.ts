@@ -97,6 +97,21 @@ describe.each(people)('as $label', (person) => {
       ]);
     });
 
+    test('an interrupt at whatever moment of the beginning leaves the shell as it was', async () => {
+      const said = await library<unknown[]>(
+        world,
+        `${OPEN(kind)}
+         await shell.run('A=kept; set -- one two');
+         const others = [];
+         for (let turn = 0; turn < 12; turn += 1) {
+           const { exitCode, timedOut, ended } = await shell.run('sleep 1000', { timeout: 1 + (turn % 6) });
+           if (exitCode !== 130 || !timedOut || ended) others.push([turn, exitCode, timedOut, ended]);
+         }
+         report([others, await run('echo $A')]);`,
+      );
+      expect(said).toEqual([[], [0, 'kept\n', '']]);
+    });
+
     test('output is taken whole and binary, and no output is taken for the end of a command', async () => {
       const said = await library<unknown>(
         world,
