@@ -35,8 +35,8 @@ PINFOLD_END
 done`;
 
 /**
- * A trap that comes just before a command is sourced, or just after, returns from where we are: from no function that ends dash, while
- * bash goes on. In one the loop begins anew, and says that the command was interrupted. (In bash what is declared would be local to it.)
+ * A trap that comes just before a command is sourced, or just after, returns from no function: that ends dash, while bash goes on.
+ * Here it is one, which begins anew and says that the command was interrupted. (In bash what is declared would be local to it.)
  */
 const AGAIN = `${BEFORE}
 _pinfold_loop() {${LOOP}

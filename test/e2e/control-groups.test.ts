@@ -131,7 +131,7 @@ describe.each(people)('as $label, in a group that was delegated', (person) => {
     expect(groups()).toHaveLength(1);
     process.kill(child.pid!, signal);
     await ended;
-    await expect.poll(groups, { timeout: 10_000 }).toEqual([]);
+    await expect.poll(groups).toEqual([]);
   });
 });
 

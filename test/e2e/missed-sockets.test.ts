@@ -30,6 +30,8 @@ describe.each(people)('as $label', (person) => {
   let stop: () => Promise<unknown>;
   beforeAll(async () => {
     world = await makeWorld(person);
+    // Of tests that were killed.
+    rmSync(SOCKET, { force: true });
     const server = world.start(['python3', '-c', SERVE, SOCKET], { input: null });
     await once(server.stdout!, 'data');
     stop = () => {

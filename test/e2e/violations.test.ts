@@ -249,12 +249,12 @@ describe.each(people)('as $label', (person) => {
         input: null,
       });
       const ended = finished(child);
-      await expect.poll(() => existsSync(lastSession()) && records().length, { timeout: 10_000 }).toBe(2);
+      await expect.poll(() => existsSync(lastSession()) && records().length).toBe(2);
       const follower = world.start([...pinfold(), 'violations', '--follow', '--json'], {});
       const lines: string[] = [];
       follower.stdout!.on('data', (chunk: Buffer) => lines.push(...chunk.toString().trimEnd().split('\n')));
       const followed = new Promise((resolve) => follower.once('close', resolve));
-      await expect.poll(() => lines.length, { timeout: 10_000 }).toBe(1);
+      await expect.poll(() => lines.length).toBe(1);
       child.stdin!.end('go\n');
       expect(await followed).toBe(0);
       await ended;

@@ -88,7 +88,7 @@ print(found)`;
     expect(await line(child)).toBe('up');
     const outside = async () => (await world.run(['/usr/bin/python3', '-c', scan])).stdout.trim();
     // The two services count among the 64 when they are seen first.
-    await expect.poll(outside, { timeout: 10_000 }).toMatch(/^6[234]$/);
+    await expect.poll(outside).toMatch(/^6[234]$/);
     expect(await outside()).toMatch(/^6[234]$/);
     child.stdin!.end();
     await once(child, 'close');
