@@ -1,6 +1,7 @@
 /** Finds the caches of the host that a policy shares, and makes the places in the private home where they are shown. */
 import { lstatSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
+import { SandboxError } from '../errors.ts';
 import { CACHE_PRESETS, type CacheDirectory, type CachePreset } from '../policy/cache-presets.ts';
 import { Decider } from '../policy/decide.ts';
 import { endsOfGlob } from '../policy/glob.ts';
@@ -148,4 +149,19 @@ export function withoutShared({ toolchains }: HostFacts): {
     toolchains: toolchains.filter((each) => !led.includes(each)),
     losses: led.map(({ name }) => `the ${name} is not shared, which takes a mount: it is one of the project`),
   };
+}
+
+/**
+ * SECURITY: what is shown of a cache where it lies was a directory without a link on its way. A link that is there when the rules are
+ * followed was put there since, and would show what it leads to. Throws ERR_PATH_SYMLINK_UNTRUSTED.
+ */
+export function refuseExchanged({ rules }: Policy, toolchains: readonly Toolchain[]): void {
+  const judged = new Set(toolchains.filter(({ mounted }) => mounted).flatMap(({ paths }) => paths));
+  const exchanged = rules.find(({ pattern, links }) => judged.has(pattern) && links !== undefined);
+  if (exchanged === undefined) return;
+  throw new SandboxError('ERR_PATH_SYMLINK_UNTRUSTED', {
+    what: `Cannot share ${exchanged.pattern}`,
+    why: `${exchanged.links?.[0]} was exchanged for a symbolic link while the run started`,
+    fix: 'Find out what replaced it, or keep that cache private',
+  });
 }

@@ -7,7 +7,7 @@ import { kindOf } from '../host/existing.ts';
 import { findHome, gatherHostFacts } from '../host/host-facts.ts';
 import { resolveProject } from '../host/project.ts';
 import { resolvePolicy } from '../host/resolve.ts';
-import { shareCaches } from '../host/shared-caches.ts';
+import { refuseExchanged, shareCaches } from '../host/shared-caches.ts';
 import { checkSockets } from '../host/socket-grants.ts';
 import type { Known } from '../host/symlinks.ts';
 import { Decider } from '../policy/decide.ts';
@@ -122,6 +122,7 @@ function settle({ layers, facts, notices, profile }: Gathered, known: Known): Lo
   const policy = withoutWidening(
     resolvePolicy({ ...merged, notices: [...notices, ...merged.notices] }, known),
   );
+  refuseExchanged(policy, facts.toolchains);
   return { policy, layers, facts };
 }
 
