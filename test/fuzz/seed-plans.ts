@@ -1,5 +1,5 @@
 /** Plans and commands that the launcher accepts, between them with every kind of field: where the fuzzer begins. */
-import type { Ground } from '../../src/platform/linux/mount-calls.ts';
+import type { Ground } from '../../src/platform/linux/ground.ts';
 import { narrowerCalls } from '../../src/platform/linux/narrower-plan.ts';
 import type { Plan } from '../../src/platform/linux/plan.ts';
 import { commandFrame, encodePlan } from '../../src/platform/linux/plan-codec.ts';

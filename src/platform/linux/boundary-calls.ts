@@ -1,8 +1,9 @@
 /** Says a boundary in system calls: identity of the host, root, capabilities, Landlock, and last the filter. Pure. */
 import { addIdentityCheck, CallList, struct } from './call-list.ts';
+import type { Ground } from './ground.ts';
 import { FILE_RIGHTS, SCOPE } from './landlock-plan.ts';
 import { openHow, RESOLVE_NO_SYMLINKS } from './mount-api.ts';
-import { addMountCalls, type Ground } from './mount-calls.ts';
+import { addMountCalls } from './mount-calls.ts';
 import type { Plan } from './plan.ts';
 
 /** errno(3). */

@@ -1,9 +1,17 @@
 /** Looks at the host for what the calls of a plan depend on. */
 import { lstatSync, readlinkSync } from 'node:fs';
 import { isatty } from 'node:tty';
-import type { Ground } from './mount-calls.ts';
 import type { PathKind } from './places.ts';
 import type { Arch } from './seccomp/tables.ts';
+
+/** What is there when the plan is carried out. */
+export interface Ground {
+  readonly arch: Arch;
+  /** Of a path of the host, itself and not what it leads to; undefined: nothing is there. */
+  readonly kindOf: (path: string) => PathKind | undefined;
+  /** The terminal that is on one of the standard streams. */
+  readonly terminal?: string | undefined;
+}
 
 export function archHere(): Arch {
   return process.arch === 'arm64' ? 'arm64' : 'x64';

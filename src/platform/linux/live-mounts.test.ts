@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readCalls } from './call-list.fixture.ts';
+import type { Ground } from './ground.ts';
 import { hideCalls, mountsBeneath, showCalls, standingOf } from './live-mounts.ts';
-import type { Ground } from './mount-calls.ts';
 import type { MountStep } from './plan.ts';
 
 const bind = (path: string): MountStep => ({ op: 'bind', source: path, target: path, writable: false });

@@ -1,6 +1,7 @@
 /** Says in system calls how something is shown in a sandbox that runs, and taken away again. Pure. */
 import { ancestorsOf, isWithin } from '../../policy/paths.ts';
 import { CallList } from './call-list.ts';
+import type { Ground } from './ground.ts';
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -21,7 +22,7 @@ import {
   S_IFREG,
   UMOUNT_NOFOLLOW,
 } from './mount-api.ts';
-import { addDetachedTree, type Ground } from './mount-calls.ts';
+import { addDetachedTree } from './mount-calls.ts';
 import { type PathKind, PRIVATE_PLACES } from './places.ts';
 import type { MountStep, Plan } from './plan.ts';
 import { NAMESPACE } from './plan.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type ReadCall, readCalls } from './call-list.fixture.ts';
 import { CallList } from './call-list.ts';
-import { addMountCalls, type Ground } from './mount-calls.ts';
+import type { Ground } from './ground.ts';
+import { addMountCalls } from './mount-calls.ts';
 import type { PathKind } from './places.ts';
 import type { MountStep } from './plan.ts';
 

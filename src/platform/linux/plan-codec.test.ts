@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Ground } from './mount-calls.ts';
+import type { Ground } from './ground.ts';
 import type { Plan } from './plan.ts';
 import {
   commandFrame,

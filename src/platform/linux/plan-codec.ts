@@ -3,8 +3,8 @@ import { SandboxError } from '../../errors.ts';
 import { boundaryCalls } from './boundary-calls.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { CallList } from './call-list.ts';
+import type { Ground } from './ground.ts';
 import { MISSED_SOCKETS, sieveOf } from './guarded-makings.ts';
-import type { Ground } from './mount-calls.ts';
 import {
   ASKED_BYTES,
   decodeAsked,

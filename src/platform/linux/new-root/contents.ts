@@ -1,12 +1,12 @@
 /** What the new root holds while it is being built: which file system each path lies on, and what is missing there. */
-import { ancestorsOf, isWithin, parentOf } from '../../policy/paths.ts';
-import type { PathKind } from './places.ts';
-import type { MountStep } from './plan.ts';
+import { ancestorsOf, isWithin, parentOf } from '../../../policy/paths.ts';
+import type { PathKind } from '../places.ts';
+import type { MountStep } from '../plan.ts';
 
 /** `own`: made by the plan, and empty at first; `host`: shown; `other`: devices, masks, the tripwire. */
 type FileSystem = { readonly kind: 'own' | 'other' } | { readonly kind: 'host'; readonly source: string };
 
-export class NewRoot {
+export class RootContents {
   readonly #kindOnHost: (path: string) => PathKind | undefined;
   readonly #mounts = new Map<string, FileSystem>();
   /** Entries of the plan's own file systems. */
