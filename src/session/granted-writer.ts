@@ -4,7 +4,8 @@
  */
 import { type DoableAct, grantedAct } from '../platform/linux/granted/acts.ts';
 import { grantedCalls, stillWaiting, THE_ACT } from '../platform/linux/granted/calls.ts';
-import { CallsFailed, type Launcher } from '../platform/linux/launcher.ts';
+import type { Launcher } from '../platform/linux/launcher.ts';
+import { CallsFailed } from '../platform/linux/launcher-orders.ts';
 import type { Making, MakingRecord, Plan } from '../platform/linux/plan.ts';
 import type { Arch } from '../platform/linux/seccomp/tables.ts';
 import type { WatchedRow } from '../platform/linux/watched-calls.ts';

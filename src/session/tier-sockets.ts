@@ -6,7 +6,8 @@ import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import type { SandboxSockets, SocketAddress } from '../network/sandbox-sockets.ts';
 import { connectCalls } from '../platform/linux/landlock-tier/connect-calls.ts';
-import { CallsFailed, type Launcher } from '../platform/linux/launcher.ts';
+import type { Launcher } from '../platform/linux/launcher.ts';
+import { CallsFailed } from '../platform/linux/launcher-orders.ts';
 import type { AskedRecord } from '../platform/linux/plan.ts';
 import type { Arch } from '../platform/linux/seccomp/tables.ts';
 
