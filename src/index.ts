@@ -1,8 +1,9 @@
 /** The whole public API of the library. */
 import { join } from 'node:path';
 import { programPath } from './platform/linux/programs.ts';
+import { openSandbox } from './sandbox/opening.ts';
 import type { SandboxOptions } from './sandbox/options.ts';
-import { openSandbox, type Sandbox } from './sandbox/sandbox.ts';
+import type { Sandbox } from './sandbox/sandbox.ts';
 
 export { type ErrorCode, isSandboxError, type Problem, SandboxError } from './errors.ts';
 export type { Enforcement, Shortfall, Weaker } from './platform/backend.ts';

@@ -1,39 +1,24 @@
 /** The library's sandbox: a live session with the methods that programs use. */
 import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
-import { resolve } from 'node:path';
-import type { Traffic } from '../network/traffic-ledger.ts';
 import type { Enforcement, Weaker } from '../platform/backend.ts';
-import { EarlyLauncher } from '../platform/linux/launcher-process.ts';
 import type { CommandPlan, TerminalSize } from '../platform/linux/plan.ts';
-import { scrubEnvironment } from '../policy/environment.ts';
-import type { Policy, SettingsLayer } from '../policy/types.ts';
+import type { Policy } from '../policy/types.ts';
 import type { GrantedPath } from '../session/held-paths.ts';
 import type { Exceeded } from '../session/limits.ts';
-import { type LiveSession, openLive, sandboxClosed } from '../session/live.ts';
+import { type LiveSession, sandboxClosed } from '../session/live.ts';
 import type { GrantedHost, RevokedHost } from '../session/live-grants.ts';
-import { loadPolicy, refuseDisabled } from '../session/prepare.ts';
 import type { OpenGrants } from '../session/run-events.ts';
 import { onTerminal } from '../session/terminal-command.ts';
-import type { LoadedPolicy } from '../session/types.ts';
 import type { AccessRequest } from '../violations/requests.ts';
 import type { Denial } from '../violations/types.ts';
-import { asker } from './ask.ts';
 import { CommandProcess } from './command-process.ts';
+import type { GivenEnvironment } from './given-environment.ts';
 import { type HostGrant, type PathGrant, readGrant } from './live-grant.ts';
-import { layerOf, type SandboxOptions } from './options.ts';
 import { collect, type RunOptions, type RunResult } from './run-result.ts';
 import { Shell, type ShellHost, type ShellOptions } from './shell.ts';
 import { shellArgv } from './shell-script.ts';
 import { commandPlan, type SpawnOptions, terminalOf } from './spawn-options.ts';
-
-/** What the library needs to know of the process that it is in. */
-export interface Surroundings {
-  readonly cwd: string;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly launcherPath: string;
-  readonly pid: number;
-}
 
 /** One refusal, as it was observed. */
 export type Violation = Denial;
@@ -77,18 +62,16 @@ export class Sandbox extends EventEmitter<{
   limit: [Exceeded];
 }> {
   readonly #session: LiveSession;
-  readonly #loaded: LoadedPolicy;
-  readonly #surroundings: Surroundings;
   readonly #cwd: string;
+  readonly #scrub: (given: GivenEnvironment) => readonly string[];
   #closing: Promise<void> | undefined;
 
   /** `openSandbox` makes it. */
-  constructor(session: LiveSession, loaded: LoadedPolicy, surroundings: Surroundings, cwd: string) {
+  constructor(session: LiveSession, cwd: string, scrub: (given: GivenEnvironment) => readonly string[]) {
     super();
     this.#session = session;
-    this.#loaded = loaded;
-    this.#surroundings = surroundings;
     this.#cwd = cwd;
+    this.#scrub = scrub;
   }
 
   get #state(): SandboxStatus['state'] {
@@ -150,8 +133,7 @@ export class Sandbox extends EventEmitter<{
     const { shell = 'bash', cwd, env, mode, networkAccess, readOnly } = options;
     const [command = '', ...args] = shellArgv(shell);
     const spawned = { ...(cwd !== undefined && { cwd }), ...(env !== undefined && { env }) };
-    const scrub = (environment: NonNullable<SpawnOptions['env']>) => this.#scrub(environment);
-    const asked = commandPlan({ command, args, options: spawned, cwd: this.#cwd, scrub });
+    const asked = commandPlan({ command, args, options: spawned, cwd: this.#cwd, scrub: this.#scrub });
     const { plan } = this.#session.narrower.narrow(asked, { mode, networkAccess, readOnly });
     const host: ShellHost = {
       plan,
@@ -211,8 +193,7 @@ export class Sandbox extends EventEmitter<{
 
   #spawn(command: string, args: readonly string[], options: SpawnOptions): CommandProcess {
     if (this.#state !== 'live') throw sandboxClosed();
-    const scrub = (environment: NonNullable<SpawnOptions['env']>) => this.#scrub(environment);
-    const asked = commandPlan({ command, args, options, cwd: this.#cwd, scrub });
+    const asked = commandPlan({ command, args, options, cwd: this.#cwd, scrub: this.#scrub });
     const size = terminalOf(options);
     const wide = size === undefined ? asked : this.#onTerminal(asked, size);
     const { plan, enforcement } = this.#session.narrower.narrow(wide, options);
@@ -243,64 +224,4 @@ export class Sandbox extends EventEmitter<{
       weaker,
     });
   }
-
-  /**
-   * `{ ...process.env, CI: '1' }` is how programs add a variable. So what has the host's value is scrubbed as the host's
-   * environment is, and what the caller made up is the caller's word.
-   */
-  #scrub(environment: NonNullable<SpawnOptions['env']>): readonly string[] {
-    const { policy, facts } = this.#loaded;
-    const origin = { scope: 'flag', text: 'env' } as const;
-    const own = Object.keys(environment).filter(
-      (name) => name !== 'PATH' && environment[name] !== this.#surroundings.environment[name],
-    );
-    const pass = [...policy.environment.pass, ...own.map((value) => ({ value, origin }))];
-    const asked = { ...policy, environment: { ...policy.environment, pass } };
-    const scrubbed = scrubEnvironment(environment, asked, facts.toolchains);
-    return Object.entries(scrubbed.environment).map(([name, value]) => `${name}=${value}`);
-  }
-}
-
-/** Makes the boundary and waits until every mechanism is in force. Throws SandboxError; then nothing is left. */
-export async function openSandbox(options: SandboxOptions, surroundings: Surroundings): Promise<Sandbox> {
-  const flags = layerOf(options);
-  // It comes up while the policy is made.
-  const started = process.platform === 'linux' ? new EarlyLauncher(surroundings.launcherPath) : undefined;
-  try {
-    return await openWith(started, flags, options, surroundings);
-  } finally {
-    // What refused the settings has no use for it.
-    started?.abandon();
-  }
-}
-
-async function openWith(
-  started: EarlyLauncher | undefined,
-  flags: SettingsLayer,
-  options: SandboxOptions,
-  surroundings: Surroundings,
-): Promise<Sandbox> {
-  const { cwd, environment, launcherPath, pid } = surroundings;
-  const loaded = await loadPolicy({
-    cwd,
-    environment,
-    flags,
-    ...(options.projectDir !== undefined && { projectDir: options.projectDir }),
-    ...(options.settingsFile !== undefined && { settingsFile: resolve(cwd, options.settingsFile) }),
-    ...(options.profile !== undefined && { profile: options.profile }),
-  });
-  refuseDisabled(loaded);
-  const inner = resolve(loaded.policy.projectDir, options.cwd ?? '.');
-  let sandbox: Sandbox | undefined;
-  const onDenial = (denial: Denial) => sandbox?.emit('violation', denial);
-  const onTraffic = ({ kind, ...egress }: Traffic) => kind === 'egress' && sandbox?.emit('egress', egress);
-  const onRequest = (request: AccessRequest) => sandbox?.emit('request', request);
-  const onExceeded = (exceeded: Exceeded) => sandbox?.emit('limit', exceeded);
-  const session = await openLive(loaded, {
-    outputs: { uncounted: ['what is written to a stream that a command was given'] },
-    ...{ environment, launcherPath, started, pid, cwd: inner, onDenial, onTraffic, onRequest, onExceeded },
-    ...(options.ask && { ask: asker(options.ask) }),
-  });
-  sandbox = new Sandbox(session, loaded, surroundings, inner);
-  return sandbox;
 }
