@@ -6,6 +6,8 @@ import type { CommandPlan } from '../platform/linux/plan.ts';
 import type { Narrowing } from '../policy/narrowing.ts';
 import type { CommandEvents, CommandNews } from '../session/commands.ts';
 import type { Denial } from '../violations/types.ts';
+import { Interruption } from './interruption.ts';
+import { ShellControl } from './shell-control.ts';
 import { MarkedOutput } from './shell-output.ts';
 import { escapedLine, type ShellKind } from './shell-script.ts';
 import { socketOf } from './streams.ts';
@@ -58,27 +60,19 @@ export interface ShellHost {
 const MAX_OUTPUT = 64 * 1024 * 1024;
 /** As shells say it: 128 + SIGINT. */
 const INTERRUPTED = 130;
-const [SIGINT, SIGKILL, SIGTERM] = [2, 9, 15];
-/** Milliseconds between one signal and the next, stronger one. */
-const PATIENCE = 1000;
 /** Milliseconds of silence after which output that a left process holds open is not waited for any more. */
 const QUIET = 250;
 
 export class Shell {
   readonly #host: ShellHost;
   readonly #signal: (signal: number) => void;
-  readonly #outputs = [1, 2].map(() => new MarkedOutput(MAX_OUTPUT, () => this.#interrupt()));
+  readonly #control = new ShellControl();
+  readonly #interruption = new Interruption((signal) => this.#signal(signal));
+  readonly #outputs = [1, 2].map(() => new MarkedOutput(MAX_OUTPUT, () => this.#interruption.begin()));
   readonly #sockets: Socket[] = [];
-  readonly #waiting: Buffer[] = [];
-  /** What the shell has said and nobody has taken yet. */
-  #said: Buffer = Buffer.alloc(0);
-  #onSaid: (() => void) | undefined;
-  #control: Socket | undefined;
   #before: Promise<unknown> = Promise.resolve();
   #ended: CommandNews | undefined;
   #onEnded: (() => void)[] = [];
-  #stronger: NodeJS.Timeout | undefined;
-  #interrupted = false;
   #cwd: string;
 
   /** `Sandbox.shell` makes it. */
@@ -118,7 +112,7 @@ export class Shell {
   async close(): Promise<void> {
     await this.#before;
     if (this.#ended) return;
-    this.#control?.end();
+    this.#control.end();
     await this.#end();
   }
 
@@ -130,68 +124,43 @@ export class Shell {
     const { timeout, maxOutput = MAX_OUTPUT, encoding = 'utf8' } = options;
     if (this.#ended) throw shellEnded(this.#ended);
     for (const output of this.#outputs) output.take(maxOutput);
-    this.#interrupted = false;
+    this.#interruption.renew();
     let timedOut = false as boolean;
     const timer = timeout
       ? setTimeout(() => {
           timedOut = true;
-          this.#interrupt();
+          this.#interruption.begin();
         }, timeout)
       : undefined;
     const violations = this.#host.watch();
-    this.#write(Buffer.from(escapedLine(command)));
-    const status = await Promise.race([this.#status(), this.#end()]);
+    this.#control.write(Buffer.from(escapedLine(command)));
+    const answer = await Promise.race([this.#control.answer(), this.#end()]);
     clearTimeout(timer);
-    clearTimeout(this.#stronger);
-    if (status === undefined) await this.#drained();
-    else await this.#marked();
+    this.#interruption.stop();
+    if (answer === undefined) await this.#drained();
+    else {
+      this.#cwd = answer.cwd;
+      await this.#marked();
+    }
     const outputExceeded = this.#outputs.some(({ exceeded }) => exceeded);
     const [stdout = '', stderr = ''] = this.#outputs.map((output) =>
       output.take(MAX_OUTPUT).toString(encoding),
     );
     // What a pipeline that was interrupted says of itself depends on which of its processes went first.
-    const said = status !== undefined && this.#interrupted ? INTERRUPTED : status;
+    const said = answer !== undefined && this.#interruption.begun ? INTERRUPTED : answer?.status;
     const exitCode = said ?? exitCodeOf(this.#ended);
-    const ended = status === undefined;
+    const ended = answer === undefined;
     const seen = violations();
     return { exitCode, stdout, stderr, cwd: this.#cwd, timedOut, outputExceeded, ended, violations: seen };
-  }
-
-  /** INT, TERM, KILL: the last one takes the shell along. */
-  #interrupt(): void {
-    if (this.#interrupted) return;
-    this.#interrupted = true;
-    this.#signal(SIGINT);
-    this.#stronger = setTimeout(() => {
-      this.#signal(SIGTERM);
-      this.#stronger = setTimeout(() => this.#signal(SIGKILL), PATIENCE);
-    }, PATIENCE);
-  }
-
-  /** The status of the command, once the shell says it. */
-  async #status(): Promise<number> {
-    for (;;) {
-      const end = this.#said.indexOf(0);
-      if (end >= 0) {
-        const words = this.#said.toString('utf8', 0, end);
-        this.#said = this.#said.subarray(end + 1);
-        const space = words.indexOf(' ');
-        this.#cwd = words.slice(space + 1);
-        return Number(words.slice(0, space)) & 0xff;
-      }
-      await new Promise<void>((resolve) => {
-        this.#onSaid = resolve;
-      });
-    }
   }
 
   /** Waits until everything that was written before has come. */
   async #marked(): Promise<void> {
     // A signal on its way would meet the shell at its next line.
-    if (this.#interrupted) await this.#host.fence();
+    if (this.#interruption.begun) await this.#host.fence();
     const mark = Buffer.from(randomBytes(24).toString('hex'));
     const seen = Promise.all(this.#outputs.map((output) => output.until(mark)));
-    this.#write(Buffer.from(`${mark}\n`));
+    this.#control.write(Buffer.from(`${mark}\n`));
     await Promise.race([seen, this.#end()]);
   }
 
@@ -221,24 +190,14 @@ export class Shell {
     });
   }
 
-  #write(bytes: Buffer): void {
-    if (this.#control) this.#control.write(bytes);
-    else this.#waiting.push(bytes);
-  }
-
   #connect(stream: number, handle: object): void {
-    const socket = socketOf(handle, { readable: true, writable: stream === 0 });
-    // What an end of the shell means is told by its record.
-    socket.on('error', () => {});
     if (stream === 0) {
-      this.#control = socket;
-      socket.on('data', (chunk: Buffer) => {
-        this.#said = Buffer.concat([this.#said, chunk]);
-        this.#onSaid?.();
-      });
-      for (const bytes of this.#waiting.splice(0)) socket.write(bytes);
+      this.#control.connect(handle);
       return;
     }
+    const socket = socketOf(handle, { readable: true, writable: false });
+    // What an end of the shell means is told by its record.
+    socket.on('error', () => {});
     this.#sockets.push(socket);
     socket.on('data', (chunk: Buffer) => this.#outputs[stream - 1]?.push(this.#host.takeOutput(chunk)));
   }
@@ -246,8 +205,8 @@ export class Shell {
   #hear(news: CommandNews): void {
     if (news.event === 'started') return;
     this.#ended = news;
-    clearTimeout(this.#stronger);
-    this.#control?.destroy();
+    this.#interruption.stop();
+    this.#control.destroy();
     for (const hear of this.#onEnded.splice(0)) hear();
   }
 }
