@@ -2,10 +2,11 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * The other screen (the cursor is saved first: leaving a screen that is not there restores one), reports of mouse and focus, which
- * a shell would take for typing, pasting, application keys; wrapping, cursor and colours as in a fresh terminal.
+ * The other screen: taken, so that the terminal saves the cursor where it keeps that, and left again. To leave alone would put the cursor where it
+ * was when a program had taken that screen, over what was said since, also where it had been left (tmux). Then reports of mouse and
+ * focus, which a shell would take for typing, pasting, application keys; wrapping, cursor and colours as in a fresh terminal.
  */
-const UNDONE = '\x1b7\x1b[?1049l\x1b[?1;9;1000;1002;1003;1004;1005;1006;1015;2004l\x1b[?7;25h\x1b[0m';
+const UNDONE = '\x1b[?1049h\x1b[?1049l\x1b[?1;9;1000;1002;1003;1004;1005;1006;1015;2004l\x1b[?7;25h\x1b[0m';
 
 /** Whether this process has the terminal: another job's screen is none of ours. */
 function isForeground(): boolean {

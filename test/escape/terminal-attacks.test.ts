@@ -105,6 +105,35 @@ describe.each(people)('as $label', (person) => {
     },
   );
 
+  /** What a terminal of tmux shows at the end of a program that took the other screen, gave it back and said farewell. */
+  async function shownByTmux(argv: readonly string[]): Promise<string[]> {
+    const tmux = ['tmux', '-S', join(world.root, 'tmux'), '-f', '/dev/null'];
+    const ran = async (...words: string[]) => {
+      const { code, stdout, stderr } = await world.run([...tmux, ...words]);
+      expect([code, stderr]).toEqual([0, '']);
+      return stdout;
+    };
+    const script = '"$@"; echo after; tmux wait-for -S over; exec sleep 600';
+    await ran('new-session', '-d', '-x', '80', '-y', '24', 'sh', '-c', script, 'sh', ...argv);
+    try {
+      await ran('wait-for', 'over');
+      return (await ran('capture-pane', '-p')).trimEnd().split('\n');
+    } finally {
+      await ran('kill-server');
+    }
+  }
+
+  test('I-25: what a program said after it gave the screen back is not written over', async () => {
+    const script = 'echo begun; printf "\\033[?1049h"; printf "\\033[?1049l"; echo farewell';
+    const argv = ['sh', '-c', script];
+    expect(await shownByTmux(sandboxed(argv, ['--quiet']))).toEqual(['begun', 'farewell', 'after']);
+    expect(await shownByTmux(argv)).toEqual(['begun', 'farewell', 'after']);
+    // One that was killed while it had the other screen leaves nothing of that.
+    const killed = ['sh', '-c', 'echo begun; printf "\\033[?1049h"; echo hidden; kill -9 $$'];
+    expect(await shownByTmux(sandboxed(killed, ['--quiet']))).toEqual(['begun', 'after']);
+    expect(await shownByTmux(killed)).toContain('hidden');
+  });
+
   test('I-25: a job in the background leaves the screen of the one in front alone', async () => {
     const [command = '', ...words] = sandboxed(['true'], ['--mode', 'strict', '--quiet']);
     const line = `"$@" & wait; printf "${LEFT}"`;
