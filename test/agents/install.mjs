@@ -5,10 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** Exact, so that a failure is a change of ours. */
-const PACKAGES = { '@openai/codex': '0.169.0', '@google/gemini-cli': '0.61.0', 'opencode-ai': '1.18.33' };
+const PACKAGES = {
+  '@anthropic-ai/claude-code': '2.1.332',
+  '@github/copilot': '1.0.102',
+  '@google/gemini-cli': '0.61.0',
+  '@openai/codex': '0.169.0',
+  'opencode-ai': '1.18.33',
+};
 
 const directory = process.env.PINFOLD_TEST_AGENTS ?? join(tmpdir(), 'pinfold-test-agents');
-const commands = ['codex', 'gemini', 'opencode'];
+const commands = ['claude', 'codex', 'copilot', 'gemini', 'opencode'];
 if (!commands.every((command) => existsSync(join(directory, 'node_modules/.bin', command)))) {
   mkdirSync(directory, { recursive: true, mode: 0o755 });
   writeFileSync(join(directory, 'package.json'), JSON.stringify({ private: true, dependencies: PACKAGES }));

@@ -148,7 +148,56 @@ const google = {
   },
 };
 
+const anthropic = {
+  read(body) {
+    const parts = body.messages.flatMap(({ content }) => (typeof content === 'string' ? [] : content));
+    const results = parts
+      .filter(({ type }) => type === 'tool_result')
+      .map(({ content }) => (typeof content === 'string' ? content : JSON.stringify(content)));
+    return { results, tools: (body.tools ?? []).map(({ name }) => name) };
+  },
+  answer(response, call, id) {
+    const [block, delta] =
+      call === undefined
+        ? [
+            { type: 'text', text: '' },
+            { type: 'text_delta', text: CLOSING },
+          ]
+        : [
+            { type: 'tool_use', id: `toolu_${id}`, name: call.name, input: {} },
+            { type: 'input_json_delta', partial_json: JSON.stringify(call.input) },
+          ];
+    const message = {
+      id: `msg_${id}`,
+      type: 'message',
+      role: 'assistant',
+      model: 'scripted',
+      content: [],
+      stop_reason: null,
+      stop_sequence: null,
+      usage: { input_tokens: 1, output_tokens: 1 },
+    };
+    const events = [
+      { type: 'message_start', message },
+      { type: 'content_block_start', index: 0, content_block: block },
+      { type: 'content_block_delta', index: 0, delta },
+      { type: 'content_block_stop', index: 0 },
+      {
+        type: 'message_delta',
+        delta: { stop_reason: call === undefined ? 'end_turn' : 'tool_use', stop_sequence: null },
+        usage: { output_tokens: 1 },
+      },
+      { type: 'message_stop' },
+    ];
+    sse(
+      response,
+      events.map((data) => ({ event: data.type, data })),
+    );
+  },
+};
+
 function protocolOf(url) {
+  if (/\/messages(\?|$)/.test(url)) return anthropic;
   if (/\/responses(\?|$)/.test(url)) return responses;
   if (/\/chat\/completions(\?|$)/.test(url)) return chat;
   if (/:streamGenerateContent/.test(url)) return google;
@@ -171,7 +220,7 @@ const server = createServer(async (request, response) => {
   const call = stepFor(results.length, tools);
   appendFileSync(
     record,
-    `${JSON.stringify({ tools, results: results.length, last: results.at(-1) ?? null, call: call?.name ?? null, authorization: request.headers.authorization ?? request.headers['x-goog-api-key'] ?? null })}\n`,
+    `${JSON.stringify({ tools, results: results.length, last: results.at(-1) ?? null, call: call?.name ?? null, authorization: request.headers.authorization ?? request.headers['x-goog-api-key'] ?? request.headers['x-api-key'] ?? null })}\n`,
   );
   count += 1;
   protocol.answer(response, call, count);

@@ -1,4 +1,4 @@
-/** Codex, Gemini CLI and opencode, really run inside against a scripted model: they read, edit, run a command, meet the boundary. */
+/** Claude Code, Codex, Copilot CLI, Gemini CLI and opencode, really run inside against a scripted model: they read, edit, run a command, meet the boundary. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -71,15 +71,18 @@ describe.each(people)('as $label', (person) => {
   };
 
   const readme = () => join(world.project, 'README');
-  /** The boundary: a command asks for a key in the real home, and gets no byte of it. */
-  const reach = () => `git status --short; cat ${at('.ssh/id_ed25519')}; touch ${join(world.outside, 'new')}`;
+  /** The boundary: a command asks for a key in the real home, and gets no byte of it; and it writes what the host would run. */
+  const reach = () =>
+    `git status --short; cat ${at('.ssh/id_ed25519')}; touch ${join(world.outside, 'new')} .git/hooks/planted`;
   const expectRefusal = (last: Turn | undefined, said: string) => {
-    expect(last?.last).toContain(' M README');
+    expect(last?.last).toContain('M README');
     expect(last?.last).toMatch(/id_ed25519: (Permission denied|No such file)/);
     expect(last?.last).toMatch(/new'?: (Permission denied|No such file|Read-only)/);
+    expect(last?.last).toMatch(/planted'?: (Permission denied|Read-only)/);
     expect(readFileSync(join(scratch, 'record'), 'utf8')).not.toContain(CANARY);
     expect(said).toMatch(/pinfold \d+ refusals?/);
     expect(existsSync(join(world.outside, 'new'))).toBe(false);
+    expect(existsSync(join(world.project, '.git/hooks/planted'))).toBe(false);
     expect(readFileSync(readme(), 'utf8')).toBe('edited\n');
   };
 
@@ -144,6 +147,44 @@ describe.each(people)('as $label', (person) => {
     );
     const words = ['opencode', 'run', '--dangerously-skip-permissions', 'do the work'];
     const { said, turns } = await work(words, { OPENAI_API_KEY: 'key-of-the-test' });
+    expect(turns[0]?.authorization).toBe('Bearer key-of-the-test');
+    expect(turns[1]?.last).toContain('a project');
+    expectRefusal(turns.at(-1), said);
+  });
+
+  test('Claude Code', async () => {
+    install('claude');
+    const port = await startModel([
+      { Read: { file_path: readme() } },
+      { Write: { file_path: readme(), content: 'edited\n' } },
+      { Bash: { command: reach(), description: 'look' } },
+    ]);
+    const settings = '{"includeCoAuthoredBy":false}';
+    world.put(at('.claude/settings.json'), settings);
+    const words = ['claude', '--dangerously-skip-permissions', '-p', 'do the work'];
+    const { said, turns } = await work(words, {
+      ANTHROPIC_API_KEY: 'key-of-the-test',
+      ANTHROPIC_BASE_URL: `http://127.0.0.1:${port}`,
+    });
+    expect(turns[0]?.authorization).toBe('key-of-the-test');
+    expect(turns[1]?.last).toContain('a project');
+    expectRefusal(turns.at(-1), said);
+    expect(readFileSync(at('.claude/settings.json'), 'utf8')).toBe(settings);
+    expect(existsSync(at('.claude.json'))).toBe(false);
+  });
+
+  test('Copilot CLI', async () => {
+    install('copilot');
+    const port = await startModel([
+      { view: { path: readme() } },
+      { edit: { path: readme(), old_str: 'a project', new_str: 'edited' } },
+      { bash: { command: reach(), description: 'look', mode: 'sync' } },
+    ]);
+    const { said, turns } = await work(['copilot', '--allow-all', '-p', 'do the work'], {
+      COPILOT_PROVIDER_BASE_URL: `http://127.0.0.1:${port}/v1`,
+      COPILOT_PROVIDER_API_KEY: 'key-of-the-test',
+      COPILOT_MODEL: 'scripted',
+    });
     expect(turns[0]?.authorization).toBe('Bearer key-of-the-test');
     expect(turns[1]?.last).toContain('a project');
     expectRefusal(turns.at(-1), said);

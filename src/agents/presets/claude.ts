@@ -65,7 +65,15 @@ export const claude: AgentPreset = {
       'MAX_THINKING_TOKENS',
     ],
     baseUrls: ['ANTHROPIC_BASE_URL'],
-    set: { DISABLE_TELEMETRY: '1', DISABLE_ERROR_REPORTING: '1', DISABLE_AUTOUPDATER: '1' },
+    set: {
+      DISABLE_TELEMETRY: '1',
+      DISABLE_ERROR_REPORTING: '1',
+      DISABLE_AUTOUPDATER: '1',
+      // Notes of releases, marketplaces of plugins: hosts that stay closed.
+      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+      // Without it `--dangerously-skip-permissions` is refused to root, though it is confined here.
+      IS_SANDBOX: '1',
+    },
   },
   relocation: {
     variables: { CLAUDE_CONFIG_DIR: '.claude' },
@@ -73,5 +81,5 @@ export const claude: AgentPreset = {
     moved: { '.claude.json': '.claude/.claude.json' },
   },
   verified:
-    'Not run: it is not open source. Tested with a stand-in that keeps its files as it does (temporary file and rename, lock directory, raw terminal). Files, variables and hosts are from its documentation.',
+    'Run (2.1.332): sessions with a scripted model on loopback, with a key, without and with a terminal (suspended, continued, resumed); it read, edited, ran commands and met the boundary. Signing in with an account was not tried; a stand-in that keeps its files as it does (temporary file and rename, lock directory, raw terminal) is tested in every mode.',
 };

@@ -36,10 +36,27 @@ export const copilot: AgentPreset = {
   providers: [],
   environment: {
     // Not GH_TOKEN and GITHUB_TOKEN, which it would take too: they open more than Copilot.
-    pass: ['COPILOT_GITHUB_TOKEN', 'COPILOT_MODEL'],
-    baseUrls: [],
+    // The provider is a model of one's own (`copilot help providers`).
+    pass: [
+      'COPILOT_GITHUB_TOKEN',
+      'COPILOT_MODEL',
+      'COPILOT_PROVIDER_BASE_URL',
+      'COPILOT_PROVIDER_TYPE',
+      'COPILOT_PROVIDER_API_KEY',
+      'COPILOT_PROVIDER_BEARER_TOKEN',
+      'COPILOT_PROVIDER_WIRE_API',
+      'COPILOT_PROVIDER_TRANSPORT',
+      'COPILOT_PROVIDER_AZURE_API_VERSION',
+      'COPILOT_PROVIDER_HEADERS',
+      'COPILOT_PROVIDER_MODEL_ID',
+      'COPILOT_PROVIDER_WIRE_MODEL',
+      'COPILOT_PROVIDER_MAX_PROMPT_TOKENS',
+      'COPILOT_PROVIDER_MAX_OUTPUT_TOKENS',
+    ],
+    baseUrls: ['COPILOT_PROVIDER_BASE_URL'],
     set: { COPILOT_AUTO_UPDATE: 'false' },
   },
   relocation: { variables: { COPILOT_HOME: '.copilot' }, directory: '.copilot' },
-  verified: 'Not run: it is not open source. Files, variables and hosts are from its documentation.',
+  verified:
+    'Run (1.0.102): a session with a scripted model on loopback as its provider, with a key; it read, edited, ran commands and met the boundary. Signing in with an account was not tried.',
 };
