@@ -6,16 +6,15 @@ import type { Making, MakingRecord, Plan } from '../platform/linux/plan.ts';
 import type { Arch } from '../platform/linux/seccomp/tables.ts';
 import { type WatchedRow, watchedRows } from '../platform/linux/watched-calls.ts';
 import type { Decider } from '../policy/decide.ts';
-import { parentOf } from '../policy/paths.ts';
 import { decodeName } from '../policy/printable.ts';
 import type { Policy } from '../policy/types.ts';
 import type { Denial } from '../violations/types.ts';
 import { programInside } from './actor.ts';
 import type { SessionEvent } from './event-log.ts';
-import type { GitConfigDesk } from './git-config-desk.ts';
+import { GitActs } from './git-acts.ts';
 import type { GrantedWriter, Writing } from './granted-writer.ts';
 import type { NewGit } from './new-git.ts';
-import { EACCES, guardedDenial, landingDenial, missedSocketDenial, mountDenial } from './observed.ts';
+import { EACCES, guardedDenial, missedSocketDenial, mountDenial } from './observed.ts';
 import type { Questions } from './questions.ts';
 import type { WritablePlace, WritablePlaces } from './writable-places.ts';
 
@@ -37,10 +36,6 @@ export interface NameSupervisorOptions {
   readonly questions: Pick<Questions, 'putFor'> | undefined;
 }
 
-/** Of a repository, or of a submodule in it or in a worktree of it. */
-const GIT_CONFIG = /\/\.git\/((worktrees\/[^/]+\/)?modules\/.+\/)?config$/;
-/** Of a worktree or submodule, and what ties a worktree to its repository. */
-const GIT_FILE = /\/\.git(\/worktrees\/[^/]+\/gitdir)?$/;
 /** errno(3). */
 const EXDEV = 18;
 /** Threads whose act was told, and whose look at the same name may still follow. */
@@ -48,15 +43,21 @@ const MAX_TOLD = 256;
 
 export class NameSupervisor {
   readonly #options: NameSupervisorOptions;
+  readonly #git: GitActs;
   readonly #told = new Map<number, string>();
-  #desk: GitConfigDesk | undefined;
-  #newGit: NewGit | undefined;
   #judge: MakingJudge | undefined;
   #rows: readonly WatchedRow[] | undefined;
   #writer: GrantedWriter | undefined;
 
   constructor(options: NameSupervisorOptions) {
     this.#options = options;
+    this.#git = new GitActs({
+      newGit: options.newGit,
+      take: options.take,
+      append: options.append,
+      actOf: (making) => this.#row(making).act,
+      isGuarded: (making) => this.#judge?.refused([making]) !== undefined,
+    });
   }
 
   /** What it throws ends the launcher, and with it the call that waits. */
@@ -86,30 +87,23 @@ export class NameSupervisor {
   }
 
   #answer(record: MakingRecord, refused: RefusedMaking | undefined): void {
+    const performed = this.#git.perform(record, refused);
+    if (performed === undefined) this.#refuseOrPass(record, refused);
+    else if (performed === 'done') this.#options.launcher.settle({ id: record.id, errno: 'done' });
+    else
+      void performed.then((outcome) => {
+        if (outcome.kind === 'done') this.#options.launcher.settle({ id: record.id, errno: 'done' });
+        else this.#refuseOrPass(record, refused, outcome.why);
+      });
+  }
+
+  #refuseOrPass(record: MakingRecord, refused: RefusedMaking | undefined, detail?: string): void {
     const { policy, launcher } = this.#options;
-    const { id, pid, names } = record;
-    if (refused && this.#isGitConfig(refused, names)) {
-      void this.#writeGitConfig(id, pid, refused);
-      return;
-    }
-    if (refused && names.length === 1 && this.#isGitFile(refused)) {
-      void this.#makeGitFile(id, pid, refused);
-      return;
-    }
-    if (refused && this.#isLink(refused) && this.#newGit?.makeProbeLink(refused.path)) {
-      launcher.settle({ id, errno: 'done' });
-      return;
-    }
-    if (!refused && this.#isRemoval(names) && this.#newGit?.remove(decodeName(names[0]!.path))) {
-      launcher.settle({ id, errno: 'done' });
-      return;
-    }
-    if (!refused && names.length === 1 && this.#concernsRepository(names[0]!)) {
-      void this.#makeOrRemove(record);
-      return;
-    }
-    if (refused) this.#tell(pid, guardedDenial(policy, this.#row(refused.making).act, refused));
-    else if (this.#askMount(record)) return;
+    const { id, pid } = record;
+    if (refused) {
+      const denial = guardedDenial(policy, this.#row(refused.making).act, refused);
+      this.#tell(pid, { ...denial, ...(detail !== undefined && { detail }) });
+    } else if (this.#askMount(record)) return;
     launcher.settle({ id, errno: refused ? EACCES : 0 });
   }
 
@@ -160,85 +154,9 @@ export class NameSupervisor {
     return true;
   }
 
-  /** A directory `.git` is made where a file of the name may not be, or removed. */
-  #concernsRepository(making: Making): boolean {
-    if (this.#options.newGit === undefined) return false;
-    const { path, present, directory } = making;
-    if (present) return this.#newGit !== undefined && this.#row(making).act === 'remove';
-    if (!directory || making.bringsMore || this.#row(making).act !== 'create') return false;
-    return decodeName(path).endsWith('/.git') && this.#isGuardedAsFile(making);
-  }
-
-  #isGitFile({ path, making }: RefusedMaking): boolean {
-    if (this.#options.newGit === undefined || making.directory || making.bringsMore) return false;
-    return this.#row(making).act === 'create' && GIT_FILE.test(path);
-  }
-
-  async #makeGitFile(id: bigint, pid: number, refused: RefusedMaking): Promise<void> {
-    const { launcher, policy } = this.#options;
-    const { path, making } = refused;
-    if (await (await this.#git()).makeFile(path, id)) return;
-    this.#tell(pid, guardedDenial(policy, this.#row(making).act, refused));
-    launcher.settle({ id, errno: EACCES });
-  }
-
-  async #git(): Promise<NewGit> {
-    this.#newGit ??= await this.#options.newGit!();
-    return this.#newGit;
-  }
-
-  /** A symbolic one: no other link brings more than itself. */
-  #isLink({ making }: RefusedMaking): boolean {
-    return making.bringsMore && this.#row(making).act === 'link';
-  }
-
-  #isRemoval(names: readonly Making[]): boolean {
-    return names.length === 1 && names[0]!.present && this.#row(names[0]!).act === 'remove';
-  }
-
-  #isGuardedAsFile(making: Making): boolean {
-    return this.#judge?.refused([{ ...making, directory: false }]) !== undefined;
-  }
-
-  async #makeOrRemove(record: MakingRecord): Promise<void> {
-    const { id, names } = record;
-    const { repositories } = await this.#git();
-    const [making] = names;
-    const path = decodeName(making!.path);
-    const done = await (making!.present ? repositories.remove(path) : repositories.make(path));
-    if (!done && this.#askMount(record)) return;
-    this.#options.launcher.settle({ id, errno: done ? 'done' : 0 });
-  }
-
   /** Call once, when nothing inside runs any more: the host gets the repositories that were made. */
   end(): void {
-    for (const landed of this.#newGit?.land() ?? []) {
-      if (landed.kind === 'empty') continue;
-      this.#options.append({ ...landed, kind: 'git-repository', outcome: landed.kind });
-      const denial = landingDenial(landed);
-      if (denial) this.#options.take(denial);
-    }
-  }
-
-  /** A plain file is renamed over a repository's configuration. */
-  #isGitConfig({ path, making }: RefusedMaking, names: readonly Making[]): boolean {
-    const alone = names.length === 1 && !making.directory && !making.bringsMore;
-    return alone && GIT_CONFIG.test(path) && this.#row(making).act === 'rename';
-  }
-
-  async #writeGitConfig(id: bigint, pid: number, refused: RefusedMaking): Promise<void> {
-    const { launcher, policy, append } = this.#options;
-    const { GitConfigDesk } = await import('./git-config-desk.ts');
-    this.#desk ??= new GitConfigDesk();
-    const { path } = refused;
-    if (await this.#newGit?.replaceConfig(path)) {
-      launcher.settle({ id, errno: 'done' });
-      return;
-    }
-    const writing = await this.#desk.replace(path, this.#newGit?.worktreeOf(parentOf(path)));
-    if (writing.kind === 'written') append({ kind: 'git-config', path, changed: writing.changed });
-    else this.#tell(pid, { ...guardedDenial(policy, 'rename', refused), detail: writing.why });
-    launcher.settle({ id, errno: writing.kind === 'written' ? 'done' : EACCES });
+    this.#git.end();
   }
 
   /**
