@@ -128,7 +128,7 @@ class Judge {
     return denial.remedy?.kind === 'host' ? this.#ofHosts([denial.remedy.host], port) : named;
   }
 
-  /** As a run answers calls to the loopback (session/sandbox-network.ts). */
+  /** As a run answers calls to the loopback (session/loopback-network.ts). */
   #ofLoopback(host: string, port: number): Outcome {
     const { access, localPorts } = this.#policy.network;
     const isUsual = host === '127.0.0.1' || host === '::1';

@@ -16,7 +16,7 @@ import { upstreamFrom } from '../network/upstream-proxy.ts';
 import type { DomainRule, Policy } from '../policy/types.ts';
 import type { GrantableNetwork } from './live-grants.ts';
 import { refusalDenial } from './network-denials.ts';
-import type { NetworkEvents } from './sandbox-network.ts';
+import type { NetworkEvents } from './network-options.ts';
 
 /** Who connected, as far as it was found out. */
 export interface ProxyClient {

@@ -7,7 +7,7 @@ import type { Policy } from '../policy/types.ts';
 import { programInside } from './actor.ts';
 import type { Denials } from './denials.ts';
 import { LazyNetwork, type SessionNetwork } from './lazy-network.ts';
-import type { NetworkEvents, NetworkOptions } from './sandbox-network.ts';
+import type { NetworkEvents, NetworkOptions } from './network-options.ts';
 import type { TierNetwork, TierNetworkOptions } from './tier-network.ts';
 import { TrafficBook, type TrafficEvents } from './traffic-book.ts';
 import type { PublishedPort } from './types.ts';

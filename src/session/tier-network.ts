@@ -12,8 +12,8 @@ import type { Arch } from '../platform/linux/seccomp/tables.ts';
 import type { DomainRule, Policy } from '../policy/types.ts';
 import type { GrantableNetwork } from './live-grants.ts';
 import { callDenial, EACCES } from './network-denials.ts';
+import type { NetworkOptions } from './network-options.ts';
 import { ProxiedNetwork, type ProxiedNetworkOptions } from './proxied-network.ts';
-import type { NetworkOptions } from './sandbox-network.ts';
 import { TierSockets } from './tier-sockets.ts';
 
 export interface TierNetworkOptions extends Omit<ProxiedNetworkOptions, 'clientOf' | 'isOurs'> {
