@@ -11,8 +11,9 @@ import {
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { makeTree, type Tree } from './host.fixture.ts';
+import type { TreeScan } from './scan-findings.ts';
 import { ScanMemory } from './scan-memory.ts';
-import { scanTrees, type TreeScan } from './tree-scan.ts';
+import { scanTrees } from './tree-scan.ts';
 
 const PATTERNS = ['.env', '.vscode'];
 const LATER = 60_000;

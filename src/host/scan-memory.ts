@@ -2,8 +2,9 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256 } from '../policy/sha256.ts';
+import type { TreeScan } from './scan-findings.ts';
 import { outlivesMount, type SeenDirectory, type SeenName } from './seen-directories.ts';
-import type { TreeScan, TreeScanRequest } from './tree-scan.ts';
+import type { TreeScanRequest } from './tree-scan.ts';
 
 /** Of the file; what another version wrote is not read. */
 const VERSION = 1;

@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { compileComponent } from '../policy/glob-component.ts';
 import { makeTree, type Tree } from './host.fixture.ts';
-import { scanTrees, type TreeScan } from './tree-scan.ts';
+import type { TreeScan } from './scan-findings.ts';
+import { scanTrees } from './tree-scan.ts';
 
 let tree: Tree;
 beforeEach(async () => {

@@ -1,9 +1,10 @@
 /** Walks trees for names that rules mention: before a run, to protect what is there, and after it, to find what is new. */
 import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
 import { descriptorPath } from './descriptor-path.ts';
-import type { ScannedPath } from './existing.ts';
-import { decodeName, sieve } from './name-sieve.ts';
+import { isStore } from './git-stores.ts';
+import { sieve } from './name-sieve.ts';
 import { readEntries } from './named-entries.ts';
+import { ScanFindings, type TreeScan } from './scan-findings.ts';
 import { isUnchanged, keepsTimes, MOST_SEEN, type SeenDirectory, seenNow } from './seen-directories.ts';
 
 export interface TreeScanRequest {
@@ -19,34 +20,6 @@ export interface TreeScanRequest {
   readonly now?: number;
 }
 
-/** Which directory it was, whatever its name is by now. */
-export interface DirectoryIdentity {
-  /** `st_dev` and `st_ino` of stat(2). */
-  readonly device: bigint;
-  readonly inode: bigint;
-}
-
-export interface TreeScan {
-  readonly roots: readonly string[];
-  readonly hits: readonly ScannedPath[];
-  /** Directories that could not be looked into: unreadable, or with names too long to be told. */
-  readonly unseen: readonly string[];
-  /** Hits and unseen directories whose path is not UTF-8, so that no plan can name them; readable only for people. */
-  readonly unnameable: readonly (ScannedPath & { readonly unseen: boolean })[];
-  /** Roots that were not there, or were no directory. */
-  readonly missing: readonly string[];
-  readonly entries: number;
-  readonly directories: number;
-  /** Those of them that were read, since no earlier scan had seen them as they are. */
-  readonly read: number;
-  /** True when there were more entries than a scan will count. */
-  readonly cutShort: boolean;
-  /** The roots that were walked, as they were found. */
-  readonly walked: ReadonlyMap<string, DirectoryIdentity>;
-  /** For a later scan: what was found of each root. */
-  readonly seen: ReadonlyMap<string, SeenDirectory>;
-}
-
 /** linux/limits.h; a longer path cannot be named in a system call. */
 const PATH_MAX = 4096;
 /** No path is longer than PATH_MAX, so none is deeper. */
@@ -54,11 +27,6 @@ const MAX_DEPTH = PATH_MAX / 2;
 const DEFAULT_LIMIT = 5_000_000;
 
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
-
-/** git's own stores hold many files and no name that a rule could mean. */
-const GIT_STORES: ReadonlySet<string> = new Set(['lfs', 'logs']);
-/** In this one there is a directory with such names. */
-const GIT_OBJECTS = { directory: '/.git/objects', looked: 'info' } as const;
 
 /** A directory on the way. */
 interface Opened {
@@ -77,29 +45,19 @@ interface Opened {
  * SECURITY: each directory is opened from the descriptor of the one that holds it and without following a link, so that a
  * session that runs meanwhile cannot lead the walk elsewhere by exchanging a directory for a link.
  */
-class Walk implements TreeScan {
-  readonly hits: ScannedPath[] = [];
-  readonly unseen: string[] = [];
-  readonly unnameable: (ScannedPath & { unseen: boolean })[] = [];
-  readonly missing: string[] = [];
-  readonly walked = new Map<string, DirectoryIdentity>();
-  readonly seen = new Map<string, SeenDirectory>();
-  entries = 0;
-  directories = 0;
-  read = 0;
-  cutShort = false;
+class Walk {
+  readonly #findings: ScanFindings;
   readonly #wants: (name: string) => boolean;
-  readonly #limit: number;
   readonly #since: Pick<TreeScan, 'seen'> | undefined;
   readonly #now: number;
   #kept = 0;
 
-  readonly roots: readonly string[];
-
-  constructor({ roots, patterns, limit = DEFAULT_LIMIT, since, now = Date.now() }: TreeScanRequest) {
-    this.roots = roots;
+  constructor(
+    { patterns, since, now = Date.now() }: Omit<TreeScanRequest, 'roots' | 'limit'>,
+    findings: ScanFindings,
+  ) {
+    this.#findings = findings;
     this.#wants = sieve(patterns);
-    this.#limit = limit;
     this.#since = since;
     this.#now = now;
   }
@@ -109,14 +67,14 @@ class Walk implements TreeScan {
     const descriptor = this.#open(path, bytes, ['ENOENT', 'ENOTDIR', 'ELOOP']);
     if (descriptor === undefined) return;
     if (descriptor === 'absent') {
-      this.missing.push(path);
+      this.#findings.missing.push(path);
       return;
     }
     try {
       const stats = fstatSync(descriptor, { bigint: true });
       const found = seenNow(stats, this.#now);
-      this.walked.set(path, { device: found.device, inode: found.inode });
-      if (keepsTimes(path)) this.seen.set(path, found);
+      this.#findings.walked.set(path, { device: found.device, inode: found.inode });
+      if (keepsTimes(path)) this.#findings.seen.set(path, found);
       const before = this.#since?.seen.get(path);
       this.#directory({ descriptor, path: bytes, depth: 0, found, before, same: isSame(before, stats) });
     } finally {
@@ -130,7 +88,7 @@ class Walk implements TreeScan {
       return openSync(path, DIRECTORY);
     } catch (error) {
       if (absent.includes((error as NodeJS.ErrnoException).code ?? '')) return 'absent';
-      this.#tell(bytes, { directory: true, unseen: true });
+      this.#findings.addUnseen(bytes);
       return undefined;
     }
   }
@@ -145,25 +103,15 @@ class Walk implements TreeScan {
     at.found.entries = before.entries;
     at.found.hits = before.hits;
     this.#recall(at.path, before);
-    if (before.below === undefined || this.cutShort) return;
+    if (before.below === undefined || this.#findings.cutShort) return;
     const here = descriptorPath(at.descriptor);
     for (const name of before.below.keys()) this.#descend(here, at, name);
   }
 
   /** What was found in a directory that did not change is in it still. */
   #recall(path: string, { entries, hits }: SeenDirectory): void {
-    this.#count(entries);
-    for (const { name, directory } of hits ?? []) this.#hit(path, name, directory);
-  }
-
-  #hit(path: string, name: string, directory: boolean): void {
-    this.#tell(`${path}/${name}`, { directory, unseen: false });
-  }
-
-  #count(entries: number): void {
-    this.directories++;
-    this.entries += entries;
-    if (this.entries > this.#limit) this.cutShort = true;
+    this.#findings.count(entries);
+    for (const { name, directory } of hits ?? []) this.#findings.addHit(path, name, directory);
   }
 
   #read(at: Opened): void {
@@ -172,12 +120,12 @@ class Walk implements TreeScan {
     const entries = depth < MAX_DEPTH ? readEntries(here) : undefined;
     if (entries === undefined) {
       found.changed = undefined;
-      this.#tell(path, { directory: true, unseen: true });
+      this.#findings.addUnseen(path);
       return;
     }
-    this.read++;
+    this.#findings.read++;
     found.entries = entries.length;
-    this.#count(entries.length);
+    this.#findings.count(entries.length);
     const longest = PATH_MAX - 2 - path.length;
     const wants = this.#wants;
     let tooLong = false;
@@ -186,7 +134,7 @@ class Walk implements TreeScan {
       const directory = entry.isDirectory();
       const wanted = wants(name);
       if (!directory && !wanted && name.length <= longest) continue;
-      if (this.cutShort) return;
+      if (this.#findings.cutShort) return;
       if (name.length > longest) {
         tooLong = true;
         continue;
@@ -194,13 +142,13 @@ class Walk implements TreeScan {
       if (wanted) {
         found.hits ??= [];
         found.hits.push({ name, directory });
-        this.#hit(path, name, directory);
+        this.#findings.addHit(path, name, directory);
       }
       if (directory && !isStore(path, name)) this.#descend(here, at, name);
     }
     if (!tooLong) return;
     found.changed = undefined;
-    this.#tell(path, { directory: true, unseen: true });
+    this.#findings.addUnseen(path);
   }
 
   #descend(parent: string, above: Opened, name: string): void {
@@ -246,16 +194,6 @@ class Walk implements TreeScan {
     parent.below ??= new Map();
     parent.below.set(name, found);
   }
-
-  #tell(
-    bytes: string,
-    { directory, unseen }: { readonly directory: boolean; readonly unseen: boolean },
-  ): void {
-    const path = decodeName(bytes);
-    if (Buffer.from(path).toString('latin1') !== bytes) this.unnameable.push({ path, directory, unseen });
-    else if (unseen) this.unseen.push(path);
-    else this.hits.push({ path, directory });
-  }
 }
 
 function isSame(before: SeenDirectory | undefined, stats: BigIntStats): boolean {
@@ -264,12 +202,9 @@ function isSame(before: SeenDirectory | undefined, stats: BigIntStats): boolean 
 
 /** Synchronous, since a turn of the thread pool for each directory costs more than the look itself. */
 export function scanTrees(request: TreeScanRequest): TreeScan {
-  const walk = new Walk(request);
-  for (const root of request.roots) walk.root(root);
-  return walk;
-}
-
-function isStore(parent: string, name: string): boolean {
-  if (parent.endsWith(GIT_OBJECTS.directory)) return name !== GIT_OBJECTS.looked;
-  return GIT_STORES.has(name) && parent.endsWith('/.git');
+  const { roots, limit = DEFAULT_LIMIT } = request;
+  const findings = new ScanFindings(roots, limit);
+  const walk = new Walk(request, findings);
+  for (const root of roots) walk.root(root);
+  return findings;
 }

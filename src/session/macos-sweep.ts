@@ -1,6 +1,7 @@
 /** The looks at the writable trees of a Mac before and after a run: what must not be in doubt, and what slipped past the kernel. */
 import { SandboxError } from '../errors.ts';
-import { scanTrees, type TreeScan } from '../host/tree-scan.ts';
+import type { TreeScan } from '../host/scan-findings.ts';
+import { scanTrees } from '../host/tree-scan.ts';
 import { scanMeant } from '../platform/macos/scan.ts';
 import type { Policy } from '../policy/types.ts';
 import type { NameGuard } from './name-guard.ts';

@@ -1,7 +1,8 @@
 /** Shows one more path of the host in a sandbox that runs, or takes it away: what to mount, and having it mounted. */
 import { closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
 import { findExisting, followMatches } from '../host/existing.ts';
-import { scanTrees, type TreeScan } from '../host/tree-scan.ts';
+import type { TreeScan } from '../host/scan-findings.ts';
+import { scanTrees } from '../host/tree-scan.ts';
 import { groundHere } from '../platform/linux/ground.ts';
 import { MakingJudge } from '../platform/linux/guarded-makings.ts';
 import { guardNames, openedPaths } from '../platform/linux/guarded-names.ts';

@@ -2,9 +2,10 @@
 import { SandboxError } from '../errors.ts';
 import { directoryEntries } from '../host/directory-entries.ts';
 import { findExisting, followMatches, kindOf, type PathKind } from '../host/existing.ts';
+import type { TreeScan } from '../host/scan-findings.ts';
 import { ScanMemory } from '../host/scan-memory.ts';
 import { withoutShared } from '../host/shared-caches.ts';
-import { scanTrees, type TreeScan } from '../host/tree-scan.ts';
+import { scanTrees } from '../host/tree-scan.ts';
 import type { Weaker } from '../platform/backend.ts';
 import { type Capabilities, probeCapabilities } from '../platform/linux/capabilities.ts';
 import { planTier } from '../platform/linux/landlock-tier/tier-plan.ts';

@@ -1,7 +1,8 @@
 /** What a scan means for a run: when it must not start, what is told of it, and the last look when it has ended. */
 import { join } from 'node:path';
 import { SandboxError } from '../errors.ts';
-import { scanTrees, type TreeScan } from '../host/tree-scan.ts';
+import type { TreeScan } from '../host/scan-findings.ts';
+import { scanTrees } from '../host/tree-scan.ts';
 import { type ScanRequest, scanMatches } from '../platform/linux/plan-builder.ts';
 import { type Decider, ruleMatcher } from '../policy/decide.ts';
 import type { Notice, Policy } from '../policy/types.ts';
