@@ -7,19 +7,29 @@
  *
  * Two lines each way: the command, with its newlines and backslashes escaped; its status and directory, up to a NUL; then a mark, chosen
  * only now, so that nothing the command wrote can be it; and the mark behind all that it wrote.
+ *
+ * A signal may find the shell before it has taken a line that is there already: what waited in the kernel fails with EINTR then. bash says
+ * 128 and more of it; of dash's 1, which is that of an end too, only the trap knows.
  */
 const BEFORE = `
 exec 8<&0 6>&1 7>&2 </dev/null
 _pinfold_status=0 _pinfold_on=
-_pinfold_again() { return "$1"; }`;
+_pinfold_again() { return "$1"; }
+_pinfold_read() {
+	while :; do
+		_pinfold_cut=
+		IFS= read -r _pinfold_line <&8 && return
+		[ "$?" -gt 128 ] || [ "$_pinfold_cut" ] || exit 0
+	done
+}`;
 
 const LOOP = String.raw`
 while :; do
 	if [ "$_pinfold_on" ]; then
 	_pinfold_status=130 _pinfold_on=
 	else
-	trap 'case $_pinfold_on in 1) return 130 ;; esac' INT TERM
-	IFS= read -r _pinfold_line <&8 || { [ "$?" -gt 128 ] && continue; exit 0; }
+	trap 'case $_pinfold_on in 1) return 130 ;; *) _pinfold_cut=1 ;; esac' INT TERM
+	_pinfold_read
 	_pinfold_text=$(printf '%b.' "$_pinfold_line")
 	_pinfold_on=1
 	_pinfold_again "$_pinfold_status"
@@ -29,7 +39,7 @@ PINFOLD_END
 	_pinfold_status=$? _pinfold_on=
 	fi
 	printf '%s %s\0' "$_pinfold_status" "$PWD" >&8
-	IFS= read -r _pinfold_line <&8
+	_pinfold_read
 	printf '%s' "$_pinfold_line" >&6
 	printf '%s' "$_pinfold_line" >&7
 done`;

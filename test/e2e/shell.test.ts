@@ -112,6 +112,26 @@ describe.each(people)('as $label', (person) => {
       expect(said).toEqual([[], [0, 'kept\n', '']]);
     });
 
+    test('an interrupt that comes before the shell has taken the command leaves it as it was', async () => {
+      const said = await library<unknown>(
+        world,
+        `${OPEN(kind)}
+         const { stdout: pid } = await shell.run('A=kept; echo $$');
+         const signal = (name) => sandbox.run('kill', ['-' + name, pid.trim()]);
+         await signal('STOP');
+         const late = shell.run('echo done', { timeout: 1 });
+         // Timers fire in their order, and signals are sent in theirs: the shell is let go on when it has been interrupted.
+         await new Promise((resolve) => setTimeout(resolve, 50));
+         await signal('CONT');
+         const { exitCode, timedOut, ended, stdout } = await late;
+         report([[exitCode, timedOut, ended, stdout], await run('echo $A')]);`,
+      );
+      expect(said).toEqual([
+        [130, true, false, 'done\n'],
+        [0, 'kept\n', ''],
+      ]);
+    });
+
     test('output is taken whole and binary, and no output is taken for the end of a command', async () => {
       const said = await library<unknown>(
         world,
