@@ -2,7 +2,7 @@
 import { accessSync, constants, lstatSync } from 'node:fs';
 import type { RefusedMaking } from '../platform/linux/guarded-makings.ts';
 import type { Making } from '../platform/linux/plan.ts';
-import type { TripwireSighting } from '../platform/linux/tripwire/server.ts';
+import type { TripwireSighting } from '../platform/linux/tripwire/sightings.ts';
 import type { WatchedAct, WatchedRow } from '../platform/linux/watched-calls.ts';
 import { type Decider, decide } from '../policy/decide.ts';
 import { parentOf } from '../policy/paths.ts';

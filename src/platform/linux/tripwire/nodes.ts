@@ -1,15 +1,6 @@
 /** The names that the tripwire file system knows: a fixed skeleton, and the what is hidden and was walked through. */
-import { type Attributes, FILE_TYPE } from './answers.ts';
-
-/**
- * `directory`: leads to something shown, or is covered by it; can be listed and lists only what is shown. `file`: only a
- * place for a mount. `lent-file`: can be opened once, and is closed then. `link`: a symbolic link of the plan's. `closed`: stands over something denied: it can be looked at,
- * and not opened.
- */
-export type TripwireKind = 'directory' | 'file' | 'lent-file' | 'link' | 'closed-directory' | 'closed-file';
-
-/** What the host has and nobody is shown: met on the way to something, and forgotten with the kernel's last hold on it. */
-export type HiddenKind = 'hidden' | 'hidden-file';
+import type { Attributes } from './answers.ts';
+import { type HiddenKind, KINDS, type NodeKind, type TripwireKind } from './kinds.ts';
 
 export interface TripwireEntry {
   /** Absolute, the same inside and on the host. */
@@ -32,7 +23,7 @@ export interface TripwireNode {
   readonly id: bigint;
   readonly path: string;
   /** Changes when something beneath it is shown while a session runs. */
-  kind: TripwireKind | 'root' | HiddenKind;
+  kind: NodeKind;
   readonly to?: string;
   readonly children: Map<string, TripwireNode>;
   /** Of what is hidden: the directory it was found in, and how often the kernel holds it. */
@@ -202,19 +193,6 @@ function nameOf(node: TripwireNode): string {
   return node.path.slice(node.path.lastIndexOf('/') + 1);
 }
 
-/** Permission bits say what an open would meet; they decide nothing (no `default_permissions`). */
-const MODES: Readonly<Record<TripwireNode['kind'], number>> = {
-  root: FILE_TYPE.directory | 0o555,
-  directory: FILE_TYPE.directory | 0o555,
-  file: FILE_TYPE.file | 0o444,
-  'lent-file': FILE_TYPE.file | 0o444,
-  link: FILE_TYPE.link | 0o777,
-  'closed-directory': FILE_TYPE.directory,
-  'closed-file': FILE_TYPE.file,
-  hidden: FILE_TYPE.directory,
-  'hidden-file': FILE_TYPE.file,
-};
-
 /** `lent`: bytes of a file that is given away; they hold for whoever asks now. */
 export function attributesOf(
   node: TripwireNode,
@@ -223,7 +201,7 @@ export function attributesOf(
 ): Attributes {
   return {
     inode: node.id,
-    mode: MODES[node.kind],
+    mode: KINDS[node.kind].mode,
     uid: owner.uid,
     gid: owner.gid,
     size: lent ?? (node.to === undefined ? 0 : Buffer.byteLength(node.to)),

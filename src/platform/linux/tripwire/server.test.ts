@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { HostLook } from './host-look.ts';
 import type { TripwireLayout } from './nodes.ts';
 import { decodeRequest, ERRNO, OPCODE } from './protocol.ts';
 import { type Asked, nameBytes, readBody, requestBytes, u32s, u64s } from './requests.fixture.ts';
-import { type HostLook, TripwireServer, type TripwireSighting } from './server.ts';
+import { TripwireServer } from './server.ts';
+import type { TripwireSighting } from './sightings.ts';
 
 const LAYOUT: TripwireLayout = {
   attached: [

@@ -3,7 +3,6 @@
  * and with ENOENT where not. SECURITY: nothing of the host is behind these answers, so none of them can give anything away
  * but that a name exists; whatever fails here fails as an error inside.
  */
-import { lstat } from 'node:fs';
 import {
   absentReply,
   attributesReply,
@@ -18,6 +17,8 @@ import {
   openedReply,
   statfsReply,
 } from './answers.ts';
+import { type HostLook, lookAtHost } from './host-look.ts';
+import { KINDS } from './kinds.ts';
 import { type LentFile, Loans } from './loans.ts';
 import {
   attributesOf,
@@ -28,25 +29,7 @@ import {
   type TripwireNode,
 } from './nodes.ts';
 import { ERRNO, type Request } from './protocol.ts';
-
-/** A look at something hidden or denied that was refused. The one who looked still waits for the answer. */
-export interface TripwireSighting {
-  /** Absolute, the same inside and on the host; any bytes. */
-  readonly path: Uint8Array;
-  /** Thread that asked, as the host counts. */
-  readonly pid: number;
-  /** `look-up`: the kernel asks for a name before it says what for, so this may be the first step of an open. */
-  readonly act: 'look-up' | 'read' | 'list';
-  readonly errno: number;
-  /** A name is being looked up, with its directory locked: the answer must not wait for a person. */
-  readonly brief?: true;
-}
-
-/** What the host has at a path: seen without following a link in its last component. */
-export type HostLook = (path: Buffer) => Promise<'directory' | 'file' | 'other' | 'absent' | 'too-long'>;
-
-/** `shown`: what was looked at is mounted now, and the kernel is to look anew. */
-export type Judged = 'refused' | 'shown';
+import type { Judged, TripwireSighting } from './sightings.ts';
 
 export interface TripwireOptions {
   readonly layout: TripwireLayout;
@@ -67,37 +50,6 @@ export interface TripwireOptions {
   /** Default: lstat(2) as the person. */
   readonly look?: HostLook;
 }
-
-/** A name that the person themselves may not look for counts as there: on the host it would be refused as well. */
-export const lookAtHost: HostLook = (path) =>
-  new Promise((resolve) => {
-    lstat(path, (error, stats) => {
-      if (error === null) resolve(stats.isDirectory() ? 'directory' : stats.isFile() ? 'file' : 'other');
-      else if (error.code === 'ENOENT' || error.code === 'ENOTDIR') resolve('absent');
-      else resolve(error.code === 'ENAMETOOLONG' ? 'too-long' : 'other');
-    });
-  });
-
-const REFUSED: ReadonlySet<TripwireNode['kind']> = new Set([
-  'hidden',
-  'hidden-file',
-  'closed-directory',
-  'closed-file',
-  'file',
-]);
-
-const NO_DIRECTORIES: ReadonlySet<TripwireNode['kind']> = new Set([
-  'file',
-  'closed-file',
-  'hidden-file',
-  'link',
-]);
-const UNLISTED: ReadonlySet<TripwireNode['kind']> = new Set([
-  'hidden',
-  'hidden-file',
-  'closed-directory',
-  'closed-file',
-]);
 
 export class TripwireServer {
   readonly #nodes: NodeTable;
@@ -174,7 +126,7 @@ export class TripwireServer {
     node: TripwireNode,
   ): Buffer | Promise<Buffer> {
     const { unique } = request;
-    const refused = REFUSED.has(node.kind);
+    const refused = KINDS[node.kind].refused === true;
     switch (request.kind) {
       case 'getattr': {
         const lent = this.#loans.sizeOf(node);
@@ -216,7 +168,7 @@ export class TripwireServer {
   #list(request: Extract<Request, { kind: 'readdir' | 'readdirplus' }>, node: TripwireNode): Buffer {
     const children = [...node.children];
     // The root is never attached anywhere: whoever builds the boundary lists it to know every part of it at once.
-    const shown = node.kind === 'root' ? children : children.filter(([, { kind }]) => !UNLISTED.has(kind));
+    const shown = node.kind === 'root' ? children : children.filter(([, { kind }]) => !KINDS[kind].unlisted);
     const entries = shown.map(([name, child]) => ({
       name: Buffer.from(name, 'latin1'),
       attributes: attributesOf(child, this.#options.owner),
@@ -232,7 +184,7 @@ export class TripwireServer {
     const child = parent.children.get(name);
     if (child !== undefined && !isHidden(child)) return entryReply(unique, attributesOf(child, owner));
     if (parent.kind === 'root') return absentReply(unique);
-    if (NO_DIRECTORIES.has(parent.kind)) {
+    if (KINDS[parent.kind].flat) {
       return errorReply(unique, ERRNO.ENOTDIR);
     }
     if (name === '' || name === '.' || name === '..' || name.includes('/')) {
