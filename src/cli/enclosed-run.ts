@@ -1,5 +1,5 @@
 /** Runs one command inside for the person at the terminal: records the session, forwards signals, tells what happened. */
-import { SandboxError } from '../errors.ts';
+import { isSandboxError, SandboxError } from '../errors.ts';
 import { bindProject } from '../host/contexts.ts';
 import type { Weaker } from '../platform/backend.ts';
 import { printableJson } from '../policy/printable.ts';
@@ -165,7 +165,7 @@ async function record(run: Recorded): Promise<RunOutcome> {
     return outcome;
   } catch (error) {
     await settle();
-    const code = error instanceof SandboxError ? error.code : 'ERR_INTERNAL';
+    const code = isSandboxError(error) ? error.code : 'ERR_INTERNAL';
     session?.ended({ ending: { kind: 'failed', code } });
     throw error;
   }

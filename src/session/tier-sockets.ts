@@ -7,7 +7,6 @@ import { type AddressInfo, createServer } from 'node:net';
 import type { SandboxSockets, SocketAddress } from '../network/sandbox-sockets.ts';
 import { connectCalls } from '../platform/linux/landlock-tier/connect-calls.ts';
 import type { Launcher } from '../platform/linux/launcher.ts';
-import { CallsFailed } from '../platform/linux/launcher-orders.ts';
 import type { AskedRecord } from '../platform/linux/plan.ts';
 import type { Arch } from '../platform/linux/seccomp/tables.ts';
 
@@ -83,7 +82,8 @@ export class TierSockets implements SandboxSockets {
       await this.#launcher.calls(connectCalls(call, at, flags, this.#arch));
       this.#launcher.settle({ id: call.id, errno: 'done' });
     } catch (error) {
-      this.refuse(call, error instanceof CallsFailed ? error.errno : ECONNREFUSED);
+      // Not by its class: this is in another bundle than the launcher, with a class of its own.
+      this.refuse(call, (error as { errno?: number }).errno ?? ECONNREFUSED);
     }
   }
 }
