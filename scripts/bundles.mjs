@@ -159,6 +159,7 @@ const SETTINGS = `{
 function writeCodeCache(root) {
   const home = mkdtempSync(`${tmpdir()}/pinfold-build-`);
   const cache = `${home}/main.cache`;
+  const kept = `${root}/dist/main-${process.arch}.cache`;
   const project = `${home}/project`;
   mkdirSync(`${project}/.pinfold`, { recursive: true });
   writeFileSync(`${project}/.pinfold/settings.json`, SETTINGS);
@@ -169,8 +170,8 @@ function writeCodeCache(root) {
     stdio: 'ignore',
     timeout: 30_000,
   });
-  if (existsSync(cache)) replaceFile(`${root}/dist/main.cache`, readFileSync(cache), 0o644);
-  else rmSync(`${root}/dist/main.cache`, { force: true });
+  if (existsSync(cache)) replaceFile(kept, readFileSync(cache), 0o644);
+  else rmSync(kept, { force: true });
   rmSync(home, { recursive: true, force: true });
 }
 

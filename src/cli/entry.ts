@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
  * Where the command line begins (bundled as CommonJS): starts the launcher, then loads main.cjs with the code that V8 compiled at build time. A
- * cache of another Node or of another main.cjs is rejected by V8, which then compiles as always.
+ * cache of another Node or of another main.cjs is rejected by V8, which then compiles as always. One of another processor it takes,
+ * and ends in a segmentation fault: that has another name.
  */
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
@@ -26,7 +27,7 @@ const here = import.meta.dirname;
 
 function readCache(): Buffer | undefined {
   try {
-    return readFileSync(`${here}/main.cache`);
+    return readFileSync(`${here}/main-${process.arch}.cache`);
   } catch {
     return undefined; // Never written, or not readable: only slower.
   }
