@@ -1,10 +1,19 @@
 /** The packages that are published: installed by npm, without network, on a machine that has Node, a shell and no compiler. */
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { makeWorld, people, type Ran, repository, type World } from '../fixtures/world.ts';
 
 const run = promisify(execFile);
@@ -87,6 +96,24 @@ describe.each(people)('as $label', (person) => {
     expect(stderr).toContain('pinfold: Cannot start the launcher');
     expect(stderr).toContain('no --omit=optional, no copied node_modules');
     expect(stderr).toContain('ERR_LAUNCHER_MISSING');
+  });
+
+  test('a launcher for another processor ends the run, and the message says so', async () => {
+    const bytes = readFileSync(join(inject('install'), 'dist/pinfold-launcher'));
+    bytes.writeUInt16LE(22, 18); // e_machine of elf(5): EM_S390
+    const foreign = join(world.root, 'foreign');
+    writeFileSync(foreign, bytes, { mode: 0o755 });
+    const words = ['run', '--', 'echo', 'ran'];
+    const refused = await world.pinfold(words, { env: { PINFOLD_LAUNCHER: foreign } });
+    expect(refused).toMatchObject({ code: 125, stdout: '' });
+    expect(refused.stderr).toContain(`${foreign} is not a program for this processor (${process.arch})`);
+    expect(refused.stderr).toContain('ERR_LAUNCHER_MISSING');
+    // The control: the same bytes, for this one.
+    copyFileSync(join(inject('install'), 'dist/pinfold-launcher'), foreign);
+    expect(await world.pinfold(words, { env: { PINFOLD_LAUNCHER: foreign } })).toMatchObject({
+      code: 0,
+      stdout: 'ran\n',
+    });
   });
 });
 

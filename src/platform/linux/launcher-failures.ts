@@ -28,6 +28,22 @@ export function otherVersion(version: number): SandboxError {
   });
 }
 
+/**
+ * How a shell ends that cannot make sense of what it reads, or finds none of the commands in it: what the kernel cannot execute (ENOEXEC,
+ * a program for another processor) execvp(3) hands to one. The launcher ends otherwise.
+ */
+const SHELL_GAVE_UP: readonly (number | null)[] = [2, 126, 127];
+
+/** Why a launcher ended that has said nothing yet. */
+export function neverBegan(path: string, code: number | null, signal: NodeJS.Signals | null): SandboxError {
+  if (!SHELL_GAVE_UP.includes(code)) return died(code, signal);
+  return new SandboxError('ERR_LAUNCHER_MISSING', {
+    what: 'Cannot start the launcher',
+    why: `${path} is not a program for this processor (${process.arch})`,
+    fix: REINSTALL,
+  });
+}
+
 export function died(code: number | null, signal: NodeJS.Signals | null): SandboxError {
   return new SandboxError('ERR_LAUNCHER_DIED', {
     what: 'The sandbox ended before its command did',

@@ -4,7 +4,7 @@ import { constants as osConstants } from 'node:os';
 import type { Duplex, Readable } from 'node:stream';
 import type { CallList } from './call-list.ts';
 import { archHere, groundHere } from './ground.ts';
-import { died, otherVersion, startFailure, tooFewDescriptors } from './launcher-failures.ts';
+import { died, neverBegan, otherVersion, startFailure, tooFewDescriptors } from './launcher-failures.ts';
 import { LauncherOrders } from './launcher-orders.ts';
 import type { LauncherProcess, LauncherStreams } from './launcher-process.ts';
 import { LauncherRecords, type RecordListener } from './launcher-records.ts';
@@ -32,6 +32,8 @@ export class Launcher {
   readonly #orders = new LauncherOrders();
   readonly #records: LauncherRecords;
   readonly #hello: Promise<{ landlockAbi: number }>;
+  /** It has said what it is. */
+  #greeted = false;
   #signalled: NodeJS.Signals | undefined;
 
   constructor({ path, child, streams, channel, gone }: LauncherProcess) {
@@ -55,9 +57,11 @@ export class Launcher {
     child.on('exit', (code, signal) => {
       if (this.#records.over) this.#records.end(died(code, signal));
     });
-    void gone.then((end) =>
-      this.#records.end('cause' in end ? startFailure(path, end.cause) : died(end.code, end.signal)),
-    );
+    void gone.then((end) => {
+      if ('cause' in end) this.#records.end(startFailure(path, end.cause));
+      else if (this.#greeted) this.#records.end(died(end.code, end.signal));
+      else this.#records.end(neverBegan(path, end.code, end.signal));
+    });
   }
 
   /** Requests of the tripwire file system come, and answers go, while a plan with `tripwire` is carried out. */
@@ -167,6 +171,7 @@ export class Launcher {
 
   async #greet(): Promise<{ landlockAbi: number }> {
     const hello = await this.#records.until((record) => (record.kind === 'hello' ? record : undefined));
+    this.#greeted = true;
     if (hello.version !== PROTOCOL_VERSION) throw otherVersion(hello.version);
     return { landlockAbi: hello.landlockAbi };
   }
