@@ -61,6 +61,16 @@ export interface AgentPreset {
     readonly set: Readonly<Record<string, string>>;
   };
   /**
+   * The sandbox that the agent puts around its own commands: it makes namespaces, so inside it cannot start, and every command would
+   * fail. Absent: it brings none, or switches none on by itself.
+   */
+  readonly ownSandbox?: {
+    /** What switches it off: words before the person's. */
+    readonly off: readonly string[];
+    /** The option among them of which the agent takes one only: where the person gives it, theirs stands. */
+    readonly once?: string;
+  };
+  /**
    * Where $HOME is the person's own (mode permissive): variables that move its state to a directory of the private home.
    * Absent: it has none, and there it finds only what the mode leaves readable.
    */

@@ -103,8 +103,10 @@ describe.each(people)('as $label', (person) => {
       'env_key = "OPENAI_API_KEY"',
     ].join('\n');
     world.put(at('.codex/config.toml'), config);
-    const words = ['codex', 'exec', '--dangerously-bypass-approvals-and-sandbox', 'do the work'];
-    const { said, turns } = await work(words, { OPENAI_API_KEY: 'key-of-the-test' });
+    // Its own sandbox, which is on by itself, could not start.
+    const { said, turns } = await work(['codex', 'exec', 'do the work'], {
+      OPENAI_API_KEY: 'key-of-the-test',
+    });
     expect(turns[0]?.authorization).toBe('Bearer key-of-the-test');
     expect(turns[1]?.last).toContain('a project');
     expectRefusal(turns.at(-1), said);
@@ -160,6 +162,8 @@ describe.each(people)('as $label', (person) => {
       { Bash: { command: reach(), description: 'look' } },
     ]);
     const settings = '{"includeCoAuthoredBy":false}';
+    // Pinfold's settings, and its own: its sandbox could not start.
+    world.put(join(world.project, '.claude/settings.json'), '{"sandbox":{"enabled":true}}');
     world.put(at('.claude/settings.json'), settings);
     const words = ['claude', '--dangerously-skip-permissions', '-p', 'do the work'];
     const { said, turns } = await work(words, {

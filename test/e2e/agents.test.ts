@@ -189,6 +189,16 @@ describe.each(people)('as $label', (person) => {
     expect(unknown.stderr).toContain('did you mean claude?');
   });
 
+  test('its own sandbox, which cannot start inside, is switched off; settings that the person gives stand, and that is told', async () => {
+    const off = ['--settings', '{"sandbox":{"enabled":false}}'];
+    const ran = await agent(['words', '-p', 'work']);
+    expect(JSON.parse(ran.stdout)).toEqual([...off, 'words', '-p', 'work']);
+    expect(ran.stderr).not.toContain('notice:');
+    const theirs = await agent(['--settings', '{}', 'words']);
+    expect(JSON.parse(theirs.stdout)).toEqual(['--settings', '{}', 'words']);
+    expect(theirs.stderr).toContain('notice: Claude Code takes one --settings, and yours stands');
+  });
+
   test('it has the terminal: raw mode, its size, and a PATH that names its program is not needed', async () => {
     const screen = await onTerminal(
       world,

@@ -75,6 +75,8 @@ export const claude: AgentPreset = {
       IS_SANDBOX: '1',
     },
   },
+  // A project's `.claude/settings.json` may switch it on: the same object `sandbox` is read by Pinfold.
+  ownSandbox: { off: ['--settings', '{"sandbox":{"enabled":false}}'], once: '--settings' },
   relocation: {
     variables: { CLAUDE_CONFIG_DIR: '.claude' },
     directory: '.claude',

@@ -39,6 +39,8 @@ export const codex: AgentPreset = {
     baseUrls: ['OPENAI_BASE_URL'],
     set: {},
   },
+  // Its approvals stay as they are.
+  ownSandbox: { off: ['--config', 'sandbox_mode="danger-full-access"'] },
   relocation: { variables: { CODEX_HOME: '.codex' }, directory: '.codex' },
   verified:
     'Run (0.169.0): a session with a scripted model on loopback, with a key; it read, edited, ran commands and met the boundary. Signing in with an account was not tried.',
