@@ -105,9 +105,12 @@ describe.each(people)('as $label', (person) => {
     },
   );
 
+  let servers = 0;
   /** What a terminal of tmux shows at the end of a program that took the other screen, gave it back and said farewell. */
   async function shownByTmux(argv: readonly string[]): Promise<string[]> {
-    const tmux = ['tmux', '-S', join(world.root, 'tmux'), '-f', '/dev/null'];
+    // Each has a server of its own: one that was told to end may still take the next one's words.
+    servers += 1;
+    const tmux = ['tmux', '-S', join(world.root, `tmux-${servers}`), '-f', '/dev/null'];
     const ran = async (...words: string[]) => {
       const { code, stdout, stderr } = await world.run([...tmux, ...words]);
       expect([code, stderr]).toEqual([0, '']);
