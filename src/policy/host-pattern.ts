@@ -34,7 +34,9 @@ export function toAscii(name: string): string {
   // Whatever the URL parser would take for something else than the host, or decode.
   if (/[\s/\\?#@:%[\]<>^|]/u.test(name) || name === '') return '';
   try {
-    return new URL(`http://${name}/`).hostname;
+    const ascii = new URL(`http://${name}/`).hostname;
+    // From Node 24 on a name of ASCII alone is left as it is, also where "xn--" begins no Punycode; beside a label of other letters it is looked at.
+    return ascii.includes('xn--') && !URL.canParse(`http://é.${ascii}/`) ? '' : ascii;
   } catch {
     // The only reason to throw is that this is no host.
     return '';
