@@ -251,6 +251,8 @@ describe.each(people)('as $label', (person) => {
       const ran = await plain(['env', 'PINFOLD']);
       expect(ran).toMatchObject({ code: 0, stdout: 'unset\n' });
       expect(ran.stderr).toContain('pinfold is switched off here (~/.config/pinfold/settings.json:1:');
+      // Its own sandbox is the only one then.
+      expect((await plain(['words', '-p'])).stdout).toBe('["words","-p"]\n');
     });
 
     test('a repository cannot switch it off, and what is in the way is not replaced', async () => {
