@@ -168,6 +168,8 @@ export interface Notice {
     | 'unmatched'
     | 'not-taken-over'
     | 'network'
+    /** What is refused and not seen on this host. */
+    | 'unwatched'
     /** What an agent's preset could not give it. */
     | 'agent'
     /** Pinfold itself lies where the inside may write. */

@@ -83,7 +83,7 @@ export interface Planned {
   /** The policy as enforced: with what the scan added. Records of guarded names index its rules. */
   readonly policy: Policy;
   readonly decider: Decider;
-  /** A person's globs that match nothing now. */
+  /** A person's globs that match nothing now, and what is not seen of what is refused. */
   readonly notices: readonly Notice[];
 }
 
@@ -145,9 +145,9 @@ export async function makePlan(
     refusal === undefined
       ? { plan: buildPlan(input), weaker: undefined }
       : planWeaker(input, refusal, { gated, losses });
-  const notices = unmatched(policy, matches);
   const { unseen } = scan;
   const blind = plan.namespaces === 0 ? NO_MOUNTS : tripwire.kind === 'blind' ? tripwire.reason : undefined;
+  const notices = [...unmatched(policy, matches), ...unwatched(policy, plan, blind)];
   return {
     plan,
     facts,
@@ -164,6 +164,13 @@ export async function makePlan(
     blind,
     weaker,
   };
+}
+
+/** Without namespaces it is among what is missing there, and with another `monitor` it is what was asked for. */
+function unwatched({ monitor }: Policy, { namespaces }: Plan, blind: string | undefined): readonly Notice[] {
+  if (blind === undefined || namespaces === 0 || monitor.value !== 'full') return [];
+  const message = `looks at hidden names are refused and not seen: ${blind}`;
+  return [{ kind: 'unwatched', message, origin: monitor.origin }];
 }
 
 const NO_MOUNTS = 'nothing can be mounted here';

@@ -138,6 +138,18 @@ describe.each(people)('as $label', (person) => {
     expect([off.stdout, off.violations]).toEqual(['ENOENT\n', []]);
   });
 
+  test('a run says that looks are not seen where they are not, unless that was asked for', async () => {
+    const unseen =
+      'notice: looks at hidden names are refused and not seen: /dev/fuse cannot be opened (EACCES)\n';
+    const told = async (...words: string[]) =>
+      (await world.pinfold(['run', '-v', ...words, '--', 'true'])).stderr.match(/^.*not seen.*\n/m)?.[0];
+    expect(await told()).toBe(world.either(undefined, unseen));
+    const settings = world.put(`${world.root}/acts.json`, '{ "sandbox": { "monitor": "acts" } }');
+    expect(await told('--settings', settings)).toBeUndefined();
+    // With the device, whoever it is, there is nothing to say.
+    expect((await inside(['true'], ['-v'])).stderr).not.toContain('not seen');
+  });
+
   test('walking over everything ends, and lists nothing hidden', async () => {
     const script = `ls -la "$0" "$0/.."; find "$0"; find / -path /proc -prune -o -path /usr -prune -o -type f | wc -l`;
     const { stdout } = await inside(['sh', '-c', script, world.root]);
