@@ -2,11 +2,9 @@
 import { requireAgent } from '../agents/catalogue.ts';
 import { commandWords } from '../agents/command-words.ts';
 import { findHome } from '../host/host-facts.ts';
-import type { Notice } from '../policy/types.ts';
 import { prepareAgent } from '../session/agent.ts';
 import type { LoginEvent } from '../session/agent-login.ts';
 import { refuseDisabled } from '../session/prepare.ts';
-import type { LoadedPolicy } from '../session/types.ts';
 import type { Context } from './command.ts';
 import { showPlan } from './commands/run.ts';
 import { type RunManner, runEnclosed } from './enclosed-run.ts';
@@ -39,16 +37,6 @@ export function renderLoginEvents({ err }: Context, events: readonly LoginEvent[
     .join('');
 }
 
-function withNotice(loaded: LoadedPolicy, message: string): LoadedPolicy {
-  const { policy } = loaded;
-  const notice: Notice = {
-    kind: 'agent',
-    message,
-    origin: { scope: 'flag', text: 'the words of its command' },
-  };
-  return { ...loaded, policy: { ...policy, notices: [...policy.notices, notice] } };
-}
-
 /** `argv` is the whole command. Resolves with the exit code. Throws ERR_AGENT_UNKNOWN and what a run throws. */
 export async function runAgent(
   name: string,
@@ -58,15 +46,14 @@ export async function runAgent(
   const preset = requireAgent(name);
   const request = policyRequest(options, context);
   const shims = shimDirectory(findHome(context.environment), context.environment);
-  const agent = await prepareAgent({ preset, request, shims });
-  const { program } = agent;
-  if (!options.sandbox) refuseDisabled(agent.loaded);
   const [command = '', ...rest] = argv;
-  // Its own place: PATH may not name it, or may name a shim of ours first.
   const isAgent = preset.commands.includes(command) || command === preset.name;
+  const { words, told } = isAgent ? commandWords(preset, rest) : { words: rest, told: undefined };
+  const agent = await prepareAgent({ preset, request, shims, told });
+  const { loaded, program } = agent;
+  if (!options.sandbox) refuseDisabled(loaded);
+  // Its own place: PATH may not name it, or may name a shim of ours first.
   const word = isAgent ? (program?.path ?? preset.commands[0]!) : command;
-  const { words, told } = isAgent ? commandWords(preset, rest) : { words: rest };
-  const loaded = told === undefined ? agent.loaded : withNotice(agent.loaded, told);
   const target = { argv: [word, ...words], cwd: context.cwd };
   if (options['dry-run']) return await showPlan(loaded, target, context, options);
   const say = (events: readonly LoginEvent[]) => {

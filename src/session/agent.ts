@@ -130,11 +130,21 @@ export interface AgentRequest {
   readonly request: PolicyRequest;
   /** Pinfold's own directory of shims, which would start Pinfold again. */
   readonly shims?: string;
+  /** What the person should know of the words of its command. */
+  readonly told?: string | undefined;
 }
 
 /** Throws what `loadPolicy` throws. Writes nothing but the empty places to mount on. */
-export async function prepareAgent({ preset, request, shims }: AgentRequest): Promise<AgentRun> {
+export async function prepareAgent({ preset, request, shims, told }: AgentRequest): Promise<AgentRun> {
   const { environment } = request;
+  const ofWords: Notice[] = [];
+  if (told !== undefined) {
+    ofWords.push({
+      kind: 'agent',
+      message: told,
+      origin: { scope: 'flag', text: 'the words of its command' },
+    });
+  }
   let program: AgentProgram | undefined;
   let logins: PlacedLogin[] = [];
   let copies: ReturnType<AgentFiles['copies']> = [];
@@ -165,7 +175,10 @@ export async function prepareAgent({ preset, request, shims }: AgentRequest): Pr
       agent: preset.name,
       layer,
       homeFiles: mounts,
-      judge: (merged) => [...notices, ...files.notices, ...missing(preset, files.where, environment, merged)],
+      judge: (merged) => [
+        ...[...notices, ...ofWords, ...files.notices],
+        ...missing(preset, files.where, environment, merged),
+      ],
     };
   };
   const loaded = await loadPolicy({ ...request, extend });
